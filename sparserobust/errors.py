@@ -1,0 +1,51 @@
+"""Every error this library raises on purpose. Each message is one line: expected X, got Y, do Z."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SparseRobustError(Exception):
+    """Base of all errors below; the command line prints them as one line and exits with 2."""
+
+
+class ConfigError(SparseRobustError, ValueError):
+    """An argument, option or setting that cannot be."""
+
+
+class ShapeError(SparseRobustError, ValueError):
+    """Images, labels or weights of the wrong shape or range."""
+
+
+class DataError(SparseRobustError):
+    """A data set that is missing, unreadable or of another layout than it should have."""
+
+
+class ModelError(SparseRobustError):
+    """A network or a weights file that cannot be built, loaded or used."""
+
+
+class RecordError(SparseRobustError):
+    """A run.json or saved model that is unreadable, foreign, damaged or from another version."""
+
+
+class PluginError(SparseRobustError):
+    """A method or evaluator that is unknown, defined twice or fails to load."""
+
+
+class DegenerateScores(SparseRobustError):
+    """Fewer finite non-zero scores than weights to keep: the criterion cannot choose.
+
+    `layers` names the layers that have no usable score at all.
+    """
+
+    def __init__(self, message: str, layers: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.layers = layers
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """ "; did you mean 'x'?" for the closest known name, or "" when nothing is close."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else ""

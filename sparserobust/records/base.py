@@ -1,0 +1,54 @@
+"""The base of all records, the schema version, and per-example arrays as compact JSON."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+SCHEMA_VERSION = 1
+
+
+class Record(BaseModel):
+    """Immutable, refuses unknown fields, compares by value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.model_dump_json() == other.model_dump_json()
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+
+def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Booleans as packed bits in base64, numbers as a list in which null stands for infinity."""
+    if array.dtype == bool:
+        bits = base64.b64encode(np.packbits(array, axis=None).tobytes()).decode("ascii")
+        return {"shape": list(array.shape), "bits": bits}
+    values = [float(f"{v:.7g}") if np.isfinite(v) else None for v in array.ravel().tolist()]
+    return {"shape": list(array.shape), "values": values}
+
+
+def _decode(raw: Any) -> np.ndarray[Any, Any]:
+    if isinstance(raw, dict):
+        shape = tuple(raw["shape"])
+        if "bits" in raw:
+            packed = np.frombuffer(base64.b64decode(raw["bits"], validate=True), dtype=np.uint8)
+            return np.unpackbits(packed, count=int(np.prod(shape))).astype(bool).reshape(shape)
+        return np.array([np.inf if v is None else v for v in raw["values"]], dtype=np.float64).reshape(shape)
+    array = np.asarray(raw)
+    if array.dtype == bool:
+        return array
+    array = array.astype(np.float64)
+    if np.isnan(array).any():
+        raise ValueError("per-example values must not be NaN; use infinity for 'not found'")
+    return array
+
+
+ExampleArray = Annotated[
+    np.ndarray[Any, Any], BeforeValidator(_decode), PlainSerializer(_encode, return_type=dict[str, Any])
+]
+"""Results per example: (n,) or (points on the axis, n), boolean or float64; infinity = not found."""

@@ -1,0 +1,65 @@
+"""What training did, epoch by epoch: half of the papers' figures are drawn from it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from sparserobust.records.base import Record
+
+
+class EpochRecord(Record):
+    """One epoch.
+
+    Attributes:
+        epoch: from 1.
+        loss: mean training loss over the epoch's examples.
+        train_accuracy: share classified correctly while training (dropout and batch statistics on).
+        val_accuracy: on the validation split in eval mode, None without one.
+        learning_rate: at the epoch's last step.
+        sparsity: realised sparsity of every prunable layer, in the order of `History.layers`.
+        gradient_mean, gradient_std: over the epoch's batches, l1 norm of the gradient on kept weights
+            divided by their number.
+        gradient_unmasked_mean, gradient_unmasked_std: the same over all prunable weights without the mask.
+        seconds: wall time.
+    """
+
+    epoch: int
+    loss: float
+    train_accuracy: float
+    val_accuracy: float | None
+    learning_rate: float
+    sparsity: tuple[float, ...]
+    gradient_mean: float
+    gradient_std: float
+    gradient_unmasked_mean: float
+    gradient_unmasked_std: float
+    seconds: float
+
+
+class History(Record):
+    """The record of one training.
+
+    Attributes:
+        recipe: name of the recipe; `settings` holds its values as used.
+        layers: names of the prunable weights, for `EpochRecord.sparsity`.
+        chosen_epoch: whose weights the model carries, 0 = the initial ones; `chosen_because` says why.
+        status: "completed", or "diverged" (the loss was not finite; training stopped).
+        steps: optimizer steps taken; `examples`: training examples seen, repetitions counted.
+    """
+
+    recipe: str
+    settings: dict[str, JsonValue]
+    seed: int
+    data: str
+    layers: tuple[str, ...]
+    epochs: tuple[EpochRecord, ...]
+    chosen_epoch: int
+    chosen_because: str
+    status: Literal["completed", "diverged"]
+    steps: int
+    examples: int
+    batch_size: int
+    device: str
+    threads: int
