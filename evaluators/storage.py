@@ -1,0 +1,176 @@
+"""Storage: what a file of this model must hold, in every format, and the papers' own figures beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from sparserobust.records import Outcome, ScoreSpec, Table
+from sparserobust.scoring import Context, Evaluator, Measurement
+from sparserobust.storage.codecs import bitmask_bytes, csr32_bytes, dense_bytes, snipit_bits
+from sparserobust.subject import Subject
+from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.plan import as_matrix, prunable_modules, values_of, weight_of
+
+SEED_BYTES = 8
+
+
+@dataclass(frozen=True)
+class _Layer:
+    name: str
+    prunable: int
+    kept: int
+    nonzero: int
+    dense: int
+    csr32: int
+    bitmask: int
+    values: int
+    snipit_bits: int
+
+    @property
+    def best(self) -> tuple[int, str]:
+        """The smallest of the formats, and its name."""
+        return min((self.dense, "dense"), (self.csr32, "csr32"), (self.bitmask, "bitmask"))
+
+
+class Storage(Evaluator):
+    """Bytes of the dense model and of the sparse one in three formats.
+
+    A conv is the matrix (out, in * k * k). What cannot be sparse (biases, normalisation parameters and
+    buffers) is in every total, and so is a seed for a frozen offset and one alpha per DCT layer. Positions
+    are stored; where the support was drawn from a seed, `best_bytes` at "seeded" counts the seed instead.
+    """
+
+    name = "storage"
+    source = "definitions of this library; papers' figures: FreezeNet Table 2, SNIP-it Table 1"
+    sees_data = False
+    scores = (
+        ScoreSpec(name="trainable_fraction", unit="fraction", about="kept weights / prunable weights"),
+        ScoreSpec(
+            name="zero_fraction",
+            unit="fraction",
+            about="exact zeros in the effective weights / prunable weights",
+        ),
+        ScoreSpec(
+            name="stored_parameters",
+            unit="count",
+            higher_is_better=False,
+            about="numbers that a file must hold",
+        ),
+        ScoreSpec(
+            name="q_beta",
+            unit="fraction",
+            about="1 - (kept + biases) / (prunable + biases), without norm layers (FreezeNet's real freezing rate)",
+        ),
+        ScoreSpec(name="dense_bytes", unit="bytes", about="every weight"),
+        ScoreSpec(name="csr32_bytes", unit="bytes", higher_is_better=False, about="CSR with 32-bit indices"),
+        ScoreSpec(
+            name="bitmask_bytes",
+            unit="bytes",
+            higher_is_better=False,
+            about="kept values and one bit per weight",
+        ),
+        ScoreSpec(
+            name="best_bytes",
+            unit="bytes",
+            higher_is_better=False,
+            axis="positions",
+            headline=True,
+            about="the smallest format, layer by layer",
+        ),
+        ScoreSpec(
+            name="compression",
+            unit="x",
+            higher_is_better=True,
+            axis="positions",
+            about="dense_bytes / best_bytes",
+        ),
+        ScoreSpec(
+            name="values_only_bytes",
+            unit="bytes",
+            about="4 * (kept + biases), no positions: FreezeNet, Table 2",
+        ),
+        ScoreSpec(
+            name="snipit_bytes",
+            unit="bytes",
+            about="32-bit values and 2-bit indices: SNIP-it; not attainable",
+        ),
+    )
+
+    def begin(self, context: Context) -> Measurement:
+        """Nothing to prepare."""
+        return _Counting(self, context.subject)
+
+
+class _Counting(Measurement):
+    def __init__(self, evaluator: Storage, subject: Subject) -> None:
+        self.evaluator = evaluator
+        self.subject = subject
+
+    def finish(self) -> Outcome:
+        score, subject = self.evaluator.score, self.subject
+        layers = [_layer(subject, name) for name in subject.weights.masks]
+        prunable, kept = sum(x.prunable for x in layers), sum(x.kept for x in layers)
+        biases = sum(_numel(m.bias) for m in prunable_modules(subject.model).values())
+        other_numbers, other_bytes = _others(subject)
+        alphas = sum(dct_offset_of(m) is not None for m in prunable_modules(subject.model).values())
+        offset_bytes = {"zero": 0, "frozen": SEED_BYTES, "dct": 4 * alphas}[subject.weights.kind]
+        fixed = other_bytes + offset_bytes
+        dense = sum(x.dense for x in layers) + other_bytes
+        best = sum(x.best[0] for x in layers) + fixed
+        scores = [
+            score("trainable_fraction", kept / prunable, n=prunable),
+            score("zero_fraction", 1 - sum(x.nonzero for x in layers) / prunable, n=prunable),
+            score("stored_parameters", kept + other_numbers + alphas + (subject.weights.kind == "frozen")),
+            score("q_beta", 1 - (kept + biases) / (prunable + biases), n=prunable + biases),
+            score("dense_bytes", dense),
+            score("csr32_bytes", sum(x.csr32 for x in layers) + fixed),
+            score("bitmask_bytes", sum(x.bitmask for x in layers) + fixed),
+            score("best_bytes", best, at="stored"),
+            score("compression", dense / best, at="stored"),
+        ]
+        if subject.positions == "seeded":
+            seeded = sum(x.values for x in layers) + fixed + SEED_BYTES
+            scores.append(score("best_bytes", seeded, at="seeded", headline=False))
+            scores.append(score("compression", dense / seeded, at="seeded"))
+        scores.append(score("values_only_bytes", 4 * (kept + biases)))
+        scores.append(score("snipit_bytes", sum(x.snipit_bits for x in layers) / 8))
+        rows = tuple((x.name, x.prunable, x.kept, x.dense, x.csr32, x.bitmask, x.best[1]) for x in layers)
+        columns = ("layer", "prunable", "kept", "dense_bytes", "csr32_bytes", "bitmask_bytes", "best")
+        return self.evaluator.outcome(
+            scores=tuple(scores), tables={"layers": Table(columns=columns, rows=rows)}
+        )
+
+
+def _layer(subject: Subject, name: str) -> _Layer:
+    mask = subject.weights.masks[name]
+    values = values_of(prunable_modules(subject.model)[name])
+    effective = weight_of(prunable_modules(subject.model)[name])
+    rows, columns = as_matrix(mask).shape
+    kept, width = int(mask.sum()), values.element_size()
+    return _Layer(
+        name=name,
+        prunable=mask.numel(),
+        kept=kept,
+        nonzero=int((effective != 0).sum()),
+        dense=dense_bytes(rows, columns, width),
+        csr32=csr32_bytes(rows, kept, width),
+        bitmask=bitmask_bytes(rows, columns, kept, width),
+        values=kept * width,
+        snipit_bits=snipit_bits(rows, columns, kept),
+    )
+
+
+def _others(subject: Subject) -> tuple[int, int]:
+    """(numbers, bytes) of everything in the state_dict that is not prunable: biases, norms, buffers."""
+    model = subject.model
+    modules = prunable_modules(model).values()
+    inside = {id(values_of(m)) for m in modules}
+    inside |= {id(dct.alpha) for m in modules if (dct := dct_offset_of(m)) is not None}
+    rest = [t for t in model.state_dict(keep_vars=True).values() if id(t) not in inside]
+    return sum(t.numel() for t in rest), sum(t.numel() * t.element_size() for t in rest)
+
+
+def _numel(bias: object) -> int:
+    return bias.numel() if isinstance(bias, torch.Tensor) else 0

@@ -1,0 +1,1 @@
+"""Attacks as functions of tensors: our own, and thin adapters to foolbox and torchattacks."""

@@ -1,0 +1,77 @@
+"""`sparserobust evaluate`: from names on the command line to models, runs and a report."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sparserobust.cli.options import names, new_folder, numbers, settings
+
+DEMONSTRATION = "dense,snip,freezenet,dctps,random"
+CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-norm,flops,storage"
+
+
+@click.command()
+@click.argument("targets", nargs=-1)
+@click.option("--data", "data_name", default="digits", show_default=True, help="data set, see `list data`")
+@click.option(
+    "--data-root", type=click.Path(path_type=Path), help="folder of torchvision's data sets  [data]"
+)
+@click.option("--model", default=None, help="architecture, see `list models`  [conv2]")
+@click.option("--weights", type=click.Path(path_type=Path), help="weights of your own network")
+@click.option("--methods", default=None, help=f"comma-separated, see `list methods`  [{DEMONSTRATION}]")
+@click.option("--sparsity", default="0.95", show_default=True, help="comma-separated fractions in [0, 1)")
+@click.option("--seeds", default="0", show_default=True, help="comma-separated; one model for each")
+@click.option("--epochs", type=int, help="instead of the recipe's")
+@click.option("--recipe", help="training recipe for all models, or `own`: each method's  [by data set]")
+@click.option(
+    "--evaluators", default=CORE_EVALUATORS, help="comma-separated, see `list evaluators`  [the core eight]"
+)
+@click.option("--limit", type=int, help="score a seeded stratified subset of so many test examples")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="NAME.SETTING=VALUE", help="of an evaluator or method"
+)
+@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda[:N]")
+@click.option("--batch-size", type=int, help="examples per batch while scoring  [256]")
+@click.option("--threads", type=int, help="of torch  [1 for small networks on a CPU]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="folder for runs and report  [a new one under runs/]"
+)
+def evaluate(targets: tuple[str, ...], **options: Any) -> int:
+    """Make and train models, score them and write a comparison report.
+
+    Without TARGETS, `--model` is trained dense and by every method. A TARGET is a saved model
+    (`runs/x/snip-0.95-0/model.sparse`), which is scored as it is, or your own network
+    (`package.module:callable`), which is scored with its `--weights`, or trained when `--methods` are named.
+
+    Exit status: 0 all scored, 1 something failed (the report says what), 2 wrong use.
+    """
+    from sparserobust.cli.comparison import Comparison
+
+    methods = names(options["methods"] or ("" if targets else DEMONSTRATION))
+    evaluators = names(options["evaluators"])
+    comparison = Comparison(
+        targets=targets,
+        data_name=options["data_name"],
+        data_root=options["data_root"],
+        model=options["model"],
+        weights=options["weights"],
+        methods=methods,
+        sparsities=numbers(options["sparsity"], "--sparsity", float),
+        seeds=numbers(options["seeds"], "--seeds", int),
+        epochs=options["epochs"],
+        recipe=options["recipe"],
+        evaluators=evaluators,
+        settings=settings(options["assignments"], [*evaluators, *methods]),
+        limit=options["limit"],
+        device=options["device"],
+        batch_size=options["batch_size"],
+        threads=options["threads"],
+        command=shlex.join(["sparserobust", *sys.argv[1:]]),
+    )
+    comparison.prepare()
+    return comparison.run(new_folder(options["out"], comparison.stem))

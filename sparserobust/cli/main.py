@@ -1,0 +1,75 @@
+"""`sparserobust`: finds the command, loads it when it is used, prints errors as one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+import sparserobust
+from sparserobust.errors import SparseRobustError, did_you_mean
+
+COMMANDS = {
+    "evaluate": (
+        "sparserobust.cli.evaluate:evaluate",
+        "Make, train and score models; write a comparison report.",
+    ),
+    "report": ("sparserobust.cli.report:report", "Write the report again from run.json files."),
+    "list": ("sparserobust.cli.list:list_", "What there is: methods, evaluators, models, data, recipes."),
+    "describe": ("sparserobust.cli.describe:describe", "Source, parts and parameters of one of them."),
+}
+
+
+class LazyCommands(click.Group):
+    """Imports a command when it runs, so that --help loads nothing heavy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of COMMANDS."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name."""
+        if cmd_name not in COMMANDS:
+            hint = did_you_mean(cmd_name, COMMANDS) or ";"
+            raise click.UsageError(f"unknown command {cmd_name!r}{hint} expected {', '.join(COMMANDS)}")
+        module, attribute = COMMANDS[cmd_name][0].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(sparserobust.__version__, prog_name="sparserobust")
+def cli() -> None:
+    """Is a sparse network still accurate, still robust, what did it save, and can that be believed?
+
+    Start with `sparserobust evaluate`: it trains a dense network and sparse, frozen and DCT-offset ones on
+    real handwritten digits, scores them all and writes a report.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs a command line and exits: 0 all scored, 1 something failed, 2 wrong use, 130 interrupted."""
+    try:
+        code = cli.main(arguments, prog_name="sparserobust", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        code = done.exit_code
+    except click.ClickException as error:
+        code = _complain(f"sparserobust: {' '.join(error.format_message().split())}")
+    except SparseRobustError as error:
+        code = _complain(f"{type(error).__name__}: {error}")
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(line: str) -> int:
+    click.echo(line, err=True)
+    return 2

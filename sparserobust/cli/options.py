@@ -1,0 +1,94 @@
+"""What the options of the command line mean: lists, settings, output folders, threads."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sparserobust.errors import ConfigError
+
+SMALL_NETWORK = 5_000_000
+"""Parameters below which one thread is faster than several on a CPU."""
+
+Settings = dict[str, dict[str, Any]]
+
+
+def names(text: str) -> list[str]:
+    """ "a, b" -> ["a", "b"], without empty or repeated ones."""
+    return list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def numbers(text: str, option: str, kind: type[int] | type[float]) -> list[Any]:
+    """ "0.9,0.99" -> [0.9, 0.99].
+
+    Raises:
+        ConfigError: a part is not such a number.
+    """
+    try:
+        values = [kind(part) for part in names(text)]
+    except ValueError:
+        what = "whole numbers" if kind is int else "numbers"
+        raise ConfigError(f"{option} takes {what} separated by commas, got {text!r}") from None
+    if not values:
+        raise ConfigError(f"{option} is empty")
+    return values
+
+
+def settings(assignments: Sequence[str], known: Sequence[str]) -> Settings:
+    """`fgsm.eps=[0.05,0.1]` ... -> {"fgsm": {"eps": [0.05, 0.1]}}; values are JSON, or text where they are not.
+
+    Raises:
+        ConfigError: another form, or the name is neither an evaluator nor a method in use.
+    """
+    result: Settings = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        owner, dot, name = key.strip().partition(".")
+        if not equals or not dot or not name:
+            raise ConfigError(
+                f"--set takes NAME.SETTING=VALUE, for instance fgsm.eps=[0.05,0.1]; got {assignment!r}"
+            )
+        if owner not in known:
+            raise ConfigError(
+                f"--set {assignment}: {owner!r} is not in use here; expected {', '.join(known)}"
+            )
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        result.setdefault(owner, {})[name.strip().replace("-", "_")] = parsed
+    return result
+
+
+def new_folder(out: Path | None, stem: str) -> Path:
+    """The output folder: the one named, or a new one under runs/.
+
+    Raises:
+        ConfigError: it is a file or cannot be written.
+    """
+    if out is None:
+        stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+        out = Path("runs") / f"{stem}-{stamp}"
+        number = 2
+        while out.exists():
+            out = Path("runs") / f"{stem}-{stamp}-{number}"
+            number += 1
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out} cannot be made ({error.strerror}); name a folder that you can write"
+        ) from None
+    return out
+
+
+def set_threads(threads: int | None, parameters: int, device: str) -> None:
+    """Sets torch's threads; by default one for small networks on a CPU, torch's own choice otherwise."""
+    import torch
+
+    small = parameters < SMALL_NETWORK and device == "cpu"
+    if threads is not None or small:
+        torch.set_num_threads(threads or 1)

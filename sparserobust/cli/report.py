@@ -1,0 +1,44 @@
+"""`sparserobust report`: the report again, from runs that were saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sparserobust.errors import RecordError
+from sparserobust.records import load_run
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out", default="report.html", show_default=True, type=click.Path(path_type=Path), help="HTML file"
+)
+@click.option("--title", help="of the page")
+def report(paths: tuple[Path, ...], out: Path, title: str | None) -> int:
+    """Write one comparison report from run.json files, or from folders that hold some at any depth."""
+    from sparserobust.report import summary_table, write_report
+
+    runs = sorted(
+        (load_run(file) for path in paths for file in run_files(path)),
+        key=lambda run: run.environment.created,  # the order they were made in, as `evaluate` reports them
+    )
+    written = write_report(runs, out, title=title)
+    click.echo(f"{summary_table(runs)}\n\nreport: {written}")
+    failed = any(o.status == "failed" for run in runs for o in run.outcomes.values())
+    return 1 if failed else 0
+
+
+def run_files(path: Path) -> list[Path]:
+    """The file itself, or every run.json below the folder, sorted.
+
+    Raises:
+        RecordError: nothing is there.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.rglob("run.json"))
+    if not files:
+        raise RecordError(f"{path} holds no run.json; name a folder that `sparserobust evaluate` wrote")
+    return files

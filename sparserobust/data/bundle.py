@@ -1,0 +1,113 @@
+"""Data: the splits of one data set with what a network must know of them; and other forms made alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from sparserobust.errors import ConfigError, ShapeError
+
+AnyDataset: TypeAlias = "Dataset[Any]"
+AnyData: TypeAlias = "Data | tuple[Tensor, Tensor] | Dataset[Any] | DataLoader[Any]"
+"""Wherever data is taken: a `Data`, (images, labels) tensors, a Dataset or a DataLoader."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set.
+
+    Attributes:
+        name: as `load_data` takes it.
+        train, val, test: Datasets of (image, label); images are float (c, h, w) in [0, 1]. `train` and
+            `val` may be None where there are only examples to evaluate.
+        mean, std: per channel, over the training images.
+        classes: names, in label order.
+        bounds: of every pixel.
+    """
+
+    name: str
+    train: AnyDataset | None
+    val: AnyDataset | None
+    test: AnyDataset
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes."""
+        return len(self.classes)
+
+
+class ImageTensors(Dataset[Any]):
+    """Images as one uint8 or float tensor (n, c, h, w) with labels; served as float in [0, 1].
+
+    `slice(indices)` serves a whole batch at once, which is what makes small networks fast.
+    """
+
+    def __init__(self, images: Tensor, labels: Tensor) -> None:
+        if images.ndim != 4 or len(images) != len(labels):
+            raise ShapeError(
+                f"images must be (n, c, h, w) with n labels, got {tuple(images.shape)} and {len(labels)} labels"
+            )
+        self.images = images
+        self.labels = labels.to(torch.int64)
+
+    def __len__(self) -> int:
+        """How many examples."""
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        """One image and its label."""
+        images, labels = self.slice(torch.tensor([index]))
+        return images[0], int(labels[0])
+
+    def slice(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The images and labels at these indices."""
+        images = self.images[indices]
+        return (images.float() / 255 if images.dtype == torch.uint8 else images.float()), self.labels[indices]
+
+
+def as_dataset(data: AnyData, split: str) -> AnyDataset | DataLoader[Any] | None:
+    """The examples of one split ("train", "val", "test"); data without splits is itself.
+
+    Raises:
+        ConfigError: not a form of data that is known.
+        ShapeError: tensors of the wrong shape.
+    """
+    if isinstance(data, Data):
+        return {"train": data.train, "val": data.val, "test": data.test}[split]
+    if isinstance(data, TensorDataset) and len(data.tensors) == 2:
+        data = (data.tensors[0], data.tensors[1])
+    if isinstance(data, Sequence) and len(data) == 2 and all(isinstance(part, Tensor) for part in data):
+        return ImageTensors(data[0], data[1])
+    if isinstance(data, Dataset | DataLoader):
+        return data
+    raise ConfigError(
+        f"data must be a Data, (images, labels) tensors, a Dataset or a DataLoader, got {type(data).__name__}"
+    )
+
+
+def images_in_range(images: Tensor) -> None:
+    """Raises ShapeError unless images are float (n, c, h, w) in [0, 1] and finite."""
+    if images.ndim != 4:
+        hint = "add a channel" if images.ndim == 3 else "reshape them"
+        raise ShapeError(f"images must be (n, c, h, w) in [0, 1], got {tuple(images.shape)}; {hint}")
+    if not images.is_floating_point():
+        raise ShapeError(f"images must be float in [0, 1], got {images.dtype}; divide by 255")
+    low, high = float(images.min()), float(images.max())
+    if not (low >= 0 and high <= 1):  # also catches NaN
+        if not bool(torch.isfinite(images).all()):
+            hint = "remove what is NaN or infinite"
+        elif low < 0:
+            hint = "undo the normalisation: it belongs into the model's first layer"
+        else:
+            hint = "divide by 255" if high > 2 else "rescale them"
+        raise ShapeError(f"images must be in [0, 1], got values from {low:.4g} to {high:.4g}; {hint}")

@@ -1,0 +1,41 @@
+"""`load_data`: a data set by name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sparserobust.data.bundle import Data
+from sparserobust.data.digits import load_digits
+from sparserobust.data.folder import load_folder
+from sparserobust.data.torchvision_sets import SETS, load_torchvision
+from sparserobust.errors import DataError, did_you_mean
+
+DEFAULT_ROOT = Path("data")
+
+
+def list_data() -> list[str]:
+    """Names that `load_data` takes."""
+    return ["digits", *SETS, "folder:PATH"]
+
+
+def load_data(name: str, root: str | os.PathLike[str] | None = None) -> Data:
+    """A data set with its splits, in memory where it is one of the named ones.
+
+    Args:
+        name: one of `list_data()`; "folder:PATH" for image folders of your own.
+        root: the folder that torchvision keeps its sets in, default "data" in the working directory.
+
+    Raises:
+        DataError: unknown name, or the files are missing, damaged or of another layout.
+    """
+    if name == "digits":
+        return load_digits()
+    if name in SETS:
+        return load_torchvision(name, Path(root) if root is not None else DEFAULT_ROOT)
+    if name.startswith("folder:") and len(name) > len("folder:"):
+        return load_folder(Path(name.removeprefix("folder:")).expanduser())
+    known = list_data()
+    raise DataError(
+        f"unknown data set {name!r}{did_you_mean(name, known) or ';'} expected one of {', '.join(known)}"
+    )

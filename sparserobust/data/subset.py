@@ -1,0 +1,62 @@
+"""A seeded stratified subset: the same examples for every subject, with a hash that proves it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from sparserobust.data.batches import labels_of
+from sparserobust.data.bundle import ImageTensors
+from sparserobust.errors import ConfigError
+
+
+def stratified_indices(labels: Tensor, size: int, seed: int) -> Tensor:
+    """`size` indices with every class in its own proportion (largest remainders), in ascending order."""
+    stream = np.random.RandomState(seed)
+    classes, sizes = np.unique(labels.numpy(), return_counts=True)
+    exact = sizes * size / len(labels)
+    counts = np.floor(exact).astype(int)
+    for index in np.argsort(-(exact - counts), kind="stable")[: size - counts.sum()]:
+        counts[index] += 1
+    chosen = [
+        stream.permutation(np.flatnonzero(labels.numpy() == label))[:count]
+        for label, count in zip(classes, counts, strict=True)
+    ]
+    return torch.from_numpy(np.sort(np.concatenate(chosen)))
+
+
+def stratified_subset(
+    dataset: Dataset[Any] | DataLoader[Any], limit: int | None, seed: int
+) -> tuple[Dataset[Any] | DataLoader[Any], str | None]:
+    """At most `limit` examples and the sha256 of their indices; the whole data set and None without a limit.
+
+    A DataLoader is gone through once and kept in memory when there is a limit.
+
+    Raises:
+        ConfigError: limit < 1.
+    """
+    if limit is None:
+        return dataset, None
+    if limit < 1:
+        raise ConfigError(f"limit must be at least 1 example, got {limit}")
+    if isinstance(dataset, DataLoader):
+        parts = [(batch[0], torch.as_tensor(batch[1])) for batch in dataset]
+        dataset = ImageTensors(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]))
+    labels = labels_of(dataset)
+    if limit >= len(labels):
+        return dataset, None
+    indices = stratified_indices(labels, limit, seed)
+    digest = hashlib.sha256(indices.numpy().astype("<i8").tobytes()).hexdigest()
+    return Subset(dataset, indices.tolist()), digest
+
+
+def split_off(images: Tensor, labels: Tensor, size: int, seed: int) -> tuple[ImageTensors, ImageTensors]:
+    """(rest, split): a stratified split of `size` examples and everything else, in their old order."""
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    chosen[stratified_indices(labels, size, seed)] = True
+    return ImageTensors(images[~chosen], labels[~chosen]), ImageTensors(images[chosen], labels[chosen])

@@ -1,0 +1,27 @@
+"""The reference: every weight kept and trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.base import Choice, FixedMask
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense(FixedMask):
+    """No sparsity at all; what every other method is compared with."""
+
+    name: ClassVar[str] = "dense"
+    source: ClassVar[str] = "the unpruned network"
+    criterion: ClassVar[str] = "magnitude"
+
+    def choose(self, importance: dict[str, Tensor], sparsity: float, generator: torch.Generator) -> Choice:
+        """Full masks; any sparsity but 0 is an error."""
+        if sparsity != 0:
+            raise ConfigError(f"dense keeps every weight: sparsity must be 0, got {sparsity:g}")
+        return Choice({name: torch.ones_like(s, dtype=torch.bool) for name, s in importance.items()}, {})

@@ -1,0 +1,21 @@
+"""SNIP: single-shot network pruning by connection sensitivity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparserobust.methods.base import FixedMask
+
+
+@dataclass(frozen=True, kw_only=True)
+class SNIP(FixedMask):
+    """Keeps the globally largest |w * dL/dw| after one forward and one backward pass, before training.
+
+    Scored in evaluation mode, so that BatchNorm uses its running statistics (as the official code does).
+    The paper has no rule for empty layers; FreezeNet's comparison uses rescue="random".
+    """
+
+    name: ClassVar[str] = "snip"
+    source: ClassVar[str] = "Lee et al. 2019, arXiv:1810.02340, sec. 4"
+    criterion: ClassVar[str] = "snip"

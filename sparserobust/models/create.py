@@ -1,0 +1,94 @@
+"""`create_model`: one of our networks by name, with initial weights that a seed brings back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from sparserobust.errors import ConfigError, ModelError, did_you_mean
+from sparserobust.models import conv, lenet, mlp
+from sparserobust.models.initial import draw_xavier_normal
+from sparserobust.models.network import Network
+from sparserobust.subject import ModelOrigin
+from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+
+MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
+    "mlp5": mlp.mlp5,
+    "lenet-300-100": mlp.lenet_300_100,
+    "lenet5-caffe": lenet.lenet5_caffe,
+    "lenet5": lenet.lenet5,
+    "conv6": conv.conv6,
+    "conv2": conv.conv2,
+}
+"""name -> function of (input shape (c, h, w), number of classes) that builds the body."""
+
+
+class ImageFacts(Protocol):
+    """What a network must know of its data (a `Data` has it)."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]: ...
+    @property
+    def num_classes(self) -> int: ...
+    @property
+    def mean(self) -> Sequence[float]: ...
+    @property
+    def std(self) -> Sequence[float]: ...
+
+
+def list_models() -> list[str]:
+    """Names that `create_model` takes."""
+    return list(MODELS)
+
+
+def create_model(
+    name: str,
+    data: ImageFacts | None = None,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    num_classes: int | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    seed: int = 0,
+) -> Network:
+    """A network with freshly drawn weights, on the CPU, in training mode, returning logits.
+
+    Args:
+        name: one of `list_models()`.
+        data: gives input shape, number of classes, mean and standard deviation for the normalisation layer.
+        input_shape: (c, h, w), instead of or over that of `data`; without `data` nothing is normalised.
+        num_classes: likewise.
+        mean: per channel, subtracted by the first layer; likewise.
+        std: per channel, divided by; likewise.
+        seed: of the initial weights, 0 <= seed < 2**32; the same seed gives the same bits everywhere.
+
+    Raises:
+        ModelError: unknown name.
+        ConfigError: shape or classes are missing, or the seed is out of range.
+        ShapeError: the architecture cannot take images of this size.
+    """
+    if name not in MODELS:
+        raise ModelError(
+            f"unknown model {name!r}{did_you_mean(name, MODELS) or ';'} "
+            f"`sparserobust list models` shows all {len(MODELS)}"
+        )
+    if not 0 <= seed < 2**32:
+        raise ConfigError(f"seed must be in [0, 2**32), got {seed}")
+    shape = tuple(input_shape or (data.input_shape if data is not None else ()))
+    classes = num_classes or (data.num_classes if data is not None else 0)
+    if len(shape) != 3 or classes < 2:
+        raise ConfigError(
+            f"create_model({name!r}) needs data, or input_shape=(c, h, w) and num_classes >= 2; "
+            f"got input_shape={shape or None} and num_classes={classes or None}"
+        )
+    mean = tuple(mean or (data.mean if data is not None else (0.0,) * shape[0]))
+    std = tuple(std or (data.std if data is not None else (1.0,) * shape[0]))
+    with torch.random.fork_rng(devices=[]):  # torch's own initialisation would move the global stream
+        model = Network(MODELS[name](shape, classes), mean, std)
+    draw_xavier_normal(model, seed)
+    drawn = sha256_of({key: values_of(module) for key, module in prunable_modules(model).items()})
+    model.origin = ModelOrigin(name, shape, classes, mean, std, seed, drawn)
+    return model

@@ -1,0 +1,128 @@
+"""Difference to dense, paired: by image for one network, by seed for several, and the word for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparserobust.records import Run
+from sparserobust.report.estimates import CLAIM_SEEDS
+from sparserobust.report.groups import Group, Lineup
+from sparserobust.report.readings import correct, robust
+from sparserobust.stats import (
+    holm,
+    newcombe_paired,
+    paired_t,
+    smallest_difference_examples,
+    smallest_difference_seeds,
+)
+
+ALPHA = 0.05
+HIGHER, LOWER = "higher", "lower"
+ALIKE, NOT_AFTER_HOLM = "not distinguishable", "not after Holm"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A row minus its dense reference.
+
+    Attributes:
+        value, low, high: as fractions; None where nothing could be paired, and `reason` says why.
+        p: of the paired test, None where none is possible; `p_holm`: adjusted over the table.
+        n: of `unit`, "images" or "seeds".
+        smallest: the smallest difference that this n could have shown.
+        only_row, only_dense: images that one has right and the other wrong (one network only).
+        word: higher, lower, not distinguishable, not after Holm, or that no claim is possible.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    n: int = 0
+    unit: str = ""
+    smallest: float | None = None
+    only_row: int | None = None
+    only_dense: int | None = None
+    word: str = ""
+    reason: str = ""
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether the unadjusted interval leaves 0 out."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+
+def outcomes_of(run: Run, attack: tuple[str, float] | None) -> NDArray[np.bool_] | None:
+    """What is compared: correct under the attack, or on clean images where no attack was run."""
+    return correct(run) if attack is None else robust(run, *attack)
+
+
+def difference(group: Group, attack: tuple[str, float] | None) -> Difference:
+    """The group minus dense, before any correction for many comparisons."""
+    if group.unpaired:
+        return Difference(None, reason=group.unpaired)
+    pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
+    for run, reference in zip(group.runs, group.references, strict=True):
+        own = outcomes_of(run, attack)
+        dense = outcomes_of(reference, attack) if reference is not None else None
+        if own is not None and dense is not None and len(own) == len(dense):
+            pairs.append((own, dense))
+    if not pairs:
+        return Difference(None, reason="not measured per image on both")
+    return _by_image(*pairs[0]) if len(group.runs) == 1 else _by_seed(pairs)
+
+
+def _by_image(own: NDArray[np.bool_], dense: NDArray[np.bool_]) -> Difference:
+    d = newcombe_paired(own, dense)
+    smallest = smallest_difference_examples(d.n, (d.only_a + d.only_b) / d.n)
+    return Difference(
+        d.difference, d.low, d.high, d.p, n=d.n, unit="images", smallest=smallest,
+        only_row=d.only_a, only_dense=d.only_b,
+    )  # fmt: skip
+
+
+def _by_seed(pairs: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> Difference:
+    d = paired_t([float(own.mean()) for own, _ in pairs], [float(dense.mean()) for _, dense in pairs])
+    if d.n < CLAIM_SEEDS:
+        return Difference(d.difference, d.low, d.high, n=d.n, unit="seeds")
+    smallest = smallest_difference_seeds(d.sd, d.n) if d.sd is not None else None
+    return Difference(d.difference, d.low, d.high, d.p, n=d.n, unit="seeds", smallest=smallest)
+
+
+def compare_all(lineup: Lineup, excluded: set[int]) -> dict[int, Difference]:
+    """The difference of every sparse group by its place in the line-up, Holm over those that count.
+
+    Args:
+        lineup: all groups.
+        excluded: places that are shown but neither counted nor ranked (collapsed, artefacts).
+    """
+    places = [i for i, group in enumerate(lineup.groups) if not group.dense]
+    found = {i: difference(lineup.groups[i], lineup.attack) for i in places}
+    counted = [i for i in places if i not in excluded]
+    adjusted = dict(zip(counted, holm([found[i].p for i in counted]), strict=True))
+    return {i: _worded(found[i], adjusted.get(i), ranked=i not in excluded) for i in places}
+
+
+def _worded(d: Difference, p_holm: float | None, *, ranked: bool) -> Difference:
+    if d.value is None:
+        return d
+    if not ranked:
+        word = "not ranked"
+    elif d.p is None:
+        word = f"no claim: {d.n} seed{'s' if d.n > 1 else ''}"
+    elif d.p < ALPHA and d.excludes_zero:
+        after = p_holm is not None and p_holm < ALPHA
+        word = (HIGHER if d.value > 0 else LOWER) if after else NOT_AFTER_HOLM
+    else:
+        word = ALIKE
+    return replace(d, word=word, p_holm=p_holm)
+
+
+def comparisons(differences: dict[int, Difference]) -> int:
+    """How many tests the correction was made over."""
+    return sum(d.p_holm is not None for d in differences.values())

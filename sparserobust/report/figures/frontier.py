@@ -1,0 +1,140 @@
+"""Sparsity against robustness: what is left as weights go."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from sparserobust.records import Run
+from sparserobust.report.estimates import RowEstimate, estimate
+from sparserobust.report.figures import style
+from sparserobust.report.groups import Group, Lineup, arrange
+from sparserobust.report.numbers import percent
+from sparserobust.report.readings import attack_name
+from sparserobust.report.strip import scale_over
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Value = Callable[[Group], RowEstimate]
+
+
+def plot_frontier(ax: Axes, runs: Sequence[Run], *, clean: bool = False) -> None:
+    """Draws robust accuracy (in percent) over the density that is kept, sparser to the right.
+
+    Args:
+        ax: where.
+        runs: at two or more sparsities.
+        clean: draw clean accuracy instead.
+
+    Raises:
+        ConfigError: no runs.
+    """
+    lineup = arrange(runs)
+    draw(ax, lineup, clean_value if clean or lineup.attack is None else robust_value(lineup))
+    style.title(ax, heading(lineup, clean=clean))
+
+
+def heading(lineup: Lineup, *, clean: bool) -> str:
+    """The quantity and its unit."""
+    if clean or lineup.attack is None:
+        return "Clean accuracy, %"
+    return f"Robust accuracy, {attack_name(lineup.attack[0])} at ε = {lineup.attack[1]:g}, %"
+
+
+def clean_value(group: Group) -> RowEstimate:
+    """Clean accuracy."""
+    return estimate(group, "accuracy", "top1")
+
+
+def robust_value(lineup: Lineup) -> Value:
+    """Robust accuracy at the budget of the table."""
+    assert lineup.attack is not None
+    name, eps = lineup.attack
+    return lambda group: estimate(group, name, "robust_accuracy", at=eps)
+
+
+def draw(
+    ax: Axes,
+    lineup: Lineup,
+    value: Value,
+    *,
+    suspicious: frozenset[int] = frozenset(),
+    collapsed: frozenset[int] = frozenset(),
+    values_at_end: bool = True,
+) -> None:
+    """Draws every method over its sparsities; what is not believable is dotted, what collapsed is a cross."""
+    style.clean(ax)
+    labels: list[tuple[float, str, str]] = []
+    heights: list[float] = []
+    fallen: list[tuple[float, float, str]] = []
+    for name, mark, groups in lineup.methods():
+        points = [(_place(g), value(g), lineup.groups.index(g)) for g in groups]
+        points = [p for p in points if p[1].value is not None]
+        if not points:
+            continue
+        alive = [p for p in points if p[2] not in collapsed]
+        x, y = [p[0] for p in alive], [100 * (p[1].value or 0.0) for p in alive]
+        for k in range(len(alive) - 1):
+            sure = not {alive[k][2], alive[k + 1][2]} & suspicious
+            look = style.line_style(mark, believable=sure)
+            ax.plot(x[k : k + 2], y[k : k + 2], linewidth=1.6, **look)
+        ax.plot(x, y, linestyle="none", zorder=4, **style.marker_style(mark))
+        bounded = [
+            (p[0], p[1].low, p[1].high) for p in alive if p[1].low is not None and p[1].high is not None
+        ]
+        if len(bounded) > 1:
+            ax.fill_between(
+                [b[0] for b in bounded], [100 * max(0.0, b[1]) for b in bounded],
+                [100 * min(1.0, b[2]) for b in bounded], color=mark.colour, alpha=0.13, linewidth=0, zorder=2,
+            )  # fmt: skip
+        heights += y
+        last_place, last, last_index = points[-1]
+        end = 100 * (last.value or 0.0)
+        if last_index in collapsed:
+            fallen.append((last_place, end, f"{name} {percent(last.value or 0.0)} collapsed"))
+        else:
+            text = f"{name} {percent(last.value or 0.0)}" if values_at_end else name
+            text += ", not believable" if last_index in suspicious else ""
+            labels.append((end, text, mark.text))
+    heights += _dense(ax, lineup, value, labels)
+    _axes(ax, lineup, heights)
+    for place, wished, text in fallen:  # below the scale of those that still work, at its edge
+        shown = max(wished, float(ax.get_ylim()[0]))
+        ax.plot([place], [shown], "x", color=style.ACCENT, markersize=5, zorder=5, clip_on=False)
+        labels.append((shown, text, style.ACCENT))
+    style.end_labels(ax, labels)
+
+
+def _place(group: Group) -> float:
+    return -math.log10(max(1e-9, 1 - group.target))
+
+
+def _dense(ax: Axes, lineup: Lineup, value: Value, labels: list[tuple[float, str, str]]) -> list[float]:
+    heights = []
+    for group in lineup.dense:
+        e = value(group)
+        if e.value is None:
+            continue
+        y = 100 * e.value
+        heights.append(y)
+        if e.low is not None and e.high is not None:
+            ax.axhspan(
+                100 * max(0.0, e.low), 100 * min(1.0, e.high), color=style.BAND, linewidth=0, zorder=0.5
+            )
+        ax.axhline(y, **{**style.line_style(group.mark, dense=True), "zorder": 2.5})
+        labels.append((y, f"{group.name} {group.tag} {percent(e.value)}".replace("  ", " "), style.INK))
+    return heights
+
+
+def _axes(ax: Axes, lineup: Lineup, heights: list[float]) -> None:
+    scale = scale_over(heights)
+    if scale is not None:
+        ax.set_ylim(scale.ticks[0], scale.ticks[-1])
+        ax.set_yticks(scale.ticks, [f"{tick:g}" for tick in scale.ticks])
+    places = sorted({_place(group) for group in lineup.sparse})
+    margin = 0.08 * max(places[-1] - places[0], 0.2)
+    ax.set_xlim(places[0] - margin, places[-1] + margin)
+    densities = [f"{10**-place:.4g}" for place in places]
+    ax.set_xticks(places, densities)

@@ -1,0 +1,103 @@
+"""Gradient norms: at initialisation relative to dense, and while training."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sparserobust.records import Run
+from sparserobust.report.estimates import estimate
+from sparserobust.report.figures import dots, style
+from sparserobust.report.groups import Group, Lineup, arrange
+from sparserobust.report.numbers import superscript
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+EVALUATOR = "gradient-norm"
+
+
+def plot_gradient_norms(ax: Axes, runs: Sequence[Run], *, training: bool = False) -> None:
+    """Draws gradient norms per kept weight.
+
+    At initialisation: relative to the dense parent, larger dot = sparser; grey ticks below are the same norm
+    over all weights without the mask, free of selection. While training: mean and standard deviation over
+    the batches of each epoch, of the first seed.
+
+    Args:
+        ax: where; at initialisation its left margin holds the names.
+        runs: with the gradient-norm outcome, or with a training history.
+        training: draw the course of training instead.
+
+    Raises:
+        ConfigError: no runs.
+    """
+    lineup = arrange(runs)
+    if training:
+        draw_training(ax, lineup.groups)
+        style.title(ax, "mean |gradient| on kept weights, log scale")
+    else:
+        dots.draw(ax, rows(lineup))
+        style.title(ax, "At initialisation, relative to dense")
+
+
+def rows(lineup: Lineup) -> list[dots.DotRow]:
+    """One row per method."""
+    return [
+        dots.DotRow(
+            name=name,
+            mark=mark,
+            values=tuple((g.target, _relative(g, "kept")) for g in groups),
+            below=tuple((g.target, _relative(g, "unmasked")) for g in groups),
+            empty="not measured",
+        )
+        for name, mark, groups in lineup.methods()
+    ]
+
+
+def _relative(group: Group, at: str) -> float | None:
+    return estimate(group, EVALUATOR, "relative_to_dense", at=at).value
+
+
+def draw_training(ax: Axes, groups: Sequence[Group]) -> None:
+    """Draws the first seed of each group over its epochs on a log scale, names at the line ends."""
+    style.clean(ax)
+    ax.set_yscale("log")
+    labels: list[tuple[float, str, str]] = []
+    longest = 1
+    values: list[float] = []
+    for group in groups:
+        history = group.first.history
+        epochs = [e for e in history.epochs if e.gradient_mean > 0] if history is not None else []
+        if not epochs:
+            continue
+        x = [e.epoch for e in epochs]
+        mean = [e.gradient_mean for e in epochs]
+        low = [max(e.gradient_mean - e.gradient_std, e.gradient_mean * 0.1) for e in epochs]
+        colour = style.INK3 if group.dense else group.mark.colour
+        ax.plot(x, mean, **{"linewidth": 1.5, **style.line_style(group.mark, dense=group.dense)})
+        high = [e.gradient_mean + e.gradient_std for e in epochs]
+        ax.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
+        labels.append((mean[-1], "dense" if group.dense else group.name, group.mark.text))
+        longest, values = max(longest, x[-1]), [*values, *mean]
+    if not values:
+        return
+    ax.set_xlim(1, max(2, longest))
+    ax.set_ylim(min(values) / 1.8, max(values) * 1.8)
+    low_power, high_power = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    ticks = [10.0**k for k in range(low_power, high_power + 1)]
+    start, stop = ax.get_ylim()
+    ticks = [t for t in ticks if start <= t <= stop]
+    ax.set_yticks(ticks, [f"10{superscript(round(math.log10(t)))}" for t in ticks])
+    ax.minorticks_off()
+    epochs_axis(ax, longest)
+    style.end_labels(ax, labels, x=longest)
+
+
+def epochs_axis(ax: Axes, longest: int) -> None:
+    """Whole epochs on the axis, the first and the last among them."""
+    step = max(1, round(longest / 4))
+    inner = [e for e in range(step, longest, step) if 1.5 < e < longest - 0.5 * step]
+    ticks = sorted({1, *inner, longest})
+    ax.set_xticks(ticks, [str(t) for t in ticks])

@@ -1,0 +1,257 @@
+"""Runs arranged for comparison: one group per method, sparsity and set-up, its seeds inside it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sparserobust.errors import ConfigError
+from sparserobust.records import Run
+from sparserobust.report.marks import INK, Mark, assign, mark_key, method_name, runs_dense
+from sparserobust.report.numbers import plural, target
+from sparserobust.report.readings import headline, is_attack, norm_of, ok
+
+
+@dataclass(frozen=True)
+class Group:
+    """The networks of one row: same method, sparsity, model, data, recipe and parameters.
+
+    Attributes:
+        name: what a reader sees; `tag` tells it from another group of that name.
+        target: target sparsity, the realised one where none was asked for.
+        dense: whether this is a dense reference.
+        runs: one per seed, by seed.
+        references: the dense run of each run's seed on the same images, None without one.
+        unpaired: why there is no reference, "" when there is one for at least one run.
+    """
+
+    name: str
+    tag: str
+    mark: Mark
+    target: float
+    dense: bool
+    runs: tuple[Run, ...]
+    references: tuple[Run | None, ...] = ()
+    unpaired: str = ""
+
+    @property
+    def first(self) -> Run:
+        """The run of the lowest seed, which stands for what all seeds share."""
+        return self.runs[0]
+
+    @property
+    def runs_dense(self) -> bool:
+        """Whether it has a frozen or DCT offset and so saves no multiply-add."""
+        return runs_dense(self.first.subject)
+
+    @property
+    def title(self) -> str:
+        """Name, tag and sparsity in one line."""
+        parts = [self.name, self.tag, "" if self.dense else target(self.target)]
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """All groups: the dense references first, then by sparsity and method."""
+
+    groups: tuple[Group, ...]
+
+    @property
+    def dense(self) -> list[Group]:
+        """The dense references."""
+        return [group for group in self.groups if group.dense]
+
+    @property
+    def sparse(self) -> list[Group]:
+        """Everything else."""
+        return [group for group in self.groups if not group.dense]
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run, group by group."""
+        return [run for group in self.groups for run in group.runs]
+
+    @property
+    def sparsities(self) -> list[float]:
+        """Target sparsities from low to high, the dense references left out."""
+        return sorted({group.target for group in self.sparse})
+
+    def at(self, sparsity: float) -> list[Group]:
+        """The groups of one target sparsity."""
+        return [group for group in self.sparse if group.target == sparsity]
+
+    def methods(self) -> list[tuple[str, Mark, list[Group]]]:
+        """(name, mark, groups by sparsity) of each method; groups of one name and tag stay together."""
+        found: dict[tuple[str, str], list[Group]] = {}
+        for group in self.sparse:
+            found.setdefault((group.name, group.tag), []).append(group)
+        return [
+            (" ".join(key).strip(), groups[0].mark, sorted(groups, key=lambda g: g.target))
+            for key, groups in found.items()
+        ]
+
+    def dense_of(self, group: Group) -> Group | None:
+        """The dense group that this one's references belong to."""
+        wanted = {id(run) for run in group.references if run is not None}
+        return next((dense for dense in self.dense if any(id(run) in wanted for run in dense.runs)), None)
+
+    @property
+    def seeds(self) -> int:
+        """The largest number of seeds in a group."""
+        return max(len(group.runs) for group in self.groups)
+
+    @cached_property
+    def attack(self) -> tuple[str, float] | None:
+        """(evaluator, budget) of the robust accuracy in the table: FGSM, else another fixed-budget attack."""
+        candidates: Counter[tuple[int, str, float]] = Counter()
+        for run in self.runs:
+            for name, outcome in run.outcomes.items():
+                budget = headline(outcome) if outcome.status == "ok" and is_attack(outcome) else None
+                if budget is not None:
+                    rank = 0 if name == "fgsm" else 2 if "distance" in outcome.per_example else 1
+                    candidates[(rank, name, budget)] += 1
+        if not candidates:
+            return None
+        best_rank = min(rank for rank, _, _ in candidates)
+        ranked = [(-n, name, budget) for (rank, name, budget), n in candidates.items() if rank == best_rank]
+        _, name, budget = min(ranked)
+        return name, budget
+
+    @cached_property
+    def other_attacks(self) -> list[str]:
+        """Fixed-budget attacks beside the one in the table, at the same budget and norm."""
+        if self.attack is None:
+            return []
+        main, budget = self.attack
+        norms = {norm_of(o) for run in self.runs if (o := ok(run, main)) is not None}
+        names: set[str] = set()
+        for run in self.runs:
+            for name, outcome in run.outcomes.items():
+                points = [score.at for score in outcome.curve("robust_accuracy")]
+                comparable = norm_of(outcome) in norms or norm_of(outcome) is None
+                if name != main and "distance" not in outcome.per_example and comparable and budget in points:
+                    names.add(name)
+        return sorted(names)
+
+
+def arrange(runs: Sequence[Run]) -> Lineup:
+    """The runs as groups with their dense references.
+
+    Seeds of one method, sparsity and set-up share a group; the same record given twice counts once.
+
+    Raises:
+        ConfigError: no runs.
+    """
+    unique = list({run.model_dump_json(): run for run in runs}.values())
+    if not unique:
+        raise ConfigError("expected at least one run to report on, got none; give run.json files or folders")
+    referenced = {run.dense for run in unique if run.dense is not None}
+    marks = assign(run.subject for run in unique)
+    buckets: dict[str, list[Run]] = {}
+    for run in sorted(unique, key=lambda r: (r.subject.seed is None, r.subject.seed or 0)):
+        key, copy = _key(run), 0
+        while any(other.subject.seed == run.subject.seed for other in buckets.get(f"{key}|{copy}", [])):
+            copy += 1
+        buckets.setdefault(f"{key}|{copy}", []).append(run)
+
+    dense_runs = [run for run in unique if _is_dense(run, referenced)]
+    groups = [_group(bucket, dense_runs, referenced, marks) for bucket in buckets.values()]
+    first_seen = {mark_key(run.subject): place for place, run in reversed(list(enumerate(runs)))}
+    groups.sort(key=lambda g: (not g.dense, g.target, first_seen[mark_key(g.first.subject)]))
+    return Lineup(tuple(_tagged(groups)))
+
+
+def _key(run: Run) -> str:
+    s, history = run.subject, run.history
+    recipe = [history.recipe, history.settings] if history is not None else None
+    parts = [
+        s.label,
+        s.model,
+        s.method,
+        s.target_sparsity,
+        s.params,
+        s.offset,
+        run.data.name,
+        run.data.sha256,
+    ]
+    return json.dumps([*parts, recipe], sort_keys=True)
+
+
+def _is_dense(run: Run, referenced: set[str]) -> bool:
+    return run.subject.method == "dense" or run.id in referenced
+
+
+def _group(bucket: list[Run], dense_runs: list[Run], referenced: set[str], marks: dict[str, Mark]) -> Group:
+    subject = bucket[0].subject
+    dense = _is_dense(bucket[0], referenced)
+    found = [_reference(run, dense_runs) for run in bucket]
+    reasons = [reason for _, reason in found if reason]
+    default = subject.method and subject.label in (
+        subject.method,
+        f"{subject.method} {subject.target_sparsity or 0:g}",
+    )
+    return Group(
+        name=method_name(subject.method) if default and subject.method else subject.label,
+        tag="",
+        mark=INK if dense else marks[mark_key(subject)],
+        target=round(subject.sparsity, 4) if subject.target_sparsity is None else subject.target_sparsity,
+        dense=dense,
+        runs=tuple(bucket),
+        references=() if dense else tuple(reference for reference, _ in found),
+        unpaired="" if dense or len(reasons) < len(found) else reasons[0],
+    )
+
+
+def _reference(run: Run, dense_runs: list[Run]) -> tuple[Run | None, str]:
+    """(the dense run to compare with, "") or (None, the reason)."""
+    named = [other for other in dense_runs if other.id == run.dense]
+    alike = [
+        other
+        for other in dense_runs
+        if (other.subject.model, other.data.name, other.subject.seed)
+        == (run.subject.model, run.data.name, run.subject.seed)
+    ]
+    alike.sort(key=lambda other: _recipe(other) != _recipe(run))
+    candidates = named or alike
+    paired = [other for other in candidates if other.data.sha256 == run.data.sha256]
+    if paired:
+        return paired[0], ""
+    if candidates:
+        return None, "not paired: dense was evaluated on other images"
+    if dense_runs:
+        return None, "no dense network of this model, data and seed"
+    return None, "no dense reference given"
+
+
+def _recipe(run: Run) -> str | None:
+    return run.history.recipe if run.history is not None else None
+
+
+def _tagged(groups: list[Group]) -> list[Group]:
+    """The groups with tags that tell apart those of one name and sparsity."""
+    tagged = []
+    for group in groups:
+        rivals = [g for g in groups if (g.name, g.target) == (group.name, group.target)]
+        tags = [_facets(g) for g in rivals]
+        own = _facets(group)
+        tag = ", ".join(
+            facet for i, facet in enumerate(own) if facet and len({other[i] for other in tags}) > 1
+        )
+        if len(rivals) > 1 and sum(_facets(g) == own for g in rivals) > 1:
+            tag = f"{tag} no. {1 + [id(g) for g in rivals].index(id(group))}".strip()
+        tagged.append(replace(group, tag=tag))
+    return tagged
+
+
+def _facets(group: Group) -> tuple[str, ...]:
+    run = group.first
+    params = ", ".join(f"{key} {value}" for key, value in sorted(run.subject.params.items()))
+    history = run.history
+    recipe = history.recipe if history is not None else "untrained or trained elsewhere"
+    epochs = plural(int(str(history.settings.get("epochs", len(history.epochs)))), "epoch") if history else ""
+    images = f"images {run.data.sha256[:6]}"
+    return (run.subject.model, run.data.name, images, recipe, epochs, params)

@@ -1,0 +1,79 @@
+"""The lines under the main table: how to read what it shows, and nothing about what it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sparserobust.report.rows import MainTable
+
+
+def table_notes(table: MainTable) -> tuple[list[Any], list[Any]]:
+    """(left, right) paragraphs below the main table, as safe markup."""
+    from markupsafe import Markup
+
+    rows = [row for section in table.sections for row in section.rows]
+    left, right = [], []
+    if any(row.strip.band for row in rows):
+        left.append(Markup("Grey band and dashed line: the dense network and its 95 % interval."))
+    if "difference" in table.shown and table.comparisons:
+        held = Markup(
+            "<b>Bold</b>: higher than dense after Holm’s correction over {} comparison{}, and without a red flag."
+        )
+        left.append(held.format(table.comparisons, "" if table.comparisons == 1 else "s"))
+    if table.single_seed and table.comparisons:
+        left.append(
+            Markup(
+                "One network per row: differences are paired on the same images, a statement about <b>these files</b>."
+            )
+        )
+    if table.has_artefact:
+        left.append(Markup("Struck through: an artefact, off the scale and not ranked."))
+    if table.has_rescue:
+        left.append(Markup("Raised <b>+n</b>: weights that a rescue gave back to a layer that kept none."))
+    if table.has_runs_dense:
+        right.append(
+            Markup(
+                "Hollow marks run dense: a frozen or DCT offset fills the weights off the mask, so these networks "
+                '<b class="alert">save no MACs</b>. Pruned networks save theirs only on hardware that skips zeros.'
+            )
+        )
+    if "harmonic" in table.shown:
+        text = "HM: harmonic mean of clean accuracy and the share of exact zeros (SNIP-it’s trade-off)."
+        if table.has_trainable_harmonic:
+            text += (
+                " In brackets HM (trainable), with the share of untrained weights instead: another quantity, not to "
+                "be ranked beside it."
+            )
+        right.append(Markup(text))
+    reasons = _reasons(table)
+    if reasons:
+        right.append(Markup("A dash is not measured, never 0. {}").format("; ".join(reasons) + "."))
+    if table.absent:
+        right.append(Markup("Not run, so without a column: {}.").format(", ".join(table.absent)))
+    return left, right
+
+
+def _reasons(table: MainTable) -> list[str]:
+    """ "SNIP 0.95, C&W: not found: 300 of 480" for each dash in the columns without room for a reason."""
+    found: dict[str, list[str]] = {}
+    for section in table.sections:
+        for row in section.rows:
+            who = f"{row.name} {section.title.removeprefix('Sparsity ')}".strip()
+            cells = {
+                "C&W": row.distance,
+                "HM": row.harmonic,
+                "stored": row.stored,
+                "MACs": row.macs,
+                "clean": row.clean,
+            }
+            columns = {
+                "C&W": "distance",
+                "HM": "harmonic",
+                "stored": "stored",
+                "MACs": "macs",
+                "clean": "clean",
+            }
+            for column, cell in cells.items():
+                if cell.reason and columns[column] in table.shown:
+                    found.setdefault(f"{column}: {cell.reason}", []).append(who)
+    return [f"{', '.join(names)}, {reason}" for reason, names in found.items()]

@@ -1,0 +1,242 @@
+"""The sections that are figures: frontier, accuracy against eps, success against distance, layers, gradients, cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sparserobust.report.figures import cost, distance, dots, eps, frontier, gradients, layers, style
+from sparserobust.report.figures.svg import to_svg
+from sparserobust.report.groups import Group, Lineup
+from sparserobust.report.rows import Judged
+from sparserobust.report.trust import ARTEFACT, COLLAPSED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PANEL = 273.0  # px, a third of the content's width
+NARROW = 372.0  # px, the content's width on a telephone
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One figure.
+
+    Attributes:
+        heading: above it, in the colour of `slot`; `aside` is dimmed, at the right.
+        svg: the figure; `twin` the same for narrow pages, where the wide one would be too small to read.
+    """
+
+    svg: Any
+    heading: str = ""
+    slot: str = "ink"
+    aside: str = ""
+    about: str = ""
+    twin: Any = None
+
+
+@dataclass(frozen=True)
+class Panels:
+    """A section of figures; `facts` are sentences that depend on the records."""
+
+    panels: tuple[Panel, ...]
+    facts: tuple[str, ...] = ()
+    columns: int = 3
+
+
+def places(found: Judged, verdict: str) -> frozenset[int]:
+    """The places in the line-up with this verdict."""
+    return frozenset(i for i, trust in found.trust.items() if trust.verdict == verdict)
+
+
+def figure(
+    name: str, title: str, width: float, height: float, paint: Callable[[Axes], None], **margins: float
+) -> Any:
+    """One SVG painted on a fresh axis."""
+    drawn, ax = style.canvas(width, height, **margins)
+    paint(ax)
+    return to_svg(drawn, name, title)
+
+
+def by_method(
+    found: Judged,
+    kind: str,
+    paint: Callable[[Axes, list[Group]], None],
+    usable: Callable[[Group], bool],
+    *,
+    aside: str,
+    title: str,
+    width: float = PANEL,
+    height: float = 150.0,
+    **margins: float,
+) -> tuple[Panel, ...]:
+    """One panel per method, each over the same axes."""
+    panels: list[Panel] = []
+    methods = [(name, mark, [g for g in own if usable(g)]) for name, mark, own in found.lineup.methods()]
+    methods = [m for m in methods if m[2]]
+    if not methods and any(usable(g) for g in found.lineup.dense):
+        dense = found.lineup.dense[0]
+        methods = [(dense.name, dense.mark, [])]
+    with style.drawing():
+        for number, (name, mark, own) in enumerate(methods):
+            svg = figure(
+                f"{kind}{number}", f"{name}: {title}", width, height,
+                lambda ax, own=own: paint(ax, own), **margins,  # type: ignore[misc]
+            )  # fmt: skip
+            panels.append(Panel(svg, name, mark.slot, aside if number == 0 else ""))
+    return tuple(panels)
+
+
+def against_eps(found: Judged) -> Panels | None:
+    """Accuracy against the budget, a panel per method."""
+    lineup = found.lineup
+    if lineup.attack is None or not any(eps.curve(g, lineup.attack[0]) for g in lineup.groups):
+        return None
+    attack = lineup.attack[0]
+    suspicious, collapsed = places(found, ARTEFACT), places(found, COLLAPSED)
+    panels = by_method(
+        found,
+        "eps",
+        lambda ax, own: eps.draw(ax, lineup, own, suspicious=suspicious, collapsed=collapsed),
+        lambda g: len(eps.curve(g, attack)) > 1,
+        aside="accuracy, %",
+        title="accuracy in percent against the budget ε, dense dashed",
+    )
+    over = "over seeds (Student’s t)" if lineup.seeds > 1 else "over images (Wilson)"
+    return Panels(panels, (f"Bands are pointwise 95 % intervals {over}.",)) if panels else None
+
+
+def against_distance(found: Judged) -> Panels | None:
+    """Success of Carlini-Wagner against its distance, a panel per method."""
+    lineup = found.lineup
+    end = distance.reach([g for i, g in enumerate(lineup.groups) if found.trust[i].verdict != COLLAPSED])
+    if end is None:
+        return None
+    suspicious, collapsed = places(found, ARTEFACT), places(found, COLLAPSED)
+    panels = by_method(
+        found,
+        "l2-",
+        lambda ax, own: distance.draw(ax, lineup, own, end=end, suspicious=suspicious, collapsed=collapsed),
+        lambda g: any(distance.distances(run) is not None for run in g.runs),
+        aside="examples broken, %",
+        title="share of correct images broken within an l2 distance, dense dashed",
+    )
+    if lineup.seeds > 1:
+        fact = "Mean over seeds; bands are pointwise 95 % intervals over seeds (Student’s t)."
+    else:
+        fact = "Bands hold for the whole curve at once (simultaneous 95 %, DKW)."
+    return Panels(panels, (fact,)) if panels else None
+
+
+def against_sparsity(found: Judged) -> Panels | None:
+    """The frontier: robust and clean accuracy over density; None with fewer than two sparsities."""
+    lineup = found.lineup
+    if len(lineup.sparsities) < 2:
+        return None
+    suspicious, collapsed = places(found, ARTEFACT), places(found, COLLAPSED)
+    wanted: list[tuple[str, frontier.Value, bool, float]] = [("clean", frontier.clean_value, True, 300.0)]
+    if lineup.attack is not None:
+        wanted.insert(0, ("robust", frontier.robust_value(lineup), False, 550.0))
+    panels = []
+    with style.drawing():
+        for kind, value, clean, width in wanted:
+            if not any(value(g).value is not None for g in lineup.sparse):
+                continue
+            heading = frontier.heading(lineup, clean=clean)
+            svgs = [
+                figure(
+                    f"frontier-{kind}{size:g}", f"{heading}, over the density kept", size, 330,
+                    lambda ax, value=value, size=size: frontier.draw(  # type: ignore[misc]
+                        ax, lineup, value, suspicious=suspicious, collapsed=collapsed, values_at_end=size > 320,
+                    ),
+                    right=130.0 if size > 320 else 84.0, bottom=22.0,
+                )
+                for size in (width, NARROW)
+            ]  # fmt: skip
+            panels.append(
+                Panel(svgs[0], heading, twin=svgs[1], about="density kept, log scale; sparser to the right")
+            )
+    over = f"over {lineup.seeds} seeds" if lineup.seeds > 1 else "over images"
+    return Panels(tuple(panels), (f"Bands are pointwise 95 % intervals {over}.",)) if panels else None
+
+
+def kept_per_layer(found: Judged) -> Panels | None:
+    """Density kept per layer, a panel per method."""
+    groups = [g for g in found.lineup.sparse if layers.densities(g)]
+    if not groups:
+        return None
+    bottom = layers.floor(groups)
+    columns = layer_columns(found)
+    panels = by_method(
+        found,
+        "layers",
+        lambda ax, own: layers.draw(ax, own, bottom),
+        lambda g: bool(layers.densities(g)),
+        aside="",
+        title="share of weights kept in each layer, log scale",
+        width=(880.0 + 20.0) / columns - 20.0,
+        height=150.0,
+        left=34.0,
+        right=34.0,
+    )
+    named = groups[0].first.subject.layers
+    numbered = ", ".join(f"{k + 1} {layer.name.removesuffix('.weight')}" for k, layer in enumerate(named))
+    same = len({g.first.subject.model for g in groups}) == 1
+    facts = (f"Layers: {numbered}.",) if same and len(named) <= 12 else ()
+    return Panels(panels, facts, columns)
+
+
+def layer_columns(found: Judged) -> int:
+    """How many panels stand side by side: small ones where there are many methods."""
+    return min(6, max(4, len(found.lineup.methods())))
+
+
+def gradient_norms(found: Judged) -> Panels | None:
+    """At initialisation relative to dense, and while training at one sparsity."""
+    lineup = found.lineup
+    panels = []
+    rows = gradients.rows(lineup)
+    with style.drawing():
+        if any(v is not None for row in rows for _, v in row.values):
+            svg = figure(
+                "gradient-start", "Gradient norm at initialisation relative to dense, a row per method", 430,
+                dots.height(len(rows)), lambda ax: dots.draw(ax, rows), left=dots.LEFT, right=8.0,
+            )  # fmt: skip
+            about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
+            panels.append(Panel(svg, "At initialisation, relative to dense", about=about))
+        chosen = trained_groups(lineup)
+        if chosen:
+            at = f", sparsity {chosen[-1].target:g}" if lineup.sparse else ""
+            svg = figure(
+                "gradient-course", "Gradient norm while training, mean and standard deviation over batches", 420, 250,
+                lambda ax: gradients.draw_training(ax, chosen), left=34.0, right=92.0,
+            )  # fmt: skip
+            panels.append(
+                Panel(svg, f"While training{at}", about="epoch; mean |gradient| on kept weights, log scale")
+            )
+    return Panels(tuple(panels)) if panels else None
+
+
+def trained_groups(lineup: Lineup) -> list[Group]:
+    """Dense and the groups of the middle sparsity, as far as their training was recorded."""
+    sparsities = [s for s in lineup.sparsities if any(g.first.history for g in lineup.at(s))]
+    middle = lineup.at(sparsities[len(sparsities) // 2]) if sparsities else []
+    return [g for g in [*lineup.dense, *middle] if g.first.history is not None and g.first.history.epochs]
+
+
+def savings(found: Judged) -> tuple[Panel, ...]:
+    """Kept weights, executed MACs and bytes relative to dense."""
+    lineup = found.lineup
+    panels = []
+    with style.drawing():
+        for number, (quantity, (heading, about)) in enumerate(cost.TITLES.items()):
+            rows = cost.rows(lineup, quantity)
+            if not any(v is not None for row in rows for _, v in row.values):
+                continue
+            svg = figure(
+                f"cost{number}", f"{heading} relative to dense, a row per method", PANEL, dots.height(len(rows)),
+                lambda ax, rows=rows: dots.draw(ax, rows, unit="/"), left=dots.LEFT, right=14.0,  # type: ignore[misc]
+            )  # fmt: skip
+            panels.append(Panel(svg, heading, about=about))
+    return tuple(panels)

@@ -1,0 +1,109 @@
+"""How to repeat it: commands, versions, seeds, hashes, machine, and the recipe of every subject."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sparserobust.records import SCHEMA_VERSION, Run
+from sparserobust.report.groups import Group, Lineup
+from sparserobust.report.numbers import count, listed, plural
+from sparserobust.report.rows import Judged
+from sparserobust.report.threat import data_name
+
+HEX = 16  # digits of a sha256 that are shown
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """The section.
+
+    Attributes:
+        commands: as recorded; facts: (name, value); recipes: (name, who, settings);
+        deviations: subjects that were trained unlike their dense reference.
+    """
+
+    commands: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    recipes: tuple[tuple[str, str, str], ...]
+    deviations: tuple[str, ...]
+
+
+def repeat(found: Judged) -> Repeat:
+    """The section, from the records alone."""
+    runs = found.lineup.runs
+    commands = dict.fromkeys(run.environment.command for run in runs if run.environment.command)
+    return Repeat(tuple(commands), _facts(runs), _recipes(found.lineup), _deviations(found.lineup))
+
+
+def _facts(runs: list[Run]) -> tuple[tuple[str, str], ...]:
+    def every(value: Callable[[Run], str]) -> str:
+        return "; ".join(dict.fromkeys(text for run in runs if (text := value(run))))
+
+    seconds = sum(run.environment.seconds for run in runs)
+    seeds = sorted({run.subject.seed for run in runs if run.subject.seed is not None})
+    samples = sorted({s for run in runs if (s := run.subject.score_samples) is not None})
+    facts = [
+        ("code", every(lambda r: f"sparserobust {r.environment.sparserobust}, Python {r.environment.python}")),
+        ("versions", every(lambda r: ", ".join(f"{k} {v}" for k, v in sorted(r.environment.packages.items())))),
+        ("machine", every(lambda r: f"{r.environment.device} ({r.environment.device_name}), {plural(r.environment.threads, 'thread')}")),
+        ("seeds", f"{', '.join(map(str, seeds)) or 'not recorded'} of subjects; {every(lambda r: str(r.seed))} of the evaluation"),
+        ("data", every(lambda r: f"{data_name(r.data.name)} {r.data.split}, {count(r.data.n)} images, sha256 {r.data.sha256[:HEX]}")),
+        ("subset", every(lambda r: f"{count(r.data.limit or 0)}, stratified, sha256 {r.data.subset[:HEX]}" if r.data.subset else "the whole split")),
+        ("masks", f"scored on {listed([count(s) for s in samples])} training images" if samples else "no training images needed"),
+        ("batches", every(lambda r: f"{plural(r.environment.batch_size, 'image')} each")),
+        ("records", f"{count(len(runs))} × run.json, schema {SCHEMA_VERSION}"),
+        ("time", f"{_duration(seconds)} of evaluation"),
+    ]  # fmt: skip
+    return tuple((name, value) for name, value in facts if value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _settings(run: Run) -> dict[str, str]:
+    if run.history is None:
+        return {}
+    skipped = {"name", "source", "score_samples"}
+    return {key: str(value) for key, value in run.history.settings.items() if key not in skipped}
+
+
+def _recipes(lineup: Lineup) -> tuple[tuple[str, str, str], ...]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for group in lineup.groups:
+        run = group.first
+        name = run.history.recipe if run.history is not None else "not trained here"
+        settings = ", ".join(f"{key} {value}" for key, value in _settings(run).items())
+        found.setdefault((name, settings), []).append(group.title)
+    everyone = len(found) == 1
+    return tuple(
+        (name, "every subject" if everyone else ", ".join(who), s) for (name, s), who in found.items()
+    )
+
+
+def _deviations(lineup: Lineup) -> tuple[str, ...]:
+    found: dict[str, list[str]] = {}
+    for group in lineup.sparse:
+        text = _deviation(group)
+        if text:
+            found.setdefault(text, []).append(group.title)
+    return tuple(f"{listed(who)}: {text}" for text, who in found.items())
+
+
+def _deviation(group: Group) -> str:
+    """How this group was trained unlike dense, "" where alike or unknown."""
+    for run, dense in zip(group.runs, group.references, strict=True):
+        if dense is None or (run.history is None) != (dense.history is None):
+            if dense is not None:
+                return "trained elsewhere than dense, under settings that are not recorded"
+            continue
+        own, other = _settings(run), _settings(dense)
+        unlike = [key for key in {**own, **other} if own.get(key) != other.get(key)]
+        if unlike:
+            parts = [f"{key} {own.get(key, 'unset')} (dense {other.get(key, 'unset')})" for key in unlike]
+            return f"trained under another recipe than dense: {', '.join(parts)}"
+    return ""

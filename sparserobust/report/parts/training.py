@@ -1,0 +1,118 @@
+"""The course of training in a row: small curves, the last value, train minus test, the chosen epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from sparserobust.report.estimates import estimate
+from sparserobust.report.figures.training import Quantity, course
+from sparserobust.report.groups import Group
+from sparserobust.report.marks import Mark
+from sparserobust.report.numbers import DASH, count, fixed, percent, points, significant, target
+from sparserobust.report.rows import Cell, Judged
+
+WIDTH, HEIGHT = 88.0, 20.0
+
+
+@dataclass(frozen=True)
+class Spark:
+    """A small curve: points as "x,y x,y", its last point, and the value written beside it."""
+
+    points: str
+    end: tuple[float, float]
+    text: str
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """One row."""
+
+    name: str
+    tag: str
+    mark: Mark
+    sparsity: str
+    loss: Spark | None
+    validation: Spark | None
+    gradient: Spark | None
+    gap: Cell
+    chosen: Cell
+    recipe: str
+    first: bool
+
+
+@dataclass(frozen=True)
+class Training:
+    """The section; `chosen_because` in the records' words where all agree."""
+
+    rows: tuple[TrainingRow, ...]
+    seeds: int
+    has_validation: bool
+
+
+def training(found: Judged) -> Training | None:
+    """The section, None where no run was trained here."""
+    groups = [g for g in found.lineup.groups if any(run.history for run in g.runs)]
+    if not groups:
+        return None
+    rows, last = [], None
+    for g in groups:
+        sparsity = "" if g.dense else target(g.target)
+        rows.append(_row(g, sparsity, first=last is not None and sparsity != last))
+        last = sparsity
+    return Training(tuple(rows), found.lineup.seeds, any(row.validation for row in rows))
+
+
+def _row(group: Group, sparsity: str, *, first: bool) -> TrainingRow:
+    histories = [run.history for run in group.runs if run.history is not None]
+    epochs = sorted({h.chosen_epoch for h in histories})
+    chosen = count(epochs[0]) if len(epochs) == 1 else f"{count(epochs[0])} to {count(epochs[-1])}"
+    return TrainingRow(
+        name=group.name,
+        tag=group.tag,
+        mark=group.mark,
+        sparsity=sparsity,
+        loss=_spark(group, "loss", log=True),
+        validation=_spark(group, "val_accuracy"),
+        gradient=_gradient(group),
+        gap=_gap(group),
+        chosen=Cell(chosen, f"of {count(max(len(h.epochs) for h in histories))}",
+                    alert=any(h.status == "diverged" for h in histories)),
+        recipe=histories[0].recipe,
+        first=first,
+    )  # fmt: skip
+
+
+def _spark(group: Group, quantity: Quantity, *, log: bool = False) -> Spark | None:
+    values = course(list(group.runs), quantity)
+    if not values:
+        return None
+    return spark(values, significant(values[-1]) if log else fixed(values[-1]), log=log)
+
+
+def _gradient(group: Group) -> Spark | None:
+    history = group.first.history
+    values = [e.gradient_mean for e in history.epochs if e.gradient_mean > 0] if history else []
+    return spark(values, "", log=True) if values else None
+
+
+def spark(values: list[float], text: str, *, log: bool = False) -> Spark:
+    """The values as a curve that fills its box."""
+    ys = [math.log10(max(v, 1e-12)) for v in values] if log else values
+    low, high = min(ys), max(ys)
+    span = (high - low) or 1.0
+    step = WIDTH / max(1, len(ys) - 1)
+    thinned = max(1, len(ys) // 100)
+    kept = sorted({*range(0, len(ys), thinned), len(ys) - 1})
+    places = [(round(k * step, 1), round(2 + (HEIGHT - 4) * (1 - (ys[k] - low) / span), 1)) for k in kept]
+    return Spark(" ".join(f"{x:g},{y:g}" for x, y in places), places[-1], text)
+
+
+def _gap(group: Group) -> Cell:
+    e = estimate(group, "accuracy", "overfitting_gap")
+    train = estimate(group, "accuracy", "train_top1")
+    if e.value is None:
+        return Cell(DASH, reason=e.reason)
+    if e.seeds > 1 and e.half is not None:
+        return Cell(points(e.value), f"± {percent(e.half)}")
+    return Cell(points(e.value), f"{percent(train.value)} train" if train.value is not None else "")

@@ -1,0 +1,115 @@
+"""Looking into records that may lack anything: every reading has a value or a reason, never a made-up 0."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import numpy as np
+from numpy.typing import NDArray
+
+from sparserobust.errors import RecordError
+from sparserobust.records import Outcome, Run, Score
+
+_ATTACK_NAMES = {
+    "fgsm": "FGSM",
+    "carlini-wagner": "Carlini–Wagner",
+    "pgd": "PGD",
+    "autoattack": "AutoAttack",
+    "square": "Square",
+    "minimum-norm": "minimum norm",
+}
+_NORMS = {"fgsm": "linf", "carlini-wagner": "l2"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One number of one run, or the reason why there is none."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    reason: str = ""
+
+
+def ok(run: Run, evaluator: str) -> Outcome | None:
+    """The evaluator's outcome where it was scored."""
+    outcome = run.outcomes.get(evaluator)
+    return outcome if outcome is not None and outcome.status == "ok" else None
+
+
+def read(run: Run, evaluator: str, score: str, *, at: float | str | None = None) -> Reading:
+    """One score of a run.
+
+    Args:
+        run: where to look.
+        evaluator: whose outcome; missing, skipped and failed ones give their reason.
+        score: its name.
+        at: the point on the axis, the first one when not given.
+    """
+    outcome = run.outcomes.get(evaluator)
+    if outcome is None:
+        return Reading(None, reason=f"not measured: {evaluator} was not run")
+    if outcome.status != "ok":
+        return Reading(None, reason=f"{outcome.status}: {outcome.reason}")
+    try:
+        found = outcome.score(score, at=at)
+    except RecordError as error:
+        return Reading(None, reason=f"not measured: {error}")
+    return Reading(found.value, found.ci_low, found.ci_high, found.n, found.reason or "")
+
+
+def attack_name(evaluator: str) -> str:
+    """An attack's name for a reader."""
+    return _ATTACK_NAMES.get(evaluator, evaluator)
+
+
+def norm_of(outcome: Outcome) -> str | None:
+    """ "linf" or "l2" where the record or the attack's definition says so."""
+    stated = outcome.settings.get("norm")
+    return str(stated) if stated in ("linf", "l2") else _NORMS.get(outcome.evaluator)
+
+
+def is_attack(outcome: Outcome) -> bool:
+    """Whether robust accuracy was measured at budgets (or distance caps)."""
+    return any(score.name == "robust_accuracy" and score.at is not None for score in outcome.scores)
+
+
+def headline(outcome: Outcome) -> float | None:
+    """The budget of the outcome's headline robust accuracy."""
+    named = [s for s in outcome.curve("robust_accuracy") if isinstance(s.at, float)]
+    chosen = [s for s in named if s.headline] or named
+    return float(chosen[0].at) if chosen and chosen[0].at is not None else None
+
+
+def correct(run: Run) -> NDArray[np.bool_] | None:
+    """Which clean images are classified correctly, from whichever evaluator kept it."""
+    for name in ["accuracy", *sorted(run.outcomes)]:
+        outcome = ok(run, name)
+        if outcome is not None and "correct" in outcome.per_example:
+            return outcome.per_example["correct"].astype(bool)
+    return None
+
+
+def robust(run: Run, evaluator: str, at: float, *, array: str = "robust") -> NDArray[np.bool_] | None:
+    """Which images stay correct at one budget, None where the record does not hold it."""
+    outcome = ok(run, evaluator)
+    if outcome is None:
+        return None
+    kept = outcome.per_example
+    if array in kept:
+        for index, point in enumerate(outcome.axis):
+            if abs(point - at) < 1e-9:
+                return kept[array][index].astype(bool)
+        return None
+    if array == "robust" and "distance" in kept:
+        survived: NDArray[np.bool_] = kept["distance"] > at
+        if "correct" in kept:
+            survived &= kept["correct"].astype(bool)
+        return survived
+    return None
+
+
+def numeric(scores: list[Score]) -> list[tuple[float, Score]]:
+    """Scores at numeric points in the order of the axis, those without a value left out."""
+    pairs = [(float(s.at), s) for s in scores if isinstance(s.at, int | float) and s.value is not None]
+    return sorted(pairs, key=lambda pair: pair[0])

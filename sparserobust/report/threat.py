@@ -1,0 +1,98 @@
+"""The title of the page and what was attacked, in one sentence made from the records."""
+
+from __future__ import annotations
+
+from sparserobust.records import Outcome
+from sparserobust.report.groups import Lineup
+from sparserobust.report.numbers import count, listed, plural, spelled, target
+from sparserobust.report.readings import attack_name, headline, is_attack, norm_of, ok
+
+BLACK_BOX = {"square"}
+_DATA_NAMES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+_NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ₂"}
+
+
+def title(lineup: Lineup) -> str:
+    """ "mlp5 on MNIST, six methods at three sparsities"."""
+    models = listed(list(dict.fromkeys(run.subject.model for run in lineup.runs)))
+    data = listed(list(dict.fromkeys(data_name(run.data.name) for run in lineup.runs)))
+    methods, sparsities = len(lineup.methods()), lineup.sparsities
+    if not methods:
+        return f"{models} on {data}"
+    noun = "method" if all(group.first.subject.method for group in lineup.sparse) else "network"
+    what = f"{spelled(methods)} {noun}{'s' if methods > 1 else ''}"
+    where = (
+        f"sparsity {target(sparsities[0])}"
+        if len(sparsities) == 1
+        else f"{spelled(len(sparsities))} sparsities"
+    )
+    return f"{models} on {data}, {what} at {where}"
+
+
+def data_name(name: str) -> str:
+    """A data set's name as it is usually written."""
+    return _DATA_NAMES.get(name, name)
+
+
+def threat_model(lineup: Lineup) -> list[str]:
+    """What was attacked, how strongly, on how many images, and what the intervals are over."""
+    sentences = []
+    attacks = _attacks(lineup)
+    datas = {run.data.sha256: run.data for run in lineup.runs}
+    data = next(iter(datas.values()))
+    images = f"{count(data.n)} {data.split} images of {data_name(data.name)}"
+    if len(datas) == 1:
+        images += ", the same for every network"
+    else:
+        images = f"{spelled(len(datas))} different sets of images, which are never paired with one another"
+    if attacks:
+        boxes = {name in BLACK_BOX for name in attacks}
+        box = "White-box and black-box" if len(boxes) > 1 else "Black-box" if True in boxes else "White-box"
+        described = listed([_described(attacks[name], lineup) for name in attacks])
+        sentences.append(
+            f"{box}, untargeted {'attacks' if len(attacks) > 1 else 'attack'} on {images}: {described}; "
+            "pixels run from 0 to 1."
+        )
+    else:
+        sentences.append(f"No attack was run. Evaluated on {images}.")
+    sentences.append(_seeds(lineup))
+    return sentences
+
+
+def _attacks(lineup: Lineup) -> dict[str, Outcome]:
+    """One outcome of every attack that was scored, the table's first."""
+    found: dict[str, Outcome] = {}
+    for run in lineup.runs:
+        for name, outcome in run.outcomes.items():
+            if ok(run, name) is not None and is_attack(outcome):
+                found.setdefault(name, outcome)
+    first = lineup.attack[0] if lineup.attack else ""
+    return dict(sorted(found.items(), key=lambda item: (item[0] != first, item[0])))
+
+
+def _described(outcome: Outcome, lineup: Lineup) -> str:
+    name = attack_name(outcome.evaluator)
+    sign = _NORM_SIGNS.get(norm_of(outcome) or "", "")
+    if "distance" in outcome.per_example:
+        return f"{name} for the smallest {sign} distance".replace("  ", " ")
+    main = lineup.attack
+    budget = main[1] if main is not None and main[0] == outcome.evaluator else headline(outcome)
+    ball = f"inside an {sign} ball of ε = {budget:g}" if sign else f"at ε = {budget:g}"
+    return f"{name} {ball}"
+
+
+def _seeds(lineup: Lineup) -> str:
+    counts = {len(group.runs) for group in lineup.groups}
+    if counts == {1}:
+        return "One network per row; each interval is 95 % over these images."
+    if len(counts) == 1:
+        return f"{spelled(counts.pop()).capitalize()} seeds per row; each interval is 95 % over seeds."
+    return (
+        f"{plural(min(counts), 'seed')} to {count(max(counts))} per row; intervals are 95 % over seeds, "
+        "for a single network over images."
+    )

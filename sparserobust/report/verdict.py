@@ -1,0 +1,256 @@
+"""The verdict in words: sentences of spans, every one concluded from the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, Difference
+from sparserobust.report.estimates import CLAIM_SEEDS, band, estimate
+from sparserobust.report.groups import Group
+from sparserobust.report.numbers import (
+    bracket,
+    fixed,
+    listed,
+    percent,
+    plural,
+    points,
+    signed_bracket,
+    target,
+    times,
+)
+from sparserobust.report.readings import attack_name, ok
+from sparserobust.report.rows import Judged
+from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE, NOT_SCORED
+
+Kind = Literal["plain", "strong", "em", "alert"]
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of text of one kind."""
+
+    text: str
+    kind: Kind = "plain"
+
+
+Paragraph = tuple[Span, ...]
+
+
+@dataclass(frozen=True)
+class Badge:
+    """The trust badge: its word, how loud it is (0 text, 1 outlined, 2 filled), and the count behind it."""
+
+    text: str
+    level: int
+    lines: tuple[str, ...]
+
+
+def badge(judged: Judged) -> Badge:
+    """How far the rows can be believed, in one word and two lines."""
+    verdicts = [trust.verdict for trust in judged.trust.values()]
+    fine, n = verdicts.count(FINE), len(verdicts)
+    if judged.lineup.attack is None:
+        return Badge("Trust: no attack", 0, ("robustness was not measured",))
+    bad = [
+        f"{verdicts.count(word)} {label}"
+        for word, label in (
+            (ARTEFACT, "artefact"),
+            (COLLAPSED, "collapsed"),
+            (CHECK, "to check"),
+            (NOT_SCORED, "not scored"),
+        )
+        if verdicts.count(word)
+    ]
+    lines = [f"{fine} of {plural(n, 'row')} without a red flag", *([", ".join(bad)] if bad else [])]
+    if not_audited(judged):
+        lines.append("no attack here is an audit")
+    sparse = [judged.trust[i] for i in judged.differences]
+    if sparse and not any(trust.ranked for trust in sparse):
+        return Badge("Trust: none", 2, tuple(lines))
+    if any(word in verdicts for word in (ARTEFACT, COLLAPSED, CHECK)):
+        return Badge("Trust: check", 1, tuple(lines))
+    return Badge("Trust: upper bound" if not_audited(judged) else "Trust: no red flag", 0, tuple(lines))
+
+
+def not_audited(judged: Judged) -> bool:
+    """Whether every attack in the records calls itself an upper bound that nobody audited."""
+    attack = judged.lineup.attack
+    if attack is None or judged.lineup.other_attacks:
+        return False
+    outcomes = [outcome for run in judged.lineup.runs if (outcome := ok(run, attack[0])) is not None]
+    return all("not audited" in (outcome.verdict or "") for outcome in outcomes)
+
+
+def verdict(judged: Judged) -> list[Paragraph]:
+    """What a reader should take home, most important first."""
+    lineup = judged.lineup
+    paragraphs: list[Paragraph] = []
+    if lineup.sparse and judged.differences:
+        paragraphs += [_lead(judged)]
+        paragraphs += _by_sparsity(judged)
+    elif not lineup.sparse:
+        paragraphs.append((Span("Only dense networks were given; there is nothing to compare them with."),))
+    paragraphs += _red_flags(judged)
+    caveat = _caveat(judged)
+    return [p for p in [*paragraphs, caveat] if p]
+
+
+def _measure(judged: Judged) -> tuple[str, str]:
+    """(what dense is compared in, as an adjective; the noun)."""
+    return ("robust", "robust accuracy") if judged.lineup.attack else ("accurate", "clean accuracy")
+
+
+def _lead(judged: Judged) -> Paragraph:
+    groups, (adjective, noun) = judged.lineup.groups, _measure(judged)
+    winners = [
+        (d.value, i)
+        for i, d in judged.differences.items()
+        if d.word == HIGHER and d.value is not None and judged.trust[i].verdict in (FINE, NOT_SCORED)
+    ]
+    if winners:
+        _, i = max(winners)
+        return (
+            Span(f"{_named(groups[i])} is more {adjective} than its dense parent", "strong"),
+            Span(f": {_against(i, judged)}{_price(groups[i])}."),
+        )
+    compared = [d for d in judged.differences.values() if d.value is not None]
+    if not compared:
+        reason = next((d.reason for d in judged.differences.values() if d.reason), "")
+        return (
+            Span("Relative to dense: not measured", "strong"),
+            Span(f" ({reason})." if reason else "."),
+        )
+    if all(d.word.startswith("no claim") or d.word == "not ranked" for d in compared):
+        return (
+            Span("Too few seeds for a claim about a method", "strong"),
+            Span("; the table shows what was seen."),
+        )
+    kept = [
+        (d.value, i) for i, d in judged.differences.items() if d.value is not None and judged.trust[i].ranked
+    ]
+    lead = Span(f"No sparse network here is shown to be more {adjective} than its dense parent", "strong")
+    if not kept:
+        return (lead, Span("."))
+    _, i = max(kept)
+    return (lead, Span(f". Closest is {_named(groups[i])}: {noun} {_against(i, judged)}{_price(groups[i])}."))
+
+
+def _named(group: Group) -> str:
+    tag = f" ({group.tag})" if group.tag else ""
+    return f"{group.name}{tag} at sparsity {target(group.target)}"
+
+
+def _against(i: int, judged: Judged) -> str:
+    """ "18.6 % [18.2, 19.0] against 14.8 % [13.5, 16.1], a paired difference of +3.8 points [+2.6, +5.0]"."""
+    lineup, d = judged.lineup, judged.differences[i]
+    dense = lineup.dense_of(lineup.groups[i])
+    own, other = judged.primary[i], judged.primary[lineup.groups.index(dense)] if dense else None
+    parts = []
+    for e in (own, other):
+        if e is not None and e.value is not None:
+            ends = band(e)
+            interval = f" {bracket(*ends, scale=100)}" if ends else ""
+            parts.append(f"{percent(e.value)} %{interval}")
+    interval = f" {signed_bracket(d.low, d.high)}" if d.low is not None and d.high is not None else ""
+    return f"{' against '.join(parts)}, a paired difference of {points(d.value or 0.0)} points{interval}"
+
+
+def _price(group: Group) -> str:
+    """What it costs beside dense, where that was measured."""
+    dense_bytes = estimate(group, "storage", "dense_bytes").value
+    at = "seeded" if group.first.subject.positions == "seeded" else "stored"
+    best = estimate(group, "storage", "best_bytes", at=at).value
+    macs = estimate(group, "flops", "dense_macs").value
+    executed = estimate(group, "flops", "executed_macs").value
+    parts = []
+    if dense_bytes and best and dense_bytes / best > 1.05:
+        parts.append(f"{times(dense_bytes / best)} fewer bytes")
+    if macs and executed:
+        saved = macs / executed
+        parts.append(f"{times(saved)} fewer multiply-adds" if saved > 1.05 else "no multiply-adds saved")
+    return f", with {' and '.join(parts)}" if parts else ""
+
+
+def _by_sparsity(judged: Judged) -> list[Paragraph]:
+    """One sentence for each sparsity: who is lower, who cannot be told apart, who collapsed."""
+    lineup = judged.lineup
+    sentences: list[Span] = []
+    for sparsity in lineup.sparsities:
+        places = [i for i, g in enumerate(lineup.groups) if not g.dense and g.target == sparsity]
+        spans = _clauses(places, judged)
+        if spans:
+            sentences += [Span(f"At {target(sparsity)} "), *spans, Span(". ")]
+    return [tuple(sentences)] if sentences else []
+
+
+def _clauses(places: list[int], judged: Judged) -> list[Span]:
+    by_word: dict[str, list[int]] = {}
+    for i in places:
+        trust, d = judged.trust[i], judged.differences[i]
+        word = trust.verdict if not trust.ranked else d.word
+        if word:
+            by_word.setdefault(word, []).append(i)
+    clauses: list[list[Span]] = []
+    for word in (HIGHER, ALIKE, NOT_AFTER_HOLM, LOWER, COLLAPSED):
+        if word in by_word:
+            clauses.append(_clause(word, by_word[word], judged))
+    spans: list[Span] = []
+    for clause in clauses:
+        spans += [Span("; "), *clause] if spans else clause
+    return spans
+
+
+def _clause(word: str, places: list[int], judged: Judged) -> list[Span]:
+    groups = [judged.lineup.groups[i] for i in places]
+    names = listed([f"{g.name} ({g.tag})" if g.tag else g.name for g in groups])
+    verb = "are" if len(groups) > 1 else "is"
+    if word == ALIKE:
+        seen = _smallest([judged.differences[i] for i in places])
+        return [Span(f"{names} {verb} "), Span(ALIKE, "em"), Span(f" from dense{seen}")]
+    if word == NOT_AFTER_HOLM:
+        return [
+            Span(
+                f"{names} differ{'s' if len(groups) == 1 else ''} from dense, but not after Holm’s correction"
+            )
+        ]
+    if word == COLLAPSED:
+        return [Span(f"{names} collapse{'s' if len(groups) == 1 else ''}")]
+    return [Span(f"{names} {verb} {word} than dense")]
+
+
+def _smallest(differences: list[Difference]) -> str:
+    seen = [d.smallest for d in differences if d.smallest is not None]
+    return f" (a difference under {fixed(100 * max(seen))} points could not have been seen)" if seen else ""
+
+
+def _red_flags(judged: Judged) -> list[Paragraph]:
+    """One paragraph for all artefacts: the number and what speaks against it."""
+    spans: list[Span] = []
+    for i, trust in judged.trust.items():
+        value = judged.primary[i].value
+        if trust.verdict == ARTEFACT and value is not None:
+            why = trust.notes[0] if trust.notes else "its checks fail"
+            spans += [
+                Span(f"{judged.lineup.groups[i].title} reports {percent(value)} %, but {why}: "),
+                Span("an artefact", "alert"),
+                Span(", left out of the ranking. "),
+            ]
+    return [tuple(spans)] if spans else []
+
+
+def _caveat(judged: Judged) -> Paragraph:
+    lineup = judged.lineup
+    parts = []
+    if lineup.attack is not None and not_audited(judged):
+        parts.append(
+            f"{attack_name(lineup.attack[0])} gives upper bounds: a stronger attack can only lower these accuracies."
+        )
+    seeds = {len(group.runs) for group in lineup.sparse}
+    if seeds == {1}:
+        parts.append(
+            "With one seed per row these are statements about these networks, not about the methods."
+        )
+    elif seeds and min(seeds) < CLAIM_SEEDS:
+        parts.append(f"Rows with fewer than {CLAIM_SEEDS} seeds allow no claim about a method.")
+    return (Span(" ".join(parts)),) if parts else ()

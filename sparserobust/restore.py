@@ -1,0 +1,146 @@
+"""`load_subject`: a saved model back as it was, with bit-identical logits."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import Tensor, nn
+
+from sparserobust.errors import ModelError, RecordError
+from sparserobust.models import MODELS, create_model
+from sparserobust.records import History, SubjectRecord
+from sparserobust.storage.codecs import unpack_mask
+from sparserobust.storage.modelfile import read_model
+from sparserobust.subject import ModelOrigin, Subject, dense_state, initial_sha256
+from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.plan import prunable_modules, values_of
+
+
+def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None) -> Subject:
+    """The subject that `Subject.save` wrote.
+
+    A frozen offset that one of our initialisers drew is drawn again from its seed and checked by its sha256.
+    No code that a file names is ever imported: for a network of one's own, give `model`.
+
+    Args:
+        path: the file.
+        model: a fresh instance of the same architecture; needed unless `create_model` made the saved one.
+            It is changed in place.
+
+    Raises:
+        RecordError: the file is unreadable, damaged, or the offset does not match its sha256.
+        ModelError: the architecture is another one, or is not known and `model` is not given.
+    """
+    header, tensors = read_model(path)
+    try:
+        record = SubjectRecord.model_validate(header["subject"])
+        history = History.model_validate(header["history"]) if header["history"] else None
+        origin = _origin(header["origin"])
+        recipe: str | None = header["recipe"]
+        shapes = {name: tuple(shape) for name, shape in header["shapes"].items()}
+        masks = {name: unpack_mask(tensors[f"{name}:mask"], shape) for name, shape in shapes.items()}
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise RecordError(
+            f"{path} is damaged: its header cannot be read ({str(error).splitlines()[0]})"
+        ) from None
+    base = model if model is not None else _drawn_again(origin, record, path)
+    _check_shapes(base, shapes, path)
+    subject = Subject(
+        model=base,
+        parent=None if model is not None else dense_state(base),
+        weights=SparseWeights(base, masks, "zero"),
+        name=record.model,
+        label=record.label,
+        method=record.method,
+        method_source=record.method_source,
+        params=dict(record.params),
+        seed=record.seed,
+        target_sparsity=record.target_sparsity,
+        positions=record.positions,
+        rescued={layer.name: layer.rescued for layer in record.layers if layer.rescued},
+        score_samples=record.score_samples,
+        recipe=recipe,
+        warnings=record.warnings,
+        history=history,
+    )
+    if initial_sha256(subject) != record.initial_sha256:
+        subject.parent = None
+    _fill(subject, record, tensors, path)
+    return subject
+
+
+def _origin(raw: dict[str, Any] | None) -> ModelOrigin | None:
+    if raw is None:
+        return None
+    listed: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()
+    }
+    return ModelOrigin(**listed)
+
+
+def _drawn_again(
+    origin: ModelOrigin | None, record: SubjectRecord, path: str | os.PathLike[str]
+) -> nn.Module:
+    """The network as it was before training, with the initial weights that its seed gives."""
+    if origin is None or origin.name not in MODELS:
+        raise ModelError(
+            f"{path} holds a {record.model}, which is not one of our models; give load_subject(path, model=...) "
+            "a fresh instance of it"
+        )
+    return create_model(
+        origin.name,
+        input_shape=origin.input_shape,
+        num_classes=origin.num_classes,
+        seed=origin.seed,
+        mean=origin.mean,
+        std=origin.std,
+    )
+
+
+def _check_shapes(model: nn.Module, shapes: dict[str, tuple[int, ...]], path: str | os.PathLike[str]) -> None:
+    own = {name: tuple(values_of(module).shape) for name, module in prunable_modules(model).items()}
+    if own != shapes:
+        differing = sorted(set(own.items()) ^ set(shapes.items()))[0][0]
+        raise ModelError(
+            f"{path} is of another architecture: {differing} is {shapes.get(differing, 'absent')} there and "
+            f"{own.get(differing, 'absent')} in the model"
+        )
+
+
+@torch.no_grad()
+def _fill(
+    subject: Subject, record: SubjectRecord, tensors: dict[str, Tensor], path: str | os.PathLike[str]
+) -> None:
+    """Puts the offset and the stored values into the model and binds the masks."""
+    model, masks = subject.model, subject.weights.masks
+    modules = prunable_modules(model)
+    try:
+        if record.offset == "frozen":
+            for name, module in modules.items():
+                if f"{name}:offset" in tensors:
+                    values_of(module).copy_(tensors[f"{name}:offset"])
+                elif subject.parent is not None:
+                    values_of(module).copy_(subject.parent[name])
+                else:
+                    raise RecordError(
+                        f"{path}: the frozen offset drawn from seed {record.seed} does not match its sha256; "
+                        "it was made by another version of the initialiser"
+                    )
+        trainable_alpha = bool(record.params.get("trainable_alpha", True))
+        subject.weights = SparseWeights(model, masks, record.offset, trainable_alpha=trainable_alpha)
+        for name, module in modules.items():
+            values_of(module)[masks[name]] = tensors[f"{name}:values"]
+            if (dct := dct_offset_of(module)) is not None:
+                dct.alpha.copy_(tensors[f"{name}:alpha"])
+        own = model.state_dict()
+        for key, tensor in tensors.items():
+            if key.endswith(":whole"):
+                own[key.removesuffix(":whole")].copy_(tensor)
+    except (KeyError, RuntimeError) as error:
+        raise RecordError(
+            f"{path} is damaged: {str(error).splitlines()[0]} is missing or has another size"
+        ) from None

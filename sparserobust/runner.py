@@ -1,0 +1,197 @@
+"""`evaluate`: all evaluators on one subject, and the record of it."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+import torch
+from torch import nn
+
+import sparserobust
+from sparserobust.data import AnyData, Data, batches
+from sparserobust.device import resolve_device
+from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.records import DataRecord, Environment, Outcome, Run
+from sparserobust.registry import evaluators as registry
+from sparserobust.scoring import DEFAULT_BATCH_SIZE, Evaluator, Measured, measure
+from sparserobust.subject import Subject
+
+PACKAGES = ("torch", "torchvision", "foolbox", "fvcore", "numpy", "scipy", "scikit-learn")
+
+
+def list_evaluators() -> list[str]:
+    """Names that `evaluate` takes."""
+    return registry.names()
+
+
+def build_evaluator(evaluator: str | Evaluator, settings: dict[str, Any] | None = None) -> Evaluator:
+    """An evaluator by name with its settings, or the instance itself.
+
+    Raises:
+        PluginError: unknown name. ConfigError: a setting it does not take or that cannot be.
+    """
+    if isinstance(evaluator, Evaluator):
+        return evaluator
+    factory = registry.load(evaluator)
+    known = list(factory().settings())
+    for key in settings or {}:
+        if key not in known:
+            raise ConfigError(
+                f"evaluator {evaluator!r} has no setting {key!r}{did_you_mean(key, known) or ';'} "
+                f"it takes {', '.join(known) or 'none'}"
+            )
+    try:
+        built: Evaluator = factory(**settings or {})
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"evaluator {evaluator!r}: {error}") from None
+    return built
+
+
+def evaluate(
+    model: nn.Module | Subject,
+    data: AnyData,
+    evaluators: Sequence[str | Evaluator] | None = None,
+    *,
+    dense: Run | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    batch_size: int | None = None,
+    limit: int | None = None,
+    label: str | None = None,
+    command: str | None = None,
+    progress: bool = False,
+) -> Run:
+    """Scores one subject with many evaluators, going through the data once.
+
+    Args:
+        model: a Subject, or any module that maps images (n, c, h, w) in [0, 1] to logits.
+        data: its test split is evaluated; its training split serves those that need training examples.
+        evaluators: names or instances; all that are installed by default.
+        dense: the run of the dense model trained alike, for what is relative to it.
+        seed: of the subset and of anything drawn.
+        device: where to compute; "auto" is CUDA where there is one.
+        batch_size: examples per batch, 256 by default.
+        limit: evaluate a seeded stratified subset of this many examples.
+        label: the name of the subject in reports.
+        command: how to repeat it, for the report.
+        progress: a bar on the terminal.
+
+    Returns:
+        The record, with one outcome for each evaluator: ok, skipped or failed.
+
+    Raises:
+        ConfigError, ShapeError, DataError, ModelError, PluginError: wrong use, before anything is measured.
+    """
+    subject = Subject.of(model)
+    if label is not None:
+        subject.label = label
+    chosen = [build_evaluator(e) for e in (list_evaluators() if evaluators is None else evaluators)]
+    if not chosen:
+        raise ConfigError("name at least one evaluator; `sparserobust list evaluators` shows all")
+    target = resolve_device(device)
+    start = time.perf_counter()
+    measured = measure(
+        subject,
+        data,
+        chosen,
+        seed=seed,
+        device=target,
+        batch_size=batch_size,
+        limit=limit,
+        dense=dense,
+        progress=progress,
+    )
+    return Run(
+        subject=subject.record(),
+        data=_data_record(data, measured, limit),
+        seed=seed,
+        outcomes=measured.outcomes,
+        history=subject.history,
+        environment=_environment(target, measured.batch_size, time.perf_counter() - start, command),
+        passes=measured.passes,
+        dense=dense.id if dense is not None else None,
+    )
+
+
+def failed_run(
+    model: nn.Module,
+    data: Data,
+    method: str,
+    sparsity: float,
+    seed: int,
+    evaluators: Sequence[str],
+    error: Exception,
+    *,
+    command: str | None = None,
+) -> Run:
+    """The record of a subject that could not be made: nothing was measured, every outcome says why."""
+    reason = f"{type(error).__name__}: {error}"
+    base = Subject.of(model).record()
+    labels = [int(label) for _, labels in batches(data.test, 512, torch.device("cpu")) for label in labels]
+    return Run(
+        subject=base.model_copy(
+            update={
+                "label": f"{method} {sparsity:g}",
+                "method": method,
+                "seed": seed,
+                "target_sparsity": sparsity,
+                "warnings": (reason,),
+            }
+        ),
+        data=DataRecord(
+            name=data.name,
+            split="test",
+            n=len(labels),
+            num_classes=data.num_classes,
+            input_shape=data.input_shape,
+            majority_share=max(labels.count(label) for label in set(labels)) / len(labels),
+            sha256="",
+        ),
+        seed=seed,
+        outcomes={name: Outcome(evaluator=name, status="failed", reason=reason) for name in evaluators},
+        environment=_environment(torch.device("cpu"), DEFAULT_BATCH_SIZE, 0.0, command),
+    )
+
+
+def _data_record(data: AnyData, measured: Measured, limit: int | None) -> DataRecord:
+    train = data.train if isinstance(data, Data) else None
+    return DataRecord(
+        name=data.name if isinstance(data, Data) else "tensors",
+        split="test",
+        n=measured.n,
+        num_classes=measured.num_classes,
+        input_shape=measured.input_shape,
+        majority_share=max(measured.class_counts.values()) / measured.n,
+        sha256=measured.data_sha256,
+        limit=limit,
+        subset=measured.subset,
+        train_n=len(train) if train is not None and hasattr(train, "__len__") else None,
+    )
+
+
+def _environment(device: torch.device, batch_size: int, seconds: float, command: str | None) -> Environment:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    return Environment(
+        sparserobust=sparserobust.__version__,
+        python=platform.python_version(),
+        packages={package: _version(package) for package in PACKAGES},
+        device=str(device),
+        device_name=name,
+        threads=torch.get_num_threads(),
+        batch_size=batch_size,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        seconds=round(seconds, 3),
+        command=command,
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,18 @@
+"""How models are scored: evaluator base classes, and passes that all evaluators share."""
+
+from sparserobust.scoring.attack import AttackEvaluator
+from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
+from sparserobust.scoring.measure import DEFAULT_BATCH_SIZE, Measured, measure
+
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "AttackEvaluator",
+    "Batch",
+    "Context",
+    "Evaluator",
+    "Measured",
+    "Measurement",
+    "Skip",
+    "measure",
+]

@@ -1,0 +1,71 @@
+"""What an adversarial image must satisfy before it is believed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sparserobust.errors import PluginError
+
+Norm = Literal["linf", "l2"]
+TOLERANCE = 1e-6
+
+
+def distances(
+    images: Float[Tensor, "n c h w"], others: Float[Tensor, "n c h w"], norm: Norm
+) -> Float[Tensor, " n"]:
+    """Distance of each pair, in pixel units, accumulated in float64."""
+    difference = (others.double() - images.double()).flatten(1)
+    return difference.abs().amax(dim=1) if norm == "linf" else difference.norm(dim=1)
+
+
+def checked(
+    images: Float[Tensor, "n c h w"], adversarial: Tensor, norm: Norm, eps: float | None, plugin: str
+) -> Float[Tensor, "n c h w"]:
+    """The adversarial images if they are finite, in [0, 1] and within eps; an excess up to 1e-6 is projected back.
+
+    Args:
+        images: the clean images.
+        adversarial: what the plugin returned for them.
+        norm: of the budget.
+        eps: the budget, None where only the range counts.
+        plugin: the evaluator's name, for the message.
+
+    Raises:
+        PluginError: anything else; names the plugin.
+    """
+    if not isinstance(adversarial, Tensor) or adversarial.shape != images.shape:
+        got = tuple(adversarial.shape) if isinstance(adversarial, Tensor) else type(adversarial).__name__
+        raise PluginError(f"{plugin} must return images of shape {tuple(images.shape)}, got {got}")
+    adversarial = adversarial.detach().to(images)
+    if not bool(torch.isfinite(adversarial).all()):
+        raise PluginError(f"{plugin} returned images that are NaN or infinite")
+    low, high = float(adversarial.min()), float(adversarial.max())
+    if low < -TOLERANCE or high > 1 + TOLERANCE:
+        raise PluginError(f"{plugin} returned pixels from {low:.7g} to {high:.7g}, outside [0, 1]")
+    adversarial = adversarial.clamp(0, 1)
+    if eps is None:
+        return adversarial
+    size = distances(images, adversarial, norm)
+    if float(size.max()) > eps + TOLERANCE:
+        raise PluginError(
+            f"{plugin} left its budget: {norm} distance {float(size.max()):.7g} for eps {eps:g}"
+        )
+    return project(images, adversarial, norm, eps)
+
+
+def project(
+    images: Float[Tensor, "n c h w"], others: Float[Tensor, "n c h w"], norm: Norm, eps: float
+) -> Float[Tensor, "n c h w"]:
+    """The nearest point (linf) or the point on the segment (l2) within eps of the images and in [0, 1]."""
+    difference = others - images
+    if norm == "linf":
+        difference = difference.clamp(-eps, eps)
+    else:
+        size = distances(images, others, norm).clamp_min(1e-12)
+        factor = (eps / size).clamp_max(1.0).to(images.dtype)
+        difference = difference * factor.view(-1, 1, 1, 1)
+    return (images + difference).clamp(0, 1)

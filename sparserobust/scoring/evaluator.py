@@ -1,0 +1,130 @@
+"""The evaluator contract: what a plugin author writes, and what the library adds around it."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from sparserobust.errors import PluginError
+from sparserobust.records import Outcome, Run, Score, ScoreSpec
+from sparserobust.scoring.batch import Batch
+from sparserobust.subject import Subject
+
+
+class Skip(Exception):
+    """Raised by an evaluator that does not apply here; the message is the reason that the record carries."""
+
+
+@dataclass
+class Context:
+    """What an evaluator may know before the first batch.
+
+    Attributes:
+        subject: the model with its masks, offset, parent and history.
+        input_shape: (c, h, w) of the images.
+        device: where the model and all batches are.
+        train: training examples, None where there are none.
+        batch_size: of the run; for an evaluator's own passes over the training data.
+        seed: for anything drawn.
+        dense: the record of the dense reference, None without one.
+        passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
+    """
+
+    subject: Subject
+    input_shape: tuple[int, ...]
+    device: torch.device
+    train: Dataset[Any] | DataLoader[Any] | None
+    batch_size: int
+    seed: int
+    dense: Run | None = None
+    passes: Counter[str] = field(default_factory=Counter)
+
+
+class Measurement(ABC):
+    """One evaluation under way."""
+
+    def update(self, batch: Batch) -> None:  # noqa: B027 - evaluators of parameters alone see no batch
+        """Takes in one batch."""
+
+    @abstractmethod
+    def finish(self) -> Outcome:
+        """The result over all batches."""
+
+
+class Evaluator(ABC):
+    """Scores any model the same way. Instances hold hyper-parameters only.
+
+    A subclass sets the class variables, takes keyword-only hyper-parameters that it keeps under the same
+    names, and writes `begin`. Attacks derive from `AttackEvaluator` and write `perturb` instead.
+
+    Attributes:
+        name: lower case with hyphens, as in the entry point.
+        source: paper, section, equation.
+        scores: what is measured; the record takes units and directions from here.
+        sees_data: False for evaluators of parameters alone, which are given no batch.
+    """
+
+    name: ClassVar[str]
+    source: ClassVar[str]
+    scores: ClassVar[tuple[ScoreSpec, ...]]
+    sees_data: ClassVar[bool] = True
+
+    @abstractmethod
+    def begin(self, context: Context) -> Measurement:
+        """Starts a measurement; raises `Skip` with the reason where it does not apply."""
+
+    def __call__(
+        self,
+        model: nn.Module | Subject,
+        data: Any,
+        *,
+        seed: int = 0,
+        device: str | torch.device = "auto",
+        batch_size: int | None = None,
+    ) -> Outcome:
+        """The outcome of this evaluator alone, on any module and any data; needs no registry.
+
+        Args:
+            model: maps images (n, c, h, w) in [0, 1] to logits; or a Subject.
+            data: (images, labels) tensors, a Dataset, a DataLoader or a Data (its test split).
+        """
+        from sparserobust.scoring.measure import measure
+
+        measured = measure(model, data, [self], seed=seed, device=device, batch_size=batch_size)
+        return measured.outcomes[self.name]
+
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters by name."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def __repr__(self) -> str:
+        """The call that makes an equal evaluator."""
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
+        return f"{type(self).__name__}({settings})"
+
+    def score(self, name: str, value: float | None, **facts: Any) -> Score:
+        """A score of this evaluator, with unit, direction and headline from its specification.
+
+        Raises:
+            PluginError: the evaluator does not declare this score.
+        """
+        spec = next((spec for spec in self.scores if spec.name == name), None)
+        if spec is None:
+            declared = ", ".join(spec.name for spec in self.scores)
+            raise PluginError(
+                f"evaluator {self.name!r} does not declare score {name!r}; it declares {declared}"
+            )
+        facts.setdefault("headline", spec.headline)
+        return Score(name=name, value=value, unit=spec.unit, higher_is_better=spec.higher_is_better, **facts)
+
+    def outcome(self, **parts: Any) -> Outcome:
+        """An ok outcome of this evaluator."""
+        return Outcome(evaluator=self.name, status="ok", **parts)

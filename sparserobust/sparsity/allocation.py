@@ -1,0 +1,120 @@
+"""How many weights each layer keeps, when the budget is not simply the globally best k.
+
+Every allocation has one signature, `(shapes, k) -> counts`, and the counts add up to exactly k: what a
+full layer cannot take goes to the others in the same proportions (nothing is lost).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+
+from sparserobust.errors import ConfigError, did_you_mean
+
+Shapes = Mapping[str, tuple[int, ...]]
+Counts = dict[str, int]
+
+
+def kept_count(prunable: int, sparsity: float) -> int:
+    """floor((1 - sparsity) * prunable) in exact decimal arithmetic, at least 1.
+
+    The decimal that the user wrote counts: sparsity 0.9 of 430,500 weights keeps 43,050, although
+    (1 - 0.9) * 430500 in floating point lies below.
+
+    Raises:
+        ConfigError: sparsity outside [0, 1).
+    """
+    check_sparsity(sparsity)
+    return max(1, math.floor((1 - Fraction(repr(float(sparsity)))) * prunable))
+
+
+def check_sparsity(sparsity: float) -> None:
+    """Raises ConfigError unless sparsity is a number in [0, 1)."""
+    if not isinstance(sparsity, int | float) or isinstance(sparsity, bool):
+        raise ConfigError(f"sparsity must be a number in [0, 1), got {sparsity!r}")
+    if not 0 <= sparsity < 1:
+        hint = f"; did you mean {sparsity / 100:g}?" if 1 < sparsity < 100 else ""
+        raise ConfigError(f"sparsity must be in [0, 1), got {sparsity:g}{hint}")
+
+
+def uniform(shapes: Shapes, k: int) -> Counts:
+    """The same density in every layer."""
+    return _share_out({name: math.prod(shape) for name, shape in shapes.items()}, shapes, k)
+
+
+def erk(shapes: Shapes, k: int) -> Counts:
+    """Erdos-Renyi-Kernel: density proportional to sum(dimensions) / product(dimensions).
+
+    Source: Evci et al. 2020 (RigL), sec. 3.1; layers that would exceed density 1 become dense and the
+    factor is solved again, as the authors' code does.
+    """
+    return _share_out({name: sum(shape) for name, shape in shapes.items()}, shapes, k)
+
+
+def epl(shapes: Shapes, k: int) -> Counts:
+    """Equal per layer: every layer keeps the same number of weights.
+
+    Source: Price and Tanner 2021 (DCTpS), sec. 4. The published code loses what small layers cannot take
+    (up to 19 % of the budget); here it goes to the other layers.
+    """
+    return _share_out(dict.fromkeys(shapes, 1), shapes, k)
+
+
+def epf(shapes: Shapes, k: int) -> Counts:
+    """Equal per filter: a layer's share is proportional to its number of filters (rows when linear).
+
+    Source: Price and Tanner 2021, supplement A.2. As in their code only the layer's count follows from
+    its filters; positions are drawn over the whole layer.
+    """
+    return _share_out({name: shape[0] for name, shape in shapes.items()}, shapes, k)
+
+
+ALLOCATIONS: dict[str, Callable[[Shapes, int], Counts]] = {
+    "uniform": uniform,
+    "erk": erk,
+    "epl": epl,
+    "epf": epf,
+}
+"""By name. "global" is not among them: there the scores alone decide."""
+
+
+def allocate(name: str, shapes: Shapes, k: int) -> Counts | None:
+    """Counts per layer that add up to k, or None for "global".
+
+    Raises:
+        ConfigError: unknown name.
+    """
+    if name == "global":
+        return None
+    if name not in ALLOCATIONS:
+        known = ["global", *ALLOCATIONS]
+        raise ConfigError(
+            f"allocation must be one of {', '.join(known)}, got {name!r}{did_you_mean(name, known)}"
+        )
+    return ALLOCATIONS[name](shapes, k)
+
+
+def _share_out(shares: Mapping[str, int], shapes: Shapes, k: int) -> Counts:
+    """Splits k in proportion to `shares`, no layer above its size, by largest remainders."""
+    room = {name: math.prod(shape) for name, shape in shapes.items()}
+    counts: Counts = {}
+    open_layers = dict(shares)
+    left = k
+    while open_layers:
+        total = sum(open_layers.values())
+        full = [name for name, share in open_layers.items() if Fraction(left * share, total) >= room[name]]
+        if not full:
+            break
+        for name in full:
+            counts[name] = room[name]
+            del open_layers[name]
+        left = k - sum(counts.values())
+    if open_layers:
+        total = sum(open_layers.values())
+        exact = {name: Fraction(left * share, total) for name, share in open_layers.items()}
+        counts |= {name: math.floor(value) for name, value in exact.items()}
+        by_remainder = sorted(exact, key=lambda name: exact[name] - math.floor(exact[name]), reverse=True)
+        for name in by_remainder[: k - sum(counts.values())]:
+            counts[name] += 1
+    return {name: counts[name] for name in shapes}

@@ -1,0 +1,1 @@
+"""What a model costs to store, and the file that stores it."""

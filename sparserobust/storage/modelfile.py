@@ -1,0 +1,59 @@
+"""The saved-model file: safetensors with the kept values, packed masks, everything else, and a JSON header.
+
+Nothing is ever unpickled and no name in a file is ever imported.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from sparserobust.errors import RecordError
+from sparserobust.records.run import write_atomic
+
+FORMAT = "sparserobust model"
+FORMAT_VERSION = "1"
+
+
+def write_model(path: str | os.PathLike[str], header: dict[str, Any], tensors: dict[str, Tensor]) -> Path:
+    """Writes the file, complete or not at all; returns its path."""
+    file = Path(path)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    plain = {name: tensor.detach().to("cpu").contiguous() for name, tensor in tensors.items()}
+    metadata = {"format": FORMAT, "version": FORMAT_VERSION, "header": json.dumps(header)}
+    write_atomic(file, save(plain, metadata))
+    return file
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Header and tensors of a saved model.
+
+    Raises:
+        RecordError: unreadable, not a saved model of this library, or of another version.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise RecordError(
+            f"{file} is not there; name a file that Subject.save or `sparserobust evaluate` wrote"
+        )
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise RecordError(f"{file} is a safetensors file but not a saved model of this library")
+            if metadata.get("version") != FORMAT_VERSION:
+                raise RecordError(
+                    f"{file} has format version {metadata.get('version')!r}, expected {FORMAT_VERSION}; "
+                    "load it with the sparserobust that wrote it"
+                )
+            header = json.loads(metadata["header"])
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise RecordError(f"{file} is not a readable saved model ({error})") from None
+    return header, tensors

@@ -1,0 +1,239 @@
+"""Subject: a model under evaluation with what is known of it."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from sparserobust.errors import ModelError
+from sparserobust.records import History, LayerRecord, SubjectRecord
+from sparserobust.storage.codecs import pack_mask
+from sparserobust.storage.modelfile import write_model
+from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.plan import (
+    Plan,
+    effective_weights,
+    plain_copy,
+    prunable_modules,
+    sha256_of,
+    values_of,
+    weight_of,
+)
+
+
+@dataclass(frozen=True)
+class ModelOrigin:
+    """How one of our networks was drawn, so that its initial weights can be drawn again.
+
+    `sha256` is that of its prunable weights as drawn.
+    """
+
+    name: str
+    input_shape: tuple[int, ...]
+    num_classes: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    seed: int
+    sha256: str
+
+
+@dataclass(eq=False)
+class Subject:
+    """A model with its masks and offset.
+
+    Attributes:
+        model: computes with the effective weights; train and call it as any module.
+        weights: the masks and the offset, bound to `model`.
+        name: architecture or import path.
+        label: what a reader sees.
+        method, method_source, params, seed: what made it; None for a model of the user's own.
+        parent: dense state_dict that the mask was found on, on the CPU; None when unknown.
+        positions: "seeded" when the support can be drawn again from the seed.
+        rescued: weight name -> how many weights a rescue rule added.
+        recipe: name of the method's default training recipe.
+        history: of its last training.
+    """
+
+    model: nn.Module
+    weights: SparseWeights
+    name: str
+    label: str
+    method: str | None = None
+    method_source: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    target_sparsity: float | None = None
+    parent: dict[str, Tensor] | None = None
+    positions: Literal["stored", "seeded"] = "stored"
+    rescued: dict[str, int] = field(default_factory=dict)
+    score_samples: int | None = None
+    recipe: str | None = None
+    warnings: tuple[str, ...] = ()
+    history: History | None = None
+
+    @classmethod
+    def of(cls, model: nn.Module | Subject, *, name: str | None = None) -> Subject:
+        """The subject itself, or one around a bare model, which is not copied: masks are read off its zeros.
+
+        Raises:
+            ModelError: a weight or buffer is NaN or infinite, or nothing is prunable.
+        """
+        if isinstance(model, Subject):
+            return model
+        check_finite(model)
+        masks = {key: weight_of(module).detach() != 0 for key, module in prunable_modules(model).items()}
+        name = name or origin_of(model, "name") or type(model).__name__
+        return cls(model, SparseWeights(model, masks, "zero"), name, name)
+
+    @property
+    def plan(self) -> Plan:
+        """Name -> mask, kind and offset of every prunable weight: a snapshot."""
+        return self.weights.snapshot()
+
+    def effective_weights(self) -> dict[str, Tensor]:
+        """Name -> dense tensor that the network computes with, prunable weights only, as copies."""
+        return effective_weights(self.model)
+
+    @property
+    def kept(self) -> int:
+        """How many weights the masks keep."""
+        return sum(int(mask.sum()) for mask in self.weights.masks.values())
+
+    @property
+    def prunable(self) -> int:
+        """How many weights the masks cover."""
+        return sum(mask.numel() for mask in self.weights.masks.values())
+
+    @property
+    def sparsity(self) -> float:
+        """Realised sparsity, 1 - kept / prunable."""
+        return 1 - self.kept / self.prunable
+
+    def untrained(self) -> Subject | None:
+        """A copy as it was before training: same masks and offset, initial values. None without a parent."""
+        if self.parent is None:
+            return None
+        twin = copy.deepcopy(self)
+        twin.weights.load(self.parent)
+        twin.history = None
+        return twin
+
+    def dense_parent(self) -> nn.Module | None:
+        """A plain copy of the network with the dense weights that the mask was found on, if they are known."""
+        if self.parent is None:
+            return None
+        dense = plain_copy(self.model)
+        dense.load_state_dict(self.parent)
+        return dense
+
+    def record(self) -> SubjectRecord:
+        """All of this that a report needs."""
+        layers = tuple(
+            LayerRecord(
+                name=name,
+                shape=tuple(mask.shape),
+                numel=mask.numel(),
+                kept=int(mask.sum()),
+                rescued=self.rescued.get(name, 0),
+            )
+            for name, mask in self.weights.masks.items()
+        )
+        parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
+        trainable = {name for name, _ in self.model.named_parameters()} | set(prunable_modules(self.model))
+        return SubjectRecord(
+            label=self.label,
+            model=self.name,
+            parameters=sum(tensor.numel() for name, tensor in parameters.items() if name in trainable),
+            method=self.method,
+            method_source=self.method_source,
+            params=self.params,
+            offset=self.weights.kind,
+            positions=self.positions,
+            target_sparsity=self.target_sparsity,
+            sparsity=self.sparsity,
+            kept=self.kept,
+            prunable=self.prunable,
+            rescued=sum(self.rescued.values()),
+            seed=self.seed,
+            score_samples=self.score_samples,
+            decay_towards="offset" if self.weights.kind == "dct" else "zero",
+            layers=layers,
+            warnings=self.warnings,
+            initial_sha256=initial_sha256(self),
+            weights_sha256=sha256_of(self.model.state_dict()),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes a saved model: kept values, masks, all that is not prunable, and how to get the offset.
+
+        A frozen offset that `create_model` drew is not stored: it comes from the seed again, checked by its
+        sha256. Any other frozen offset is stored whole.
+        """
+        modules = prunable_modules(self.model)
+        tensors: dict[str, Tensor] = {}
+        for key, module in modules.items():
+            mask = self.weights.masks[key]
+            tensors[f"{key}:values"] = values_of(module)[mask]
+            tensors[f"{key}:mask"] = pack_mask(mask)
+            if (dct := dct_offset_of(module)) is not None:
+                tensors[f"{key}:alpha"] = dct.alpha
+        values = {id(values_of(module)) for module in modules.values()}
+        alphas = {id(dct.alpha) for module in modules.values() if (dct := dct_offset_of(module))}
+        for key, tensor in self.model.state_dict(keep_vars=True).items():
+            if id(tensor) not in values | alphas:
+                tensors[f"{key}:whole"] = tensor
+        if self.weights.kind == "frozen" and self.parent is not None and not drawn_by_us(self):
+            tensors |= {f"{key}:offset": self.parent[key] for key in modules}
+        origin = getattr(self.model, "origin", None)
+        header = {
+            "subject": self.record().model_dump(mode="json"),
+            "origin": vars(origin) if isinstance(origin, ModelOrigin) else None,
+            "shapes": {key: list(values_of(module).shape) for key, module in modules.items()},
+            "recipe": self.recipe,
+            "history": self.history.model_dump(mode="json") if self.history else None,
+        }
+        return write_model(path, header, tensors)
+
+
+def initial_sha256(subject: Subject) -> str | None:
+    """sha256 of the prunable weights of the parent, None without one."""
+    if subject.parent is None:
+        return None
+    return sha256_of({name: subject.parent[name] for name in prunable_modules(subject.model)})
+
+
+def drawn_by_us(subject: Subject) -> bool:
+    """Whether `create_model` drew the parent's weights, so that its seed brings them back."""
+    drawn = origin_of(subject.model, "sha256")
+    return drawn is not None and drawn == initial_sha256(subject)
+
+
+def origin_of(model: nn.Module, attribute: str) -> Any:
+    """An attribute of the model's origin, None when `create_model` did not make it."""
+    origin = getattr(model, "origin", None)
+    return getattr(origin, attribute) if isinstance(origin, ModelOrigin) else None
+
+
+def dense_state(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of the state_dict on the CPU, in the form that `Subject.parent` has."""
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+
+
+def check_finite(model: nn.Module, *, what: str | None = None) -> None:
+    """Raises ModelError when a parameter or buffer is NaN or infinite."""
+    tensors: Mapping[str, Tensor] = dict(model.state_dict())
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise ModelError(
+                f"{what or type(model).__name__}: {name} has {bad} entries that are NaN or infinite; "
+                "expected finite weights, train again or name another file"
+            )

@@ -1,0 +1,263 @@
+"""One training loop for every family: the masks and offsets hold after each step, the best epoch is kept."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm.auto import tqdm
+
+from sparserobust.data import AnyData, Data, as_dataset, batches
+from sparserobust.device import resolve_device
+from sparserobust.errors import ConfigError
+from sparserobust.records import EpochRecord, History
+from sparserobust.seeds import generator
+from sparserobust.subject import Subject
+from sparserobust.training.recipe import Recipe, load_recipe
+from sparserobust.weights.plan import prunable_modules, values_of
+
+DEFAULT_RECIPE = "freezenet-mnist"
+EVALUATION_BATCH = 512
+
+AnySet = Dataset[Any] | DataLoader[Any]
+
+
+def train(
+    subject: Subject | nn.Module,
+    data: AnyData,
+    *,
+    epochs: int | None = None,
+    recipe: str | os.PathLike[str] | Recipe | None = None,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    batch_size: int | None = None,
+    progress: bool = False,
+) -> History:
+    """Trains a subject in place and returns the history, which the subject carries from then on.
+
+    After every step the weights off the mask are what the offset says, exactly. The epoch of the best
+    validation accuracy (the earliest of equals) is kept; without a validation split the last one. With the
+    same seed, device and number of threads the result is the same, bit for bit. A loss that is not finite
+    ends the training: status "diverged", with the best weights so far.
+
+    Args:
+        subject: what `sparsify` returned, or a module of one's own.
+        data: its training and validation splits; or the training examples alone.
+        epochs: instead of the recipe's.
+        recipe: name, TOML file or Recipe; by default that of the subject's method.
+        seed: of the order of the examples and of dropout.
+        device: where to train; the model comes back to where it was.
+        batch_size: instead of the recipe's.
+        progress: a bar on the terminal.
+
+    Raises:
+        ConfigError: no training data, or a setting that cannot be.
+    """
+    subject = Subject.of(subject)
+    plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
+    changed = {"epochs": epochs, "batch_size": batch_size}
+    plan = Recipe.model_validate(plan.model_dump() | {k: v for k, v in changed.items() if v is not None})
+    train_set = as_dataset(data, "train")
+    if train_set is None:
+        raise ConfigError("training needs training examples; this data has none")
+    val_set = data.val if isinstance(data, Data) else None
+    target = resolve_device(device)
+    home = next(subject.model.parameters()).device
+    modes = {module: module.training for module in subject.model.modules()}
+    session = _Training(subject, plan, train_set, val_set, target, seed)
+    subject.model.to(target)
+    try:
+        with _repeatable(seed, target):
+            session.run(progress)
+    finally:
+        session.restore_best()
+        subject.model.to(home)
+        for module, training in modes.items():
+            module.training = training
+    subject.history = session.history(data.name if isinstance(data, Data) else "tensors")
+    return subject.history
+
+
+@contextmanager
+def _repeatable(seed: int, device: torch.device) -> Iterator[None]:
+    """Dropout drawn from the seed, cuDNN deterministic; the global random state is as before afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+        torch.manual_seed(seed)
+        yield
+
+
+@dataclass
+class _Epoch:
+    """Running sums of one epoch; they stay on the device until its end."""
+
+    loss: list[Tensor] = field(default_factory=list)
+    hits: list[Tensor] = field(default_factory=list)
+    kept: list[Tensor] = field(default_factory=list)
+    unmasked: list[Tensor] = field(default_factory=list)
+    examples: int = 0
+
+
+class _Training:
+    """One training under way."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        recipe: Recipe,
+        train_set: AnySet,
+        val_set: AnySet | None,
+        device: torch.device,
+        seed: int,
+    ) -> None:
+        self.subject = subject
+        self.recipe = recipe
+        self.train_set = train_set
+        self.val_set = val_set
+        self.device = device
+        self.seed = seed
+        self.steps = 0
+        self.examples = 0
+        self.epochs: list[EpochRecord] = []
+        self.diverged = False
+        self.best_epoch = 0
+        self.best_accuracy = -1.0
+        self.best_state = self._state()
+
+    def run(self, progress: bool) -> None:
+        """All epochs, or as many as the loss stays finite."""
+        model = self.subject.model
+        optimizer = self.recipe.build_optimizer([p for p in model.parameters() if p.requires_grad])
+        handle = self.subject.weights.hold(optimizer)
+        order = generator(self.seed, "training order")
+        bar = tqdm(
+            range(1, self.recipe.epochs + 1),
+            f"{self.subject.label}: training",
+            leave=False,
+            disable=None if progress else True,
+        )
+        for number in bar:
+            start = time.perf_counter()
+            epoch = self._epoch(model, optimizer, order)
+            loss = float(torch.stack(epoch.loss).sum()) / epoch.examples
+            if not math.isfinite(loss):
+                self.diverged = True
+                break
+            accuracy = _accuracy(model, self.val_set, self.device) if self.val_set is not None else None
+            self._record(number, epoch, loss, accuracy, time.perf_counter() - start)
+            if accuracy is None or accuracy > self.best_accuracy:
+                self.best_accuracy = accuracy if accuracy is not None else -1.0
+                self.best_epoch = number
+                self.best_state = self._state()
+            bar.set_postfix(loss=f"{loss:.3f}", val="-" if accuracy is None else f"{accuracy:.3f}")
+        handle.remove()
+        optimizer.zero_grad(set_to_none=True)
+
+    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, order: torch.Generator) -> _Epoch:
+        model.train()
+        epoch = _Epoch()
+        values = [values_of(module) for module in prunable_modules(model).values()]
+        kept, prunable = self.subject.kept, self.subject.prunable
+        for images, labels in batches(
+            self.train_set, self.recipe.batch_size, self.device, shuffle=order, drop_single=True
+        ):
+            for group in optimizer.param_groups:
+                group["lr"] = self.recipe.learning_rate(self.steps)
+            logits = model(images)
+            loss = F.cross_entropy(logits, labels)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            epoch.unmasked.append(_l1_of_gradients(values) / prunable)
+            self.subject.weights.mask_gradients()
+            epoch.kept.append(_l1_of_gradients(values) / kept)
+            if self.recipe.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.clip_norm)
+            optimizer.step()
+            epoch.loss.append(loss.detach() * len(labels))
+            epoch.hits.append((logits.detach().argmax(dim=1) == labels).sum())
+            epoch.examples += len(labels)
+            self.steps += 1
+        if not epoch.examples:
+            raise ConfigError("there is no training example, or only one for a network with BatchNorm")
+        self.examples += epoch.examples
+        return epoch
+
+    def _record(
+        self, number: int, epoch: _Epoch, loss: float, accuracy: float | None, seconds: float
+    ) -> None:
+        kept = torch.stack(epoch.kept).double()
+        unmasked = torch.stack(epoch.unmasked).double()
+        self.epochs.append(
+            EpochRecord(
+                epoch=number,
+                loss=loss,
+                train_accuracy=int(torch.stack(epoch.hits).sum()) / epoch.examples,
+                val_accuracy=accuracy,
+                learning_rate=self.recipe.learning_rate(self.steps - 1),
+                sparsity=tuple(1 - int(m.sum()) / m.numel() for m in self.subject.weights.masks.values()),
+                gradient_mean=float(kept.mean()),
+                gradient_std=float(kept.std(correction=0)),
+                gradient_unmasked_mean=float(unmasked.mean()),
+                gradient_unmasked_std=float(unmasked.std(correction=0)),
+                seconds=round(seconds, 4),
+            )
+        )
+
+    def _state(self) -> dict[str, Tensor]:
+        return {name: tensor.detach().clone() for name, tensor in self.subject.model.state_dict().items()}
+
+    def restore_best(self) -> None:
+        """Loads the weights of the chosen epoch."""
+        self.subject.model.load_state_dict(self.best_state)
+
+    def history(self, data: str) -> History:
+        """The record of what was done."""
+        if self.val_set is not None and self.best_epoch:
+            why = f"best validation accuracy ({self.best_accuracy:.4f}), the earliest of equals"
+        else:
+            why = (
+                "the last epoch; there is no validation split"
+                if self.best_epoch
+                else "no epoch was completed"
+            )
+        return History(
+            recipe=self.recipe.name,
+            settings=self.recipe.model_dump(mode="json"),
+            seed=self.seed,
+            data=data,
+            layers=tuple(self.subject.weights.masks),
+            epochs=tuple(self.epochs),
+            chosen_epoch=self.best_epoch,
+            chosen_because=why,
+            status="diverged" if self.diverged else "completed",
+            steps=self.steps,
+            examples=self.examples,
+            batch_size=self.recipe.batch_size,
+            device=str(self.device),
+            threads=torch.get_num_threads(),
+        )
+
+
+def _l1_of_gradients(values: list[Tensor]) -> Tensor:
+    gradients = [v.grad for v in values if v.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients, norm_type=1.0)
+
+
+@torch.no_grad()
+def _accuracy(model: nn.Module, dataset: AnySet, device: torch.device) -> float:
+    """Share classified correctly, in evaluation mode."""
+    model.eval()
+    hits = total = 0
+    for images, labels in batches(dataset, EVALUATION_BATCH, device):
+        hits += int((model(images).argmax(dim=1) == labels).sum())
+        total += len(labels)
+    return hits / total

@@ -1,0 +1,1 @@
+"""W_eff = offset + mask * values: masks and offsets on a model, kept true while it trains."""

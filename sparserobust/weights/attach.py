@@ -1,0 +1,127 @@
+"""Masks and an offset bound to a model, and kept true whatever the optimizer does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from sparserobust.errors import ShapeError
+from sparserobust.weights.offset import add_dct_offset, dct_offset_of
+from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
+
+
+class SparseWeights:
+    """The prunable weights of one model under W_eff = offset + mask * values.
+
+    Zero and frozen offsets leave the model with plain parameters and a plain state_dict; the law off the
+    mask is kept by an in-place restore after each optimizer step. A DCT offset is a parametrization.
+
+    Args:
+        model: changed in place: off the mask the weights become 0 ("zero"), stay ("frozen") or become
+            alpha * block, with all values 0 ("dct").
+        masks: name -> bool tensor, for every prunable weight.
+        kind: the offset.
+        trainable_alpha: for "dct".
+
+    Raises:
+        ShapeError: a mask is missing or has another shape than its weight.
+    """
+
+    def __init__(
+        self, model: nn.Module, masks: Mapping[str, Tensor], kind: OffsetKind, *, trainable_alpha: bool = True
+    ) -> None:
+        modules = prunable_modules(model)
+        for name, module in modules.items():
+            shape = tuple(values_of(module).shape)
+            if name not in masks or tuple(masks[name].shape) != shape:
+                got = tuple(masks[name].shape) if name in masks else "none"
+                raise ShapeError(f"mask of {name} must have shape {shape}, got {got}")
+        self.model = model
+        self.kind: OffsetKind = kind
+        self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
+        self._frozen: dict[str, Tensor] = {}
+        if kind == "dct":
+            for module in modules.values():
+                if dct_offset_of(module) is None:
+                    add_dct_offset(module, trainable_alpha=trainable_alpha)
+        elif kind == "frozen":
+            self._frozen = {name: values_of(module).detach().clone() for name, module in modules.items()}
+        self.restore()
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """Name -> mask, the live tensors, on the device of their weight."""
+        for name, module in prunable_modules(self.model).items():
+            device = values_of(module).device
+            self._masks[name] = self._masks[name].to(device)
+            if name in self._frozen:
+                self._frozen[name] = self._frozen[name].to(device)
+        return self._masks
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Puts every entry off the mask back to what the offset says, exactly."""
+        masks = self.masks
+        for name, module in prunable_modules(self.model).items():
+            values = values_of(module)
+            if name in self._frozen:
+                torch.where(masks[name], values, self._frozen[name], out=values)
+            else:
+                values.masked_fill_(~masks[name], 0.0)
+
+    @torch.no_grad()
+    def mask_gradients(self) -> None:
+        """Zeroes the gradients off the mask, so that clipping and logging see trainable weights only."""
+        masks = self.masks
+        for name, module in prunable_modules(self.model).items():
+            if (gradient := values_of(module).grad) is not None:
+                gradient.mul_(masks[name])
+
+    def hold(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
+        """Restores after each step of `optimizer`, in any training loop; remove the handle to stop."""
+
+        def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            self.restore()
+
+        return optimizer.register_step_post_hook(after_step)
+
+    @torch.no_grad()
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Sets the model to the weights of a dense state_dict under this plan.
+
+        Zero: weights times mask. Frozen: the dense weights, which also become the offset. DCT: values 0
+        and alpha 1; the dense weights do not enter.
+        """
+        modules = prunable_modules(self.model)
+        for name, module in modules.items():
+            values = values_of(module)
+            if (dct := dct_offset_of(module)) is not None:
+                values.zero_()
+                dct.alpha.fill_(1.0)
+            else:
+                values.copy_(state[name])
+                if name in self._frozen:
+                    self._frozen[name] = values.detach().clone()
+        own = self.model.state_dict()
+        for name, tensor in state.items():
+            if name not in modules:
+                own[name].copy_(tensor)
+        self.restore()
+
+    def snapshot(self) -> Plan:
+        """Name -> mask, kind and dense offset as they are now, as copies."""
+        masks = self.masks
+        plan: dict[str, TensorPlan] = {}
+        for name, module in prunable_modules(self.model).items():
+            if (dct := dct_offset_of(module)) is not None:
+                offset = dct.offset().detach().clone()
+            elif name in self._frozen:
+                offset = self._frozen[name].clone()
+            else:
+                offset = torch.zeros_like(values_of(module)).detach()
+            plan[name] = TensorPlan(masks[name].clone(), self.kind, offset)
+        return plan

@@ -1,0 +1,82 @@
+"""The orthonormal DCT offset: its block for a weight tensor, and the parametrization that adds it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvTransposeNd
+from torch.nn.utils import parametrize
+
+from sparserobust.errors import ModelError
+from sparserobust.weights.plan import values_of, weight_of
+
+
+def dct_block(shape: tuple[int, ...], *, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The block of the orthonormal DCT-II matrix that stands for a weight tensor.
+
+    For n_out outputs and n_in = prod(shape[1:]) inputs the matrix has size q = max(n_in, n_out); output o
+    is frequency o of the (zero-padded) input, so the lowest n_out frequencies are kept. A convolution sees
+    its patch with the channel running fastest, (kernel row, kernel column, channel).
+
+    Args:
+        shape: (out, in) or (out, in / groups, *kernel).
+
+    Returns:
+        Tensor of that shape; computed in float64, then rounded.
+    Source: Price and Tanner 2021 (DCTpS), supplement B.
+    """
+    n_out, n_in = shape[0], math.prod(shape[1:])
+    q = max(n_in, n_out)
+    place = torch.arange(n_in, dtype=torch.float64)
+    frequency = torch.arange(n_out, dtype=torch.float64).unsqueeze(1)
+    matrix = torch.cos(math.pi * (2 * place + 1) * frequency / (2 * q)) * math.sqrt(2 / q)
+    matrix[0] /= math.sqrt(2)
+    patch = matrix.reshape(n_out, *shape[2:], shape[1])
+    return patch.movedim(-1, 1).contiguous().to(dtype)
+
+
+class DCTOffset(nn.Module):
+    """Parametrization values -> alpha * block + values, with one scalar alpha per layer, 1 at the start.
+
+    The block is not part of the state_dict: it follows from the shape.
+    """
+
+    def __init__(self, weight: Tensor, *, trainable_alpha: bool = True) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(weight.new_ones(()), requires_grad=trainable_alpha)
+        self.block: Tensor
+        self.register_buffer(
+            "block", dct_block(tuple(weight.shape), dtype=weight.dtype).to(weight.device), persistent=False
+        )
+
+    def offset(self) -> Tensor:
+        """Alpha * block for the current alpha."""
+        return self.alpha * self.block
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The effective weight."""
+        return self.offset() + values
+
+
+def add_dct_offset(module: nn.Module, *, trainable_alpha: bool = True) -> None:
+    """Turns a layer's weight into alpha * block + values, with values starting at exactly 0.
+
+    Raises:
+        ModelError: the layer is a transposed convolution, for which no DCT layout is published.
+    """
+    if isinstance(module, _ConvTransposeNd):
+        raise ModelError("a DCT offset is defined for conv and linear layers, got a transposed convolution")
+    offset = DCTOffset(weight_of(module).detach(), trainable_alpha=trainable_alpha)
+    parametrize.register_parametrization(module, "weight", offset)
+    with torch.no_grad():
+        values_of(module).zero_()
+
+
+def dct_offset_of(module: nn.Module) -> DCTOffset | None:
+    """The layer's DCT parametrization, None where there is none."""
+    parametrizations = getattr(module, "parametrizations", None)
+    if parametrizations is None or "weight" not in parametrizations:
+        return None
+    return next((p for p in parametrizations["weight"] if isinstance(p, DCTOffset)), None)

@@ -1,0 +1,108 @@
+"""The plan of a model: for each prunable weight tensor a mask and an offset."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from sparserobust.errors import ModelError
+
+OffsetKind = Literal["zero", "frozen", "dct"]
+OFFSET_KINDS: tuple[OffsetKind, ...] = ("zero", "frozen", "dct")
+
+
+@dataclass(frozen=True)
+class TensorPlan:
+    """What is fixed about one weight tensor, as it is now.
+
+    Attributes:
+        mask: bool, the weight's shape; True = kept, trainable.
+        kind: where the offset comes from: "zero", "frozen" (initial weights) or "dct" (alpha * block).
+        offset: the weight's shape; W_eff = offset + values on the mask for dct, W_eff = offset off the
+            mask for all kinds.
+    """
+
+    mask: Tensor
+    kind: OffsetKind
+    offset: Tensor
+
+
+Plan = Mapping[str, TensorPlan]
+
+
+def prunable_modules(model: nn.Module) -> dict[str, nn.Module]:
+    """Name of the weight -> its module, for every conv and linear layer, in registration order.
+
+    A module or weight that is shared appears once. Biases and normalisation layers are never prunable.
+
+    Raises:
+        ModelError: there is none.
+    """
+    found: dict[str, nn.Module] = {}
+    seen: set[int] = set()
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Linear | _ConvNd) and id(values := values_of(module)) not in seen:
+            seen.add(id(values))
+            found[f"{name}.weight" if name else "weight"] = module
+    if not found:
+        raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing here can be sparse")
+    return found
+
+
+def values_of(module: nn.Module) -> Tensor:
+    """The tensor that training changes: a parametrization's original where there is one, else the weight."""
+    parametrizations = getattr(module, "parametrizations", None)
+    if parametrizations is not None and "weight" in parametrizations:
+        original = parametrizations["weight"].original
+        assert isinstance(original, Tensor)
+        return original
+    return weight_of(module)
+
+
+def weight_of(module: nn.Module) -> Tensor:
+    """The tensor that the layer computes with: its effective weight, on the graph."""
+    weight = module.weight
+    assert isinstance(weight, Tensor)
+    return weight
+
+
+def effective_weights(model: nn.Module) -> dict[str, Tensor]:
+    """Name -> the dense tensor that the network computes with (W_eff), detached, prunable weights only."""
+    return {name: weight_of(module).detach().clone() for name, module in prunable_modules(model).items()}
+
+
+def plain_copy(model: nn.Module) -> nn.Module:
+    """A copy without parametrizations: its weights are plain parameters that hold the effective weights.
+
+    torch's own `remove_parametrizations` deletes the property from the class, which the copy shares with
+    the original, and would break the original.
+    """
+    plain = copy.deepcopy(model)
+    for module in prunable_modules(plain).values():
+        if "weight" in getattr(module, "parametrizations", ()):
+            weight = nn.Parameter(weight_of(module).detach().clone())
+            module.__class__ = type(module).__bases__[0]
+            del module.parametrizations
+            module._parameters = {"weight": weight, **module._parameters}
+    return plain
+
+
+def as_matrix(weight: Tensor) -> Tensor:
+    """The weight as a matrix (outputs, inputs): a conv is (out, in / groups * k * k)."""
+    return weight.reshape(weight.shape[0], -1)
+
+
+def sha256_of(tensors: Mapping[str, Tensor]) -> str:
+    """sha256 over names, shapes, dtypes and bytes, in the mapping's order; the same on every device."""
+    digest = hashlib.sha256()
+    for name, tensor in tensors.items():
+        digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
+        digest.update(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

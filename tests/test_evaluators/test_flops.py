@@ -1,0 +1,109 @@
+"""FLOPs against torch's own counter and by hand."""
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+import sparserobust as sr
+from evaluators import FLOPs
+
+
+def score(model, shape, name, **at):
+    outcome = FLOPs()(model, (torch.rand(2, *shape), torch.tensor([0, 1])))
+    assert outcome.status == "ok", outcome.reason
+    return outcome.score(name, **at).value
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("lenet5-caffe", (1, 28, 28)), ("lenet5", (3, 32, 32)), ("conv6", (3, 32, 32)), ("mlp5", (1, 28, 28))],
+)
+def test_dense_macs_are_half_of_what_torch_counts(name, shape):
+    model = sr.create_model(name, input_shape=shape, num_classes=10).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.rand(1, *shape))
+    assert 2 * score(model, shape, "dense_macs") == counter.get_total_flops()
+    assert score(model, shape, "executed_macs") == score(model, shape, "dense_macs")
+
+
+def test_grouped_strided_and_transposed_convolutions_are_counted_by_hand():
+    model = nn.Sequential(
+        nn.Conv2d(4, 8, 3, stride=2, padding=1, groups=2),  # 8x8 positions, 8 * 2 * 9 weights
+        nn.ConvTranspose2d(8, 4, 2, stride=2, bias=False),  # 8x8 input positions, 8 * 4 * 4 weights
+        nn.Flatten(),
+        nn.Linear(4 * 16 * 16, 3),
+    )
+    by_hand = 64 * 144 + 64 * 128 + 3072
+    assert score(model, (4, 16, 16), "executed_macs") == by_hand
+
+
+def test_executed_macs_weigh_each_nonzero_by_its_positions():
+    model = sr.create_model("lenet5-caffe", input_shape=(1, 28, 28), num_classes=10)
+    subject = sr.sparsify(model, "random", 0.95, seed=3)
+    positions = {"body.0.weight": 24 * 24, "body.3.weight": 8 * 8, "body.7.weight": 1, "body.9.weight": 1}
+    by_hand = sum(int(mask.sum()) * positions[name] for name, mask in subject.weights.masks.items())
+    assert score(subject, (1, 28, 28), "executed_macs") == by_hand
+
+
+def test_a_frozen_net_and_a_dct_net_save_no_macs():
+    model = sr.create_model("lenet5-caffe", input_shape=(1, 28, 28), num_classes=10)
+    images = torch.rand(50, 1, 28, 28), torch.randint(10, (50,))
+    dense = score(model, (1, 28, 28), "dense_macs")
+    assert score(sr.sparsify(model, "freezenet", 0.99, images), (1, 28, 28), "executed_macs") == dense
+    dct = sr.sparsify(model, "dctps", 0.99)
+    # the DCT of the last layer has exact zeros where a cosine vanishes; nothing to speak of
+    assert score(dct, (1, 28, 28), "executed_macs") > 0.999 * dense
+    assert score(dct, (1, 28, 28), "dense_macs") == dense
+    assert score(dct, (1, 28, 28), "fast_transform_macs") < dense
+
+
+def test_training_macs_equal_torchs_count_of_a_dense_forward_and_backward():
+    model = sr.create_model("lenet5-caffe", input_shape=(1, 28, 28), num_classes=10)
+    images, labels = torch.rand(20, 1, 28, 28), torch.randint(10, (20,))
+    subject = sr.sparsify(model, "dense")
+    sr.train(subject, (images, labels), epochs=3, recipe="freezenet-mnist", batch_size=10)
+    with FlopCounterMode(display=False) as counter:
+        nn.functional.cross_entropy(model(images[:10]), labels[:10]).backward()
+    for_all = counter.get_total_flops() / 2 * 2 * 3  # MACs x batches x epochs
+    assert score(subject, (1, 28, 28), "training_macs", at="total") == for_all
+
+
+def test_training_macs_of_a_frozen_net_save_the_weight_gradient_only():
+    model = sr.create_model("lenet-300-100", input_shape=(1, 28, 28), num_classes=10)
+    data = torch.rand(50, 1, 28, 28), torch.randint(10, (50,))
+    subject = sr.sparsify(model, "freezenet", 0.99, data)
+    sr.train(subject, data, epochs=1)
+    parts = {
+        p: score(subject, (1, 28, 28), "training_macs", at=p)
+        for p in ("forward", "backward_input", "backward_weight")
+    }
+    weights = 266200
+    assert parts["forward"] == weights * 50
+    assert parts["backward_input"] == (weights - 784 * 300) * 50  # nothing is needed for the images
+    assert parts["backward_weight"] == subject.kept * 50
+
+
+def test_operators_without_a_rule_are_named_and_products_outside_layers_count():
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(8, 8, bias=False)
+
+        def forward(self, images):
+            x = self.layer(images.flatten(2).squeeze(1).reshape(-1, 4, 8))
+            return torch.erfinv((x @ x.transpose(1, 2)).flatten(1).clamp(-0.9, 0.9))
+
+    model = Attention()
+    outcome = FLOPs()(model, (torch.rand(2, 1, 4, 8), torch.tensor([0, 1])))
+    assert outcome.score("dense_macs").value == 4 * 64 + 4 * 4 * 8
+    assert outcome.score("executed_macs").value == outcome.score("dense_macs").value
+    assert "aten::erfinv" in outcome.tables["operators"].column("operator")
+
+
+def test_without_a_training_the_training_macs_are_not_measured_rather_than_zero():
+    model = sr.create_model("conv2", input_shape=(1, 8, 8), num_classes=10)
+    outcome = FLOPs()(model, (torch.rand(2, 1, 8, 8), torch.tensor([0, 1])))
+    training = outcome.score("training_macs")
+    assert training.value is None
+    assert "not measured" in training.reason

@@ -1,0 +1,142 @@
+"""A saved model comes back with bit-identical logits, and nothing that does not fit is accepted."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+import sparserobust as sr
+from sparserobust.errors import ModelError, RecordError
+from sparserobust.models import create
+from sparserobust.storage.modelfile import read_model
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return sr.load_data("digits")
+
+
+def trained(digits, method, model="conv2", sparsity=0.9, **params):
+    sparsity = 0.0 if method == "dense" else sparsity
+    subject = sr.sparsify(sr.create_model(model, digits, seed=5), method, sparsity, digits, seed=2, **params)
+    sr.train(subject, digits, epochs=1, recipe="digits")
+    return subject
+
+
+def logits(subject, digits):
+    images, _ = digits.test.slice(torch.arange(64))
+    with torch.no_grad():
+        return subject.model.eval()(images)
+
+
+METHODS = ["dense", "random", "magnitude", "snip", "freezenet", "dctps"]
+
+
+@pytest.mark.parametrize("model", ["conv2", "mlp5"])
+@pytest.mark.parametrize("method", METHODS)
+def test_logits_masks_plan_and_record_come_back_bit_for_bit(digits, tmp_path, method, model):
+    subject = trained(digits, method, model)
+    back = sr.load_subject(subject.save(tmp_path / "m.sparse"))
+    assert torch.equal(logits(subject, digits), logits(back, digits))
+    assert back.record() == subject.record()
+    assert back.history == subject.history
+    for name, plan in subject.plan.items():
+        other = back.plan[name]
+        assert torch.equal(plan.mask, other.mask)
+        assert torch.equal(plan.offset, other.offset)
+        assert plan.kind == other.kind
+
+
+def test_a_loaded_model_trains_on_under_the_same_law(digits, tmp_path):
+    for method in ("snip", "freezenet", "dctps"):
+        back = sr.load_subject(trained(digits, method).save(tmp_path / "m.sparse"))
+        sr.train(back, digits, epochs=1, recipe="digits", seed=9)
+        effective = back.effective_weights()
+        for name, plan in back.plan.items():
+            assert torch.equal(effective[name][~plan.mask], plan.offset[~plan.mask]), (method, name)
+
+
+def test_a_frozen_offset_is_drawn_again_and_costs_no_space(digits, tmp_path):
+    frozen, pruned = trained(digits, "freezenet"), trained(digits, "snip", rescue="random")
+    sizes = [s.save(tmp_path / f"{s.method}.sparse").stat().st_size for s in (frozen, pruned)]
+    assert abs(sizes[0] - sizes[1]) < 300
+    assert not any(key.endswith(":offset") for key in read_model(tmp_path / "freezenet.sparse")[1])
+
+
+def test_the_file_is_as_small_as_the_bitmask_figure_and_its_header(digits, tmp_path):
+    subject = trained(digits, "snip", "mlp5", 0.95)
+    path = subject.save(tmp_path / "m.sparse")
+    bytes_ = (
+        sr.evaluate(subject, digits, ["storage"], limit=10).outcomes["storage"].score("bitmask_bytes").value
+    )
+    header = int.from_bytes(path.read_bytes()[:8], "little")
+    assert path.stat().st_size - header - 8 <= bytes_ + 8 * len(subject.plan)
+
+
+def test_an_offset_that_the_seed_no_longer_gives_is_refused(digits, tmp_path, monkeypatch):
+    path = trained(digits, "freezenet").save(tmp_path / "m.sparse")
+    real = create.draw_xavier_normal
+    monkeypatch.setattr(create, "draw_xavier_normal", lambda model, seed: real(model, seed + 1))
+    with pytest.raises(RecordError, match="does not match its sha256"):
+        sr.load_subject(path)
+
+
+def test_pruned_and_dct_models_do_not_depend_on_the_initialiser(digits, tmp_path, monkeypatch):
+    for method in ("snip", "dctps"):
+        subject = trained(digits, method)
+        path = subject.save(tmp_path / "m.sparse")
+        with monkeypatch.context() as patch:
+            real = create.draw_xavier_normal
+            patch.setattr(create, "draw_xavier_normal", lambda model, seed, real=real: real(model, seed + 1))
+            back = sr.load_subject(path)
+        assert torch.equal(logits(subject, digits), logits(back, digits))
+        assert back.parent is None
+
+
+def own_network():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 10))
+
+
+def test_an_offset_that_our_initialiser_did_not_draw_is_stored_whole(digits, tmp_path):
+    subject = sr.sparsify(own_network(), "freezenet", 0.8, digits)
+    sr.train(subject, digits, epochs=1, recipe="digits")
+    path = subject.save(tmp_path / "m.sparse")
+    with pytest.raises(ModelError, match="not one of our models; give load_subject"):
+        sr.load_subject(path)
+    back = sr.load_subject(path, model=own_network())
+    assert torch.equal(logits(subject, digits), logits(back, digits))
+    drawn = sr.create_model("conv2", digits)
+    with torch.no_grad():
+        drawn.body[0].weight += 0.1  # no longer what the seed gives
+    changed = sr.sparsify(drawn, "freezenet", 0.8, digits)
+    changed.save(path)
+    assert torch.equal(logits(changed, digits), logits(sr.load_subject(path), digits))
+
+
+def test_another_architecture_is_refused(digits, tmp_path):
+    path = trained(digits, "snip").save(tmp_path / "m.sparse")
+    with pytest.raises(ModelError, match="is of another architecture"):
+        sr.load_subject(path, model=own_network())
+
+
+def test_foreign_and_damaged_files_are_refused(digits, tmp_path):
+    path = trained(digits, "snip").save(tmp_path / "m.sparse")
+    save_file({"a": torch.zeros(1)}, tmp_path / "foreign.sparse")
+    with pytest.raises(RecordError, match="not a saved model of this library"):
+        sr.load_subject(tmp_path / "foreign.sparse")
+    (tmp_path / "cut.sparse").write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(RecordError, match="not a readable saved model"):
+        sr.load_subject(tmp_path / "cut.sparse")
+    header, _ = read_model(path)
+    tensors = load_file(path)
+    metadata = {"format": "sparserobust model", "version": "1", "header": json.dumps(header)}
+    for lost in ("body.0.weight:mask", "body.0.weight:values"):
+        rest = {key: value for key, value in tensors.items() if key != lost}
+        save_file(rest, tmp_path / "lost.sparse", metadata)
+        with pytest.raises(RecordError, match="damaged"):
+            sr.load_subject(tmp_path / "lost.sparse")
+    save_file(tensors, tmp_path / "newer.sparse", metadata | {"version": "2"})
+    with pytest.raises(RecordError, match="format version '2', expected 1"):
+        sr.load_subject(tmp_path / "newer.sparse")
