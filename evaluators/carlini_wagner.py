@@ -92,7 +92,11 @@ class CarliniWagner(AttackEvaluator):
         confidence: float = 0.0,
     ) -> None:
         self.eps = tuple(float(e) for e in eps)
-        if not self.eps or min(self.eps) <= 0 or len(set(self.eps)) < len(self.eps):
+        if (
+            not self.eps
+            or not all(0 < e < float("inf") for e in self.eps)
+            or len(set(self.eps)) < len(self.eps)
+        ):
             raise ConfigError(f"eps must be one or more different distances > 0, got {list(eps)}")
         if min(binary_search_steps, steps) < 1 or min(stepsize, initial_const) <= 0 or confidence < 0:
             raise ConfigError(

@@ -24,7 +24,7 @@ class Connectivity(Evaluator):
     """
 
     name = "connectivity"
-    source = "Vysogorets and Kempe 2021, arXiv:2107.02306, sec. 3; the trainable graph is ours"
+    source = "Vysogorets and Kempe 2021, arXiv:2107.02306 (effective sparsity); the trainable graph is ours"
     sees_data = False
     scores = (
         ScoreSpec(
@@ -58,6 +58,7 @@ class Connectivity(Evaluator):
 
     def begin(self, context: Context) -> Measurement:
         """Starts; no batch is needed, but the images' shape is."""
+        context.require_prunable()
         return _Walks(self, context)
 
 

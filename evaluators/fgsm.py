@@ -15,6 +15,8 @@ from sparserobust.scoring import AttackEvaluator, Batch
 from sparserobust.scoring.budget import Norm
 
 BACKENDS = {"native": None, "foolbox": foolbox_adapter.fgsm, "torchattacks": torchattacks_adapter.fgsm}
+FORWARDS_PER_EPS = {"foolbox": 2, "torchattacks": 1}
+"""foolbox runs the model once more on what it found."""
 
 
 class FGSM(AttackEvaluator):
@@ -37,6 +39,7 @@ class FGSM(AttackEvaluator):
     source = "Goodfellow et al. 2015, arXiv:1412.6572, sec. 4"
     norm: ClassVar[Norm] = "linf"
     headline_eps = 0.1
+    checks_gradient = True
     scores = (
         ScoreSpec(
             name="robust_accuracy",
@@ -76,20 +79,21 @@ class FGSM(AttackEvaluator):
         margin: bool = True,
     ) -> None:
         self.eps = tuple(float(e) for e in eps)
-        if not self.eps or min(self.eps) < 0 or len(set(self.eps)) < len(self.eps):
-            raise ConfigError(f"eps must be one or more different numbers >= 0, got {list(eps)}")
+        if not self.eps or not all(0 <= e <= 1 for e in self.eps) or len(set(self.eps)) < len(self.eps):
+            hint = "; did you mean n/255?" if self.eps and max(self.eps) > 1 else ""
+            raise ConfigError(f"eps must be one or more different numbers in [0, 1], got {list(eps)}{hint}")
         if backend not in BACKENDS:
             raise ConfigError(
                 f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}{did_you_mean(backend, BACKENDS)}"
             )
         self.backend = backend
-        self.margin = margin
+        self.margin = self.has_second_opinion = margin
 
     def perturb(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
         """(eps, images) for every eps."""
         attack = BACKENDS[self.backend]
         if attack is not None:
-            batch.passes["forward"] += 2 * len(batch) * len(self.eps)  # the gradient's and its own check
+            batch.passes["forward"] += FORWARDS_PER_EPS[self.backend] * len(batch) * len(self.eps)
             batch.passes["backward"] += len(batch) * len(self.eps)
             yield from zip(self.eps, attack(batch.model, batch.images, batch.labels, self.eps), strict=True)
             return
@@ -99,7 +103,6 @@ class FGSM(AttackEvaluator):
 
     def second_opinion(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
         """The same step down the margin."""
-        if self.margin:
-            gradient = -batch.margin_gradient
-            for eps in self.eps:
-                yield eps, fgsm_step(batch.images, gradient, eps)
+        gradient = -batch.margin_gradient
+        for eps in self.eps:
+            yield eps, fgsm_step(batch.images, gradient, eps)

@@ -65,7 +65,8 @@ class FLOPs(Evaluator):
     )
 
     def begin(self, context: Context) -> Measurement:
-        """Counts at once; no batch is needed."""
+        """Skipped for a model without weights that could be sparse."""
+        context.require_prunable()
         return _Counting(self, context)
 
 

@@ -9,11 +9,11 @@ from functools import cache
 
 import torch
 from jaxtyping import Float
-from sparserobust.paths import UnsupportedOperation, read_pixels
 from torch import Tensor
 
 from sparserobust.data import batches
 from sparserobust.errors import ConfigError
+from sparserobust.paths import UnsupportedOperation, read_pixels
 from sparserobust.records import Outcome, Picture, Score, ScoreSpec
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.stats import mean_normal, wilson
@@ -201,7 +201,7 @@ def _magnitude(gradient: Float[Tensor, "n c h w"]) -> Maps:
     return norm.flatten(1)
 
 
-def _without_zero_maps(maps: Maps) -> Maps:
+def _without_zero_maps(maps: Maps) -> Float[Tensor, "some pixels"]:
     return maps[(maps > 0).any(dim=1)]
 
 

@@ -9,7 +9,7 @@ import torch
 from sparserobust.records import Outcome, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.storage.codecs import bitmask_bytes, csr32_bytes, dense_bytes, snipit_bits
-from sparserobust.subject import Subject
+from sparserobust.subject import Subject, others_of
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import as_matrix, prunable_modules, values_of, weight_of
 
@@ -99,7 +99,8 @@ class Storage(Evaluator):
     )
 
     def begin(self, context: Context) -> Measurement:
-        """Nothing to prepare."""
+        """Skipped for a model without weights that could be sparse."""
+        context.require_prunable()
         return _Counting(self, context.subject)
 
 
@@ -113,16 +114,17 @@ class _Counting(Measurement):
         layers = [_layer(subject, name) for name in subject.weights.masks]
         prunable, kept = sum(x.prunable for x in layers), sum(x.kept for x in layers)
         biases = sum(_numel(m.bias) for m in prunable_modules(subject.model).values())
-        other_numbers, other_bytes = _others(subject)
+        others = others_of(subject.model).values()
+        other_bytes = sum(t.numel() * t.element_size() for t in others)
         alphas = sum(dct_offset_of(m) is not None for m in prunable_modules(subject.model).values())
-        offset_bytes = {"zero": 0, "frozen": SEED_BYTES, "dct": 4 * alphas}[subject.weights.kind]
-        fixed = other_bytes + offset_bytes
+        seeds = int(subject.weights.kind == "frozen")
+        fixed = other_bytes + SEED_BYTES * seeds + 4 * alphas
         dense = sum(x.dense for x in layers) + other_bytes
         best = sum(x.best[0] for x in layers) + fixed
         scores = [
             score("trainable_fraction", kept / prunable, n=prunable),
             score("zero_fraction", 1 - sum(x.nonzero for x in layers) / prunable, n=prunable),
-            score("stored_parameters", kept + other_numbers + alphas + (subject.weights.kind == "frozen")),
+            score("stored_parameters", kept + sum(t.numel() for t in others) + alphas + seeds),
             score("q_beta", 1 - (kept + biases) / (prunable + biases), n=prunable + biases),
             score("dense_bytes", dense),
             score("csr32_bytes", sum(x.csr32 for x in layers) + fixed),
@@ -160,16 +162,6 @@ def _layer(subject: Subject, name: str) -> _Layer:
         values=kept * width,
         snipit_bits=snipit_bits(rows, columns, kept),
     )
-
-
-def _others(subject: Subject) -> tuple[int, int]:
-    """(numbers, bytes) of everything in the state_dict that is not prunable: biases, norms, buffers."""
-    model = subject.model
-    modules = prunable_modules(model).values()
-    inside = {id(values_of(m)) for m in modules}
-    inside |= {id(dct.alpha) for m in modules if (dct := dct_offset_of(m)) is not None}
-    rest = [t for t in model.state_dict(keep_vars=True).values() if id(t) not in inside]
-    return sum(t.numel() for t in rest), sum(t.numel() * t.element_size() for t in rest)
 
 
 def _numel(bias: object) -> int:

@@ -11,14 +11,15 @@ import torch
 from torch import nn
 
 from sparserobust.data import AnyData, as_dataset, batches, stratified_subset
-from sparserobust.device import resolve_device
-from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.device import device_of, resolve_device
+from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.methods.base import FixedMask
 from sparserobust.registry import methods
 from sparserobust.seeds import generator
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.subject import Subject, check_finite, dense_state, origin_of
 from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.plan import prunable_modules
 from sparserobust.weights.untouched import untouched
 
 SCORE_BATCH = 512
@@ -83,6 +84,8 @@ def sparsify(
         check_sparsity(target)
     bound = build_method(method, params)
     check_finite(model)
+    if not prunable_modules(model):
+        raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
     importance = _score(model, bound, data, seed, resolve_device(device))
     subjects = []
     for target in targets:
@@ -128,7 +131,7 @@ def build_method(name: str, params: dict[str, Any]) -> FixedMask:
     for param in params:
         if param not in known:
             raise ConfigError(
-                f"{name} has no parameter {param!r}{did_you_mean(param, known)} it takes {', '.join(known)}"
+                f"{name} has no parameter {param!r}{did_you_mean(param, known) or ';'} it takes {', '.join(known)}"
             )
     method: FixedMask = factory(**params)
     return method
@@ -138,15 +141,15 @@ def _score(
     model: nn.Module, method: FixedMask, data: AnyData | None, seed: int, device: torch.device
 ) -> dict[str, torch.Tensor]:
     """The method's scores on the CPU, with the model and all random states as before."""
-    examples: list[tuple[torch.Tensor, torch.Tensor]] = []
-    if method.needs_data:
-        split = None if data is None else as_dataset(data, "train")
-        if split is None:
-            raise ConfigError(f"{method.name} scores weights on training examples; give data=")
-        subset, _ = stratified_subset(split, method.score_samples, seed)
-        examples = list(batches(subset, SCORE_BATCH, device))
-    home = next(model.parameters()).device
+    home = device_of(model)
     with untouched(model):
+        examples: list[tuple[torch.Tensor, torch.Tensor]] = []
+        if method.needs_data:
+            split = None if data is None else as_dataset(data, "train")
+            if split is None:
+                raise ConfigError(f"{method.name} scores weights on training examples; give data=")
+            subset, _ = stratified_subset(split, method.score_samples, seed)
+            examples = list(batches(subset, SCORE_BATCH, device))
         try:
             scored = method.score(model.to(device).eval(), examples, generator(seed, "score"))
             return {name: tensor.detach().cpu() for name, tensor in scored.items()}

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import torch
+from torch import nn
 
 from sparserobust.errors import ConfigError
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the model's parameters or buffers are; the CPU for a model without any."""
+    return next((t.device for t in chain(model.parameters(), model.buffers())), torch.device("cpu"))
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

@@ -14,10 +14,10 @@ from sparserobust.models import MODELS, create_model
 from sparserobust.records import History, SubjectRecord
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import read_model
-from sparserobust.subject import ModelOrigin, Subject, dense_state, initial_sha256
+from sparserobust.subject import ModelOrigin, Subject, dense_state, initial_sha256, others_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules, values_of
+from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
 
 
 def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None) -> Subject:
@@ -70,6 +70,8 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
     if initial_sha256(subject) != record.initial_sha256:
         subject.parent = None
     _fill(subject, record, tensors, path)
+    if sha256_of(base.state_dict()) != record.weights_sha256:
+        raise RecordError(f"{path} is damaged: its weights do not match their sha256")
     return subject
 
 
@@ -136,10 +138,8 @@ def _fill(
             values_of(module)[masks[name]] = tensors[f"{name}:values"]
             if (dct := dct_offset_of(module)) is not None:
                 dct.alpha.copy_(tensors[f"{name}:alpha"])
-        own = model.state_dict()
-        for key, tensor in tensors.items():
-            if key.endswith(":whole"):
-                own[key.removesuffix(":whole")].copy_(tensor)
+        for key, tensor in others_of(model).items():
+            tensor.copy_(tensors[f"{key}:whole"])
     except (KeyError, RuntimeError) as error:
         raise RecordError(
             f"{path} is damaged: {str(error).splitlines()[0]} is missing or has another size"

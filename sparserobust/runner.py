@@ -15,7 +15,7 @@ from torch import nn
 import sparserobust
 from sparserobust.data import AnyData, Data, batches
 from sparserobust.device import resolve_device
-from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.records import DataRecord, Environment, Outcome, Run
 from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import DEFAULT_BATCH_SIZE, Evaluator, Measured, measure
@@ -90,7 +90,7 @@ def evaluate(
     subject = Subject.of(model)
     if label is not None:
         subject.label = label
-    chosen = [build_evaluator(e) for e in (list_evaluators() if evaluators is None else evaluators)]
+    chosen, broken = _installed() if evaluators is None else ([build_evaluator(e) for e in evaluators], {})
     if not chosen:
         raise ConfigError("name at least one evaluator; `sparserobust list evaluators` shows all")
     target = resolve_device(device)
@@ -110,12 +110,24 @@ def evaluate(
         subject=subject.record(),
         data=_data_record(data, measured, limit),
         seed=seed,
-        outcomes=measured.outcomes,
+        outcomes=measured.outcomes | broken,
         history=subject.history,
         environment=_environment(target, measured.batch_size, time.perf_counter() - start, command),
         passes=measured.passes,
         dense=dense.id if dense is not None else None,
     )
+
+
+def _installed() -> tuple[list[Evaluator], dict[str, Outcome]]:
+    """(every evaluator that is installed, a failed outcome for each one that cannot be loaded)."""
+    loaded: list[Evaluator] = []
+    broken: dict[str, Outcome] = {}
+    for name in list_evaluators():
+        try:
+            loaded.append(build_evaluator(name))
+        except PluginError as error:
+            broken[name] = Outcome(evaluator=name, status="failed", reason=f"PluginError: {error}")
+    return loaded, broken
 
 
 def failed_run(

@@ -80,16 +80,27 @@ class Subject:
     history: History | None = None
 
     @classmethod
-    def of(cls, model: nn.Module | Subject, *, name: str | None = None) -> Subject:
+    def of(
+        cls, model: nn.Module | Subject, *, name: str | None = None, train_zero_layers: bool = False
+    ) -> Subject:
         """The subject itself, or one around a bare model, which is not copied: masks are read off its zeros.
 
+        Args:
+            model: any module, or a subject.
+            name: of the architecture.
+            train_zero_layers: a layer that is zero everywhere was initialised so rather than pruned, and
+                is kept whole.
+
         Raises:
-            ModelError: a weight or buffer is NaN or infinite, or nothing is prunable.
+            ModelError: a weight or buffer is NaN or infinite.
         """
         if isinstance(model, Subject):
             return model
         check_finite(model)
-        masks = {key: weight_of(module).detach() != 0 for key, module in prunable_modules(model).items()}
+        masks = {}
+        for key, module in prunable_modules(model).items():
+            support = weight_of(module).detach() != 0
+            masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
         name = name or origin_of(model, "name") or type(model).__name__
         return cls(model, SparseWeights(model, masks, "zero"), name, name)
 
@@ -115,7 +126,7 @@ class Subject:
     @property
     def sparsity(self) -> float:
         """Realised sparsity, 1 - kept / prunable."""
-        return 1 - self.kept / self.prunable
+        return 1 - self.kept / self.prunable if self.prunable else 0.0
 
     def untrained(self) -> Subject | None:
         """A copy as it was before training: same masks and offset, initial values. None without a parent."""
@@ -185,11 +196,7 @@ class Subject:
             tensors[f"{key}:mask"] = pack_mask(mask)
             if (dct := dct_offset_of(module)) is not None:
                 tensors[f"{key}:alpha"] = dct.alpha
-        values = {id(values_of(module)) for module in modules.values()}
-        alphas = {id(dct.alpha) for module in modules.values() if (dct := dct_offset_of(module))}
-        for key, tensor in self.model.state_dict(keep_vars=True).items():
-            if id(tensor) not in values | alphas:
-                tensors[f"{key}:whole"] = tensor
+        tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model).items()}
         if self.weights.kind == "frozen" and self.parent is not None and not drawn_by_us(self):
             tensors |= {f"{key}:offset": self.parent[key] for key in modules}
         origin = getattr(self.model, "origin", None)
@@ -201,6 +208,14 @@ class Subject:
             "history": self.history.model_dump(mode="json") if self.history else None,
         }
         return write_model(path, header, tensors)
+
+
+def others_of(model: nn.Module) -> dict[str, Tensor]:
+    """The state_dict without what is prunable: biases, normalisation parameters, buffers; the live tensors."""
+    modules = prunable_modules(model).values()
+    inside = {id(values_of(module)) for module in modules}
+    inside |= {id(dct.alpha) for module in modules if (dct := dct_offset_of(module)) is not None}
+    return {key: t for key, t in model.state_dict(keep_vars=True).items() if id(t) not in inside}
 
 
 def initial_sha256(subject: Subject) -> str | None:

@@ -33,7 +33,7 @@ def batches(
         ShapeError: images of another shape or range.
     """
     for images, labels in _raw(dataset, batch_size, shuffle):
-        if drop_single and len(labels) == 1:
+        if len(labels) == 0 or (drop_single and len(labels) == 1):
             continue
         images_in_range(images)
         yield images.to(device), labels.to(device, torch.int64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import torch
 from torch import Tensor
@@ -75,6 +75,10 @@ class ImageTensors(Dataset[Any]):
         return (images.float() / 255 if images.dtype == torch.uint8 else images.float()), self.labels[indices]
 
 
+@overload
+def as_dataset(data: AnyData, split: Literal["test"]) -> AnyDataset | DataLoader[Any]: ...
+@overload
+def as_dataset(data: AnyData, split: Literal["train", "val"]) -> AnyDataset | DataLoader[Any] | None: ...
 def as_dataset(data: AnyData, split: str) -> AnyDataset | DataLoader[Any] | None:
     """The examples of one split ("train", "val", "test"); data without splits is itself.
 

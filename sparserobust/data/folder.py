@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import Dataset, Subset
 
@@ -24,7 +25,6 @@ def load_folder(path: Path) -> Data:
         DataError: folders are missing or empty, their classes differ, or images differ in size.
     """
     from torchvision.datasets import ImageFolder
-    from torchvision.transforms.functional import pil_to_tensor
 
     if not path.is_dir():
         raise DataError(
@@ -36,25 +36,26 @@ def load_folder(path: Path) -> Data:
             f"{path} has {', '.join(splits) or 'no split'}; expected train/ and val/ or test/, each with one "
             "sub-folder per class"
         )
-    size: list[tuple[int, int, str]] = []
+    size: list[tuple[int, ...]] = []
 
-    def to_tensor(image: Any) -> torch.Tensor:
+    def load(file: str) -> torch.Tensor:
+        pixels = _read(file)
         if not size:
-            grey = image.mode in ("1", "L", "LA", "I", "I;16")
-            size.append((*image.size, "L" if grey else "RGB"))
-        width, height, mode = size[0]
-        if image.size != (width, height):
+            size.append(tuple(pixels.shape))
+        channels, height, width = size[0]
+        if pixels.shape[1:] != (height, width):
             raise DataError(
-                f"images in {path} differ in size ({width}x{height} and {image.size[0]}x{image.size[1]}); "
+                f"images in {path} differ in size ({width}x{height} and {pixels.shape[2]}x{pixels.shape[1]}); "
                 "resize them to one size first"
             )
-        pixels: torch.Tensor = pil_to_tensor(image.convert(mode))
-        return pixels.float() / 255
+        if len(pixels) == channels:
+            return pixels
+        return pixels.expand(3, -1, -1) if channels == 3 else pixels.mean(dim=0, keepdim=True)
 
     sets: dict[str, Any] = {}
     for name, folder in splits.items():
         try:
-            sets[name] = ImageFolder(str(folder), transform=to_tensor)
+            sets[name] = ImageFolder(str(folder), loader=load)
         except FileNotFoundError as error:
             raise DataError(f"{folder}: {str(error).splitlines()[0]}") from None
         if sets[name].classes != sets["train"].classes:
@@ -76,3 +77,20 @@ def load_folder(path: Path) -> Data:
     return Data(
         f"folder:{path.name}", train, val, test, mean, std, tuple(sets["train"].classes), tuple(image.shape)
     )
+
+
+def _read(file: str) -> torch.Tensor:
+    """One image as float (channels, h, w) in [0, 1]: one channel for grey (8 or 16 bits), else three."""
+    from PIL import Image
+    from torchvision.transforms.functional import pil_to_tensor
+
+    try:
+        with Image.open(file) as image:
+            if image.mode.startswith("I"):
+                return torch.from_numpy(np.asarray(image, dtype=np.float32) / 65535).unsqueeze(0)
+            pixels: torch.Tensor = pil_to_tensor(
+                image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+            )
+    except OSError as error:
+        raise DataError(f"{file} is not a readable image ({error}); remove or replace it") from None
+    return pixels.float() / 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ def _explain(facts: TorchvisionSet, root: Path, error: Exception) -> str:
             f"{facts.title} is not in {folder} (missing {', '.join(missing)}) and cannot be downloaded "
             f"({type(error).__name__}); put the files there or name their folder with --data-root"
         )
-    if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+    if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         return (
             f"{facts.title} in {folder} cannot be unpacked there ({error.strerror or error}); "
             "copy it to a folder you can write and name that with --data-root"

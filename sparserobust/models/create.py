@@ -86,6 +86,10 @@ def create_model(
         )
     mean = tuple(mean or (data.mean if data is not None else (0.0,) * shape[0]))
     std = tuple(std or (data.std if data is not None else (1.0,) * shape[0]))
+    if not len(mean) == len(std) == shape[0] or min(std) <= 0:
+        raise ConfigError(
+            f"mean and std need one value per channel ({shape[0]}), std above 0; got {len(mean)} and {len(std)} values"
+        )
     with torch.random.fork_rng(devices=[]):  # torch's own initialisation would move the global stream
         model = Network(MODELS[name](shape, classes), mean, std)
     draw_xavier_normal(model, seed)

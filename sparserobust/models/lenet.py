@@ -34,7 +34,7 @@ def lenet5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
 
     143,098 parameters on 32x32x3 with 10 classes. Source: SNIP-it, supplement L.
     """
-    at_least(input_shape, 20, "lenet5", "5x5 convolutions after two poolings by 2")
+    at_least(input_shape, 28, "lenet5", "two unpadded 5x5 convolutions after poolings by 2")
 
     def block(inputs: int, outputs: int, padding: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 5, padding=padding), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.05)]

@@ -83,7 +83,7 @@ def _functional(function: Callable[..., Tensor], *inputs: Tensor) -> GraphModule
     second does. What an input is overwritten with at the end does not matter here.
     """
     module = make_fx(torch.func.functionalize(function))(*inputs)
-    if any(is_mutation(node.target) for node in module.graph.nodes):
+    if any(_is_mutation(node.target) for node in module.graph.nodes):
         module = make_fx(torch.func.functionalize(module))(*inputs)
     for node in reversed(module.graph.nodes):
         if (
@@ -97,7 +97,7 @@ def _functional(function: Callable[..., Tensor], *inputs: Tensor) -> GraphModule
     return module
 
 
-def is_mutation(target: object) -> bool:
+def _is_mutation(target: object) -> bool:
     """Whether an operation changes one of its arguments."""
     return isinstance(target, OpOverload) and target._schema.is_mutable
 

@@ -76,7 +76,7 @@ def reachability(
     Raises:
         UnsupportedOperation: names the operation that paths are not defined through.
         ShapeError: a support or mask is missing or has another shape than its weight.
-    Source: effective sparsity is from Vysogorets and Kempe, arXiv:2107.02306, sec. 3.
+    Source: effective sparsity is from Vysogorets and Kempe, arXiv:2107.02306.
     """
     graph = _traced(model, input_shape)
     trainable = _bools(supports if masks is None else masks, graph)

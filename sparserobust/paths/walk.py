@@ -15,7 +15,7 @@ from torch.fx import Interpreter
 from sparserobust.errors import ShapeError
 from sparserobust.paths.call import Call, Paths, paths_in
 from sparserobust.paths.graph import PathGraph, UnsupportedOperation
-from sparserobust.paths.rules import apply_rule
+from sparserobust.paths.table import apply_rule
 
 
 class Walk(Interpreter):

@@ -34,11 +34,19 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 def _decode(raw: Any) -> np.ndarray[Any, Any]:
     if isinstance(raw, dict):
-        shape = tuple(raw["shape"])
+        shape = raw.get("shape")
+        if not isinstance(shape, list) or not {"bits", "values"} & raw.keys():
+            raise ValueError("per-example results need a shape and bits or values")
+        shape = tuple(int(size) for size in shape)
         if "bits" in raw:
-            packed = np.frombuffer(base64.b64decode(raw["bits"], validate=True), dtype=np.uint8)
+            packed = np.frombuffer(base64.b64decode(str(raw["bits"]), validate=True), dtype=np.uint8)
+            if len(packed) != (int(np.prod(shape)) + 7) // 8:
+                raise ValueError(f"{len(packed)} bytes of bits do not fill the shape {shape}")
             return np.unpackbits(packed, count=int(np.prod(shape))).astype(bool).reshape(shape)
-        return np.array([np.inf if v is None else v for v in raw["values"]], dtype=np.float64).reshape(shape)
+        values = raw["values"]
+        if not isinstance(values, list) or not all(v is None or isinstance(v, int | float) for v in values):
+            raise ValueError("values must be a list of numbers, null for infinity")
+        return np.array([np.inf if v is None else v for v in values], dtype=np.float64).reshape(shape)
     array = np.asarray(raw)
     if array.dtype == bool:
         return array

@@ -155,7 +155,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         raise RecordError(
             f"{file} cannot be read ({error.strerror}); name a run.json or its folder"
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{file} is not JSON ({error}); it may be damaged") from None
     if not isinstance(raw, dict) or raw.get("kind") != _KIND:
         raise RecordError(f"{file} is not a record of this library (kind is not {_KIND!r})")

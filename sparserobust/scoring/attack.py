@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sparserobust.errors import PluginError
 from sparserobust.records import Outcome, Score
-from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.batch import Batch, check_logits
 from sparserobust.scoring.budget import Norm, checked, distances, project
 from sparserobust.scoring.evaluator import Context, Evaluator, Measurement
 from sparserobust.stats import median_order, wilson
@@ -40,10 +40,14 @@ class AttackEvaluator(Evaluator):
         eps: budgets of a fixed-budget attack; for a minimum-norm attack the distance caps reported.
         headline_eps: the budget nearest to this one is the headline.
         minimum_norm: which of the two kinds `perturb` is.
+        has_second_opinion: whether `second_opinion` gives images too.
+        checks_gradient: whether the share of examples without any loss gradient is reported.
     """
 
     norm: ClassVar[Norm]
     minimum_norm: ClassVar[bool] = False
+    checks_gradient: ClassVar[bool] = False
+    has_second_opinion: bool = False
     headline_eps: ClassVar[float]
     eps: tuple[float, ...]
 
@@ -52,7 +56,7 @@ class AttackEvaluator(Evaluator):
         """Adversarial images for the examples of this batch; see the class."""
 
     def second_opinion(self, batch: Batch) -> Steps:
-        """The same budgets attacked another way, reported beside the attack; nothing by default."""
+        """The same budgets attacked another way, reported beside the attack as `margin_...`."""
         return ()
 
     def begin(self, context: Context) -> Measurement:
@@ -74,15 +78,19 @@ class _AttackMeasurement(Measurement):
 
     def __init__(self, attack: AttackEvaluator, context: Context) -> None:
         self.attack = attack
+        self.context = context
         self.passes: Counter[str] = context.passes
         self.correct: list[Tensor] = []
 
-    def predict(self, batch: Batch, images: Tensor) -> Tensor:
-        """The model's decisions on images, one forward pass."""
+    def fooled(self, batch: Batch, images: Tensor, labels: Tensor) -> Tensor:
+        """Which images the model, put back to what it was, no longer gives their label: one forward pass."""
+        self.context.guard.restore()
         with torch.no_grad():
-            predicted: Tensor = batch.model(images).argmax(dim=1)
+            logits = batch.model(images)
         self.passes["forward"] += len(images)
-        return predicted
+        check_logits(logits)
+        fooled: Tensor = logits.argmax(dim=1) != labels
+        return fooled
 
     def robust_scores(self, name: str, robust: np.ndarray, correct: np.ndarray, point: float) -> list[Score]:
         """Robust accuracy over all examples and attack success among those initially correct, at one point."""
@@ -125,38 +133,42 @@ class _FixedBudget(_AttackMeasurement):
         self.zero_gradient = 0
 
     def update(self, batch: Batch) -> None:
-        correct = batch.correct
-        part = batch.only(correct, self.passes)
-        robust = torch.zeros(len(self.attack.eps), len(batch), dtype=torch.bool)
-        second = robust.clone()
-        seconded = False
-        if len(part):
-            robust[:, correct.cpu()] = self._survives(part, self.attack.perturb(part))
-            opinion = list(self.attack.second_opinion(part))
-            if opinion:
-                seconded = True
-                second[:, correct.cpu()] = self._survives(part, opinion)
-        self.correct.append(correct.cpu())
-        self.robust.append(robust)
-        if seconded or self.second:
-            self.second.append(second)
-        if "loss_gradient" in batch.__dict__:
+        attack, correct = self.attack, batch.correct
+        if attack.checks_gradient:
             self.zero_gradient += int((batch.loss_gradient.flatten(1) == 0).all(dim=1).sum())
+        self.correct.append(correct.cpu())
+        self.robust.append(self._survivors(batch, attack.perturb))
+        if attack.has_second_opinion:
+            self.second.append(self._survivors(batch, attack.second_opinion))
 
-    def _survives(self, part: Batch, steps: Steps | tuple[Tensor, Tensor]) -> Bool[Tensor, "eps n"]:
-        """Whether each example stays correct, for every eps of the attack."""
-        name = self.attack.name
-        found: dict[float, Tensor] = {}
-        for eps, images in steps:
-            if not isinstance(eps, int | float) or float(eps) not in self.attack.eps:
+    def _survivors(
+        self, batch: Batch, perturb: Callable[[Batch], Steps | tuple[Tensor, Tensor]]
+    ) -> Bool[Tensor, "eps n"]:
+        """Whether each example is correct and stays so, for every eps of the attack.
+
+        The plugin gets copies; what it writes into them does not reach what is checked here.
+        """
+        attack, correct = self.attack, batch.correct
+        images, labels = batch.images[correct], batch.labels[correct]
+        robust = torch.zeros(len(attack.eps), len(batch), dtype=torch.bool)
+        if not len(labels):
+            return robust
+        seen: set[float] = set()
+        for eps, adversarial in perturb(batch.only(correct, self.passes)):
+            if not isinstance(eps, int | float) or float(eps) not in attack.eps:
                 raise PluginError(
-                    f"{name} yielded images for eps {eps!r}, which is not among {self.attack.eps}"
+                    f"{attack.name} yielded images for eps {eps!r}, which is not among {attack.eps}"
                 )
-            adversarial = checked(part.images, images, self.attack.norm, float(eps), name)
-            found[float(eps)] = (self.predict(part, adversarial) == part.labels).cpu()
-        if missing := [eps for eps in self.attack.eps if eps not in found]:
-            raise PluginError(f"{name} yielded no images for eps {', '.join(f'{eps:g}' for eps in missing)}")
-        return torch.stack([found[eps] for eps in self.attack.eps])
+            adversarial = checked(images, adversarial, attack.norm, float(eps), attack.name)
+            robust[attack.eps.index(float(eps)), correct.cpu()] = ~self.fooled(
+                batch, adversarial, labels
+            ).cpu()
+            seen.add(float(eps))
+        if missing := [eps for eps in attack.eps if eps not in seen]:
+            raise PluginError(
+                f"{attack.name} yielded no images for eps {', '.join(f'{eps:g}' for eps in missing)}"
+            )
+        return robust
 
     def finish(self) -> Outcome:
         attack = self.attack
@@ -166,12 +178,12 @@ class _FixedBudget(_AttackMeasurement):
         for index, eps in enumerate(attack.eps):
             scores += self.robust_scores("", robust[index], correct, eps)
         arrays = {"correct": correct, "robust": robust}
-        if self.second:
+        if attack.has_second_opinion:
             second = torch.cat(self.second, dim=1).numpy()
             arrays["margin_robust"] = second
             for index, eps in enumerate(attack.eps):
                 scores += self.robust_scores("margin_", second[index], correct, eps)
-        if any(spec.name == "zero_gradient_share" for spec in attack.scores):
+        if attack.checks_gradient:
             n = len(correct)
             bounds = wilson(self.zero_gradient, n)
             scores.append(
@@ -200,42 +212,38 @@ class _MinimumNorm(_AttackMeasurement):
         correct = batch.correct
         distance = torch.zeros(len(batch), dtype=torch.float64)
         rescaled = torch.zeros(len(self.attack.eps), len(batch), dtype=torch.bool)
-        part = batch.only(correct, self.passes)
-        if len(part):
-            size, broken = self._attack(part)
+        if bool(correct.any()):
+            size, broken = self._attack(batch)
             distance[correct.cpu()] = size.cpu()
             rescaled[:, correct.cpu()] = broken.cpu()
         self.correct.append(correct.cpu())
         self.distance.append(distance)
         self.rescaled.append(rescaled)
 
-    def _attack(self, part: Batch) -> tuple[Float[Tensor, " n"], Bool[Tensor, "eps n"]]:
+    def _attack(self, batch: Batch) -> tuple[Float[Tensor, " n"], Bool[Tensor, "eps n"]]:
         """(distance, infinite where nothing was found; whether the image scaled back to each cap still fools)."""
-        attack = self.attack
-        proposed = attack.perturb(part)
+        attack, correct = self.attack, batch.correct
+        images, labels = batch.images[correct], batch.labels[correct]
+        proposed = attack.perturb(batch.only(correct, self.passes))
         if not isinstance(proposed, tuple) or len(proposed) != 2:
             raise PluginError(f"{attack.name} must return (images, found), got {type(proposed).__name__}")
-        images, found = proposed
-        if (
-            not isinstance(images, Tensor)
-            or not isinstance(found, Tensor)
-            or found.shape != part.labels.shape
-        ):
-            raise PluginError(f"{attack.name} must return (images, found) with found of shape ({len(part)},)")
-        found = found.to(part.images.device, torch.bool)
-        keep = found.view(-1, 1, 1, 1)
-        adversarial = torch.where(
-            keep, checked(part.images, images, attack.norm, None, attack.name), part.images
-        )
-        fooled = found & (self.predict(part, adversarial) != part.labels)
-        size = distances(part.images, adversarial, attack.norm)
-        size = torch.where(fooled, size, torch.inf)
+        candidate, found = proposed
+        if not isinstance(candidate, Tensor) or not isinstance(found, Tensor) or found.shape != labels.shape:
+            raise PluginError(
+                f"{attack.name} must return (images, found) with found of shape ({len(labels)},)"
+            )
+        found = found.to(images.device, torch.bool)
+        if candidate.shape == images.shape:
+            candidate = torch.where(found.view(-1, 1, 1, 1), candidate.to(images), images)
+        adversarial = checked(images, candidate, attack.norm, None, attack.name)
+        fooled = found & self.fooled(batch, adversarial, labels)
+        size = torch.where(fooled, distances(images, adversarial, attack.norm), torch.inf)
         within = torch.stack([fooled & (size <= cap) for cap in attack.eps])
         for index, cap in enumerate(attack.eps):
             beyond = fooled & (size > cap)
             if bool(beyond.any()):
-                shrunk = project(part.images[beyond], adversarial[beyond], attack.norm, cap)
-                within[index, beyond] = self.predict(part, shrunk) != part.labels[beyond]
+                shrunk = project(images[beyond], adversarial[beyond], attack.norm, cap)
+                within[index, beyond] = self.fooled(batch, shrunk, labels[beyond])
         return size, within
 
     def finish(self) -> Outcome:

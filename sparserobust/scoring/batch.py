@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sparserobust.errors import ShapeError
+from sparserobust.errors import ModelError, ShapeError
 
 
 class Batch:
@@ -43,6 +43,7 @@ class Batch:
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(self):
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ShapeError(f"the model must return logits ({len(self)}, classes), got {got}")
+        check_logits(logits)
         return images, logits
 
     @cached_property
@@ -97,12 +98,16 @@ class Batch:
         return gradient
 
     def only(self, chosen: Bool[Tensor, " n"], passes: Counter[str]) -> Batch:
-        """The chosen examples; what this batch knows or will compute is shared, not computed again."""
+        """Copies of the chosen examples; what this batch knows or will compute is not computed again."""
         return _Part(self, chosen, passes)
+
+    def copy(self, passes: Counter[str]) -> Batch:
+        """The same examples for somebody who may write into them."""
+        return self.only(torch.ones_like(self.labels, dtype=torch.bool), passes)
 
 
 class _Part(Batch):
-    """Some examples of a batch; reads logits and gradients from the whole."""
+    """Some examples of a batch; copies logits and gradients from the whole."""
 
     def __init__(self, whole: Batch, chosen: Tensor, passes: Counter[str]) -> None:
         super().__init__(whole.model, whole.images[chosen], whole.labels[chosen], passes)
@@ -124,3 +129,12 @@ class _Part(Batch):
     @cached_property
     def margin_gradient(self) -> Tensor:
         return self._whole.margin_gradient[self._chosen]
+
+
+def check_logits(logits: Tensor) -> None:
+    """Raises ModelError when a logit is NaN or infinite: argmax would call that a decision."""
+    bad = int((~torch.isfinite(logits)).any(dim=1).sum())
+    if bad:
+        raise ModelError(
+            f"the model returned logits that are NaN or infinite for {bad} of {len(logits)} images"
+        )

@@ -16,6 +16,7 @@ from sparserobust.errors import PluginError
 from sparserobust.records import Outcome, Run, Score, ScoreSpec
 from sparserobust.scoring.batch import Batch
 from sparserobust.subject import Subject
+from sparserobust.weights.untouched import Guard
 
 
 class Skip(Exception):
@@ -34,6 +35,7 @@ class Context:
         batch_size: of the run; for an evaluator's own passes over the training data.
         seed: for anything drawn.
         dense: the record of the dense reference, None without one.
+        guard: puts the model back; for base classes that run it after a plugin's code.
         passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
     """
 
@@ -43,8 +45,14 @@ class Context:
     train: Dataset[Any] | DataLoader[Any] | None
     batch_size: int
     seed: int
-    dense: Run | None = None
+    dense: Run | None
+    guard: Guard
     passes: Counter[str] = field(default_factory=Counter)
+
+    def require_prunable(self) -> None:
+        """Raises Skip when the model has no conv or linear layer."""
+        if not self.subject.prunable:
+            raise Skip("the model has no conv or linear layer")
 
 
 class Measurement(ABC):

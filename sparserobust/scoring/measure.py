@@ -14,14 +14,14 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from sparserobust.data import AnyData, as_dataset, batches, stratified_subset
-from sparserobust.device import resolve_device
+from sparserobust.data import AnyData, Data, as_dataset, batches, stratified_subset
+from sparserobust.device import device_of, resolve_device
 from sparserobust.errors import ConfigError, DataError, PluginError
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
 from sparserobust.subject import Subject
-from sparserobust.weights.untouched import Guard, examined
+from sparserobust.weights.untouched import examined, random_states_kept
 
 DEFAULT_BATCH_SIZE = 256
 
@@ -60,29 +60,27 @@ def measure(
     """
     subject = Subject.of(model)
     target = resolve_device(device)
-    size = batch_size or DEFAULT_BATCH_SIZE
+    size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
     if size < 1:
         raise ConfigError(f"batch_size must be at least 1, got {size}")
     if len({e.name for e in evaluators}) < len(evaluators):
         raise ConfigError("each evaluator can be used once in a run; give one of them another name")
-    split = as_dataset(data, "test")
-    assert split is not None
-    split, subset = stratified_subset(split, limit, seed)
-    train = as_dataset(data, "train") if not isinstance(data, tuple) and hasattr(data, "train") else None
+    train = as_dataset(data, "train") if isinstance(data, Data) else None
 
     shared: Counter[str] = Counter()
     facts = _Facts()
-    home = next(subject.model.parameters()).device
+    home = device_of(subject.model)
     subject.model.to(target)
     try:
         with examined(subject.model) as guard:
+            split, subset = stratified_subset(as_dataset(data, "test"), limit, seed)
             stream = batches(split, size, target)
             first = next(stream, None)
             if first is None:
                 raise DataError("there is no example to evaluate; the data set is empty")
             shape = tuple(first[0].shape[1:])
             turns = [
-                _Turn(evaluator, Context(subject, shape, target, train, size, seed, dense), guard)
+                _Turn(evaluator, Context(subject, shape, target, train, size, seed, dense, guard))
                 for evaluator in evaluators
             ]
             for turn in turns:
@@ -122,14 +120,12 @@ def measure(
 class _Turn:
     """One evaluator's turns, with its failure, time and side effects kept apart from everybody else's."""
 
-    def __init__(self, evaluator: Evaluator, context: Context, guard: Guard) -> None:
+    def __init__(self, evaluator: Evaluator, context: Context) -> None:
         self.evaluator = evaluator
         self.context = context
-        self.guard = guard
         self.measurement: Measurement | None = None
         self.result: Outcome | None = None
         self.seconds = 0.0
-        self.side_effects: set[str] = set()
 
     def begin(self) -> None:
         self._take(self._begin)
@@ -137,7 +133,7 @@ class _Turn:
     def update(self, batch: Batch) -> None:
         measurement = self.measurement
         if measurement is not None:
-            self._take(lambda: measurement.update(batch))
+            self._take(lambda: measurement.update(batch.copy(batch.passes)))
 
     def finish(self) -> None:
         self._take(self._finish)
@@ -159,7 +155,8 @@ class _Turn:
             return
         start = time.perf_counter()
         try:
-            action()
+            with random_states_kept():
+                action()
         except Skip as reason:
             self.result = Outcome(evaluator=self.evaluator.name, status="skipped", reason=str(reason))
         except Exception as error:  # a plugin may raise anything; the others go on
@@ -169,7 +166,7 @@ class _Turn:
             )
         finally:
             self.seconds += time.perf_counter() - start
-            self.side_effects |= set(self.guard.restore())
+            self.context.guard.restore()
         if self.result is not None:
             self.measurement = None
 
@@ -178,7 +175,7 @@ class _Turn:
         return self.result.model_copy(
             update={
                 "settings": _plain(self.evaluator.settings()),
-                "source": self.evaluator.source,
+                "source": getattr(self.evaluator, "source", ""),
                 "passes": dict(self.context.passes),
                 "seconds": round(self.seconds, 4),
             }

@@ -78,10 +78,12 @@ def select(
     """
     try:
         if counts is not None:
-            return {name: topk_mask(s, counts[name], generator=generator) for name, s in scores.items()}
+            return {name: _in_layer(name, s, counts[name], generator) for name, s in scores.items()}
         flat = torch.cat([s.detach().reshape(-1) for s in scores.values()])
         mask = topk_mask(flat, k, generator=generator)
     except DegenerateScores as error:
+        if error.layers:
+            raise
         dead = tuple(name for name, s in scores.items() if not bool((torch.isfinite(s) & (s != 0)).any()))
         if not dead:
             raise
@@ -91,6 +93,13 @@ def select(
     return {
         name: part.reshape(s.shape).clone() for (name, s), part in zip(scores.items(), parts, strict=True)
     }
+
+
+def _in_layer(name: str, scores: Tensor, k: int, generator: torch.Generator) -> Tensor:
+    try:
+        return topk_mask(scores, k, generator=generator)
+    except DegenerateScores as error:
+        raise DegenerateScores(f"{name}: {error}", (name,)) from None
 
 
 def rescue_empty_layers(masks: dict[str, Tensor], *, generator: torch.Generator) -> dict[str, int]:

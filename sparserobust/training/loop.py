@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from sparserobust.data import AnyData, Data, as_dataset, batches
-from sparserobust.device import resolve_device
+from sparserobust.device import device_of, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
@@ -62,16 +62,16 @@ def train(
     Raises:
         ConfigError: no training data, or a setting that cannot be.
     """
-    subject = Subject.of(subject)
+    subject = Subject.of(subject, train_zero_layers=True)
     plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
     changed = {"epochs": epochs, "batch_size": batch_size}
-    plan = Recipe.model_validate(plan.model_dump() | {k: v for k, v in changed.items() if v is not None})
+    plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
     train_set = as_dataset(data, "train")
     if train_set is None:
         raise ConfigError("training needs training examples; this data has none")
     val_set = data.val if isinstance(data, Data) else None
     target = resolve_device(device)
-    home = next(subject.model.parameters()).device
+    home = device_of(subject.model)
     modes = {module: module.training for module in subject.model.modules()}
     session = _Training(subject, plan, train_set, val_set, target, seed)
     subject.model.to(target)
@@ -149,7 +149,7 @@ class _Training:
             start = time.perf_counter()
             epoch = self._epoch(model, optimizer, order)
             loss = float(torch.stack(epoch.loss).sum()) / epoch.examples
-            if not math.isfinite(loss):
+            if not self._is_finite(loss, epoch):
                 self.diverged = True
                 break
             accuracy = _accuracy(model, self.val_set, self.device) if self.val_set is not None else None
@@ -167,8 +167,9 @@ class _Training:
         epoch = _Epoch()
         values = [values_of(module) for module in prunable_modules(model).values()]
         kept, prunable = self.subject.kept, self.subject.prunable
+        needs_two = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
         for images, labels in batches(
-            self.train_set, self.recipe.batch_size, self.device, shuffle=order, drop_single=True
+            self.train_set, self.recipe.batch_size, self.device, shuffle=order, drop_single=needs_two
         ):
             for group in optimizer.param_groups:
                 group["lr"] = self.recipe.learning_rate(self.steps)
@@ -210,6 +211,16 @@ class _Training:
                 gradient_unmasked_std=float(unmasked.std(correction=0)),
                 seconds=round(seconds, 4),
             )
+        )
+
+    def _is_finite(self, loss: float, epoch: _Epoch) -> bool:
+        """Whether the loss, every gradient and all weights and buffers are finite after an epoch."""
+        gradients = torch.stack([*epoch.kept, *epoch.unmasked])
+        tensors = [t for t in self.subject.model.state_dict().values() if t.is_floating_point()]
+        return (
+            math.isfinite(loss)
+            and bool(torch.isfinite(gradients).all())
+            and all(bool(torch.isfinite(t).all()) for t in tensors)
         )
 
     def _state(self) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -43,6 +43,14 @@ class Recipe(BaseModel):
     clip_norm: float | None = Field(default=None, gt=0)
     score_samples: int = Field(default=100, ge=1)
 
+    def changed(self, **values: int | None) -> Recipe:
+        """The recipe with other values.
+
+        Raises:
+            ConfigError: a value that cannot be.
+        """
+        return _validated(self.model_dump() | values, f"recipe {self.name}")
+
     def build_optimizer(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """The optimizer over these parameters."""
         if self.optimizer == "sgd":
@@ -76,8 +84,9 @@ def load_recipe(name: str | os.PathLike[str] | Recipe) -> Recipe:
     if str(name).endswith(".toml"):
         try:
             text = Path(name).read_text("utf-8")
-        except OSError as error:
-            raise ConfigError(f"recipe {name} cannot be read ({error.strerror})") from None
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise ConfigError(f"recipe {name} cannot be read ({why})") from None
     else:
         known = list_recipes()
         if str(name) not in known:
@@ -87,9 +96,15 @@ def load_recipe(name: str | os.PathLike[str] | Recipe) -> Recipe:
             )
         text = (resources.files("sparserobust.training") / "recipes" / f"{name}.toml").read_text("utf-8")
     try:
-        return Recipe.model_validate(tomllib.loads(text))
+        return _validated(tomllib.loads(text), f"recipe {name}")
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"recipe {name} is not TOML ({error})") from None
+
+
+def _validated(values: dict[str, Any], what: str) -> Recipe:
+    try:
+        return Recipe.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ConfigError(f"recipe {name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{what}: {place}: {first['msg']}, got {first['input']!r}") from None

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sparserobust.errors import ShapeError
+from sparserobust.errors import ModelError, ShapeError
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
 from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
 
@@ -29,6 +29,7 @@ class SparseWeights:
 
     Raises:
         ShapeError: a mask is missing or has another shape than its weight.
+        ModelError: a DCT offset for layers that share one weight tensor, or for a transposed convolution.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class SparseWeights:
         self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
         self._frozen: dict[str, Tensor] = {}
         if kind == "dct":
+            _refuse_tied(model)
             for module in modules.values():
                 if dct_offset_of(module) is None:
                     add_dct_offset(module, trainable_alpha=trainable_alpha)
@@ -125,3 +127,14 @@ class SparseWeights:
                 offset = torch.zeros_like(values_of(module)).detach()
             plan[name] = TensorPlan(masks[name].clone(), self.kind, offset)
         return plan
+
+
+def _refuse_tied(model: nn.Module) -> None:
+    """A parametrization belongs to one module: layers that share a tensor would fall apart."""
+    names: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if id(parameter) in names:
+            raise ModelError(
+                f"{names[id(parameter)]} and {name} share one tensor; a DCT offset needs a weight of its own per layer"
+            )
+        names[id(parameter)] = name

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from sparserobust.errors import ModelError
-
 OffsetKind = Literal["zero", "frozen", "dct"]
 OFFSET_KINDS: tuple[OffsetKind, ...] = ("zero", "frozen", "dct")
 
@@ -41,9 +39,6 @@ def prunable_modules(model: nn.Module) -> dict[str, nn.Module]:
     """Name of the weight -> its module, for every conv and linear layer, in registration order.
 
     A module or weight that is shared appears once. Biases and normalisation layers are never prunable.
-
-    Raises:
-        ModelError: there is none.
     """
     found: dict[str, nn.Module] = {}
     seen: set[int] = set()
@@ -51,8 +46,6 @@ def prunable_modules(model: nn.Module) -> dict[str, nn.Module]:
         if isinstance(module, nn.Linear | _ConvNd) and id(values := values_of(module)) not in seen:
             seen.add(id(values))
             found[f"{name}.weight" if name else "weight"] = module
-    if not found:
-        raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing here can be sparse")
     return found
 
 

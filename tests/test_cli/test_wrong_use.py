@@ -46,7 +46,7 @@ def complaint(capsys, *arguments):
         (["--set", "fgsm.epz=1"], "has no setting 'epz'; did you mean 'eps'?"),
         (["--set", "fgsm=1"], "--set takes NAME.SETTING=VALUE"),
         (["--set", "pgd.eps=1"], "'pgd' is not in use here"),
-        (["--set", "fgsm.eps=[-1]"], "eps must be one or more different numbers >= 0"),
+        (["--set", "fgsm.eps=[-1]"], "eps must be one or more different numbers in [0, 1]"),
         (["--set", "snip.rescue=always"], "rescue of snip must be one of random, None, got 'always'"),
         (["--set", "snip.resque=random"], "snip has no parameter 'resque'; did you mean 'rescue'?"),
         (["--device", "gpu"], "device must be auto, cpu or cuda"),

@@ -1,0 +1,160 @@
+"""Plugins by name: found without importing, loaded when used, and a broken one hurts nobody else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import EntryPoint
+
+import pytest
+
+import sparserobust as sr
+from sparserobust import registry
+from sparserobust.errors import PluginError
+from sparserobust.registry import Registry
+
+
+def entry(name: str, value: str) -> EntryPoint:
+    return EntryPoint(name, value, "test.plugins")
+
+
+@pytest.fixture
+def plugins(monkeypatch):
+    def install(*entries: EntryPoint) -> Registry:
+        monkeypatch.setattr(
+            registry, "entry_points", lambda group: entries if group == "test.plugins" else ()
+        )
+        return Registry("test.plugins", "method")
+
+    return install
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_listing_imports_nothing(plugins):
+    found = plugins(entry("ok", "json:loads"), entry("broken", "no.such.module:Thing"))
+    assert found.names() == ["ok", "broken"]
+
+
+def test_a_plugin_is_loaded_by_name(plugins):
+    import json
+
+    assert (
+        plugins(entry("ok", "json:loads"), entry("broken", "no.such.module:Thing")).load("ok") is json.loads
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "cause"),
+    [
+        ("no.such.module:Thing", "ModuleNotFoundError: No module named 'no'"),
+        ("json:no_such_name", "AttributeError"),
+    ],
+)
+def test_a_broken_plugin_is_named_when_it_is_used(plugins, value, cause):
+    found = plugins(entry("ok", "json:loads"), entry("broken", value))
+    with pytest.raises(PluginError, match=f"method 'broken' from .* \\({value}\\) failed to load: {cause}"):
+        found.load("broken")
+
+
+def test_a_plugin_that_raises_anything_on_import_is_named(plugins, tmp_path, monkeypatch):
+    (tmp_path / "raises_on_import.py").write_text("raise ZeroDivisionError('on purpose')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match="method 'bad' .* failed to load: ZeroDivisionError: on purpose"):
+        plugins(entry("bad", "raises_on_import:X")).load("bad")
+
+
+def test_one_name_twice_is_an_error_for_that_name_alone(plugins):
+    found = plugins(entry("same", "json:loads"), entry("same", "json:dumps"), entry("other", "json:dump"))
+    assert found.names() == ["same", "other"]
+    found.load("other")
+    with pytest.raises(
+        PluginError,
+        match=r"method 'same' is defined twice, by json:loads .* and json:dumps .*; uninstall or rename one",
+    ):
+        found.load("same")
+
+
+def test_one_installation_seen_twice_is_no_clash(plugins):
+    import json
+
+    assert plugins(entry("same", "json:loads"), entry("same", "json:loads")).load("same") is json.loads
+
+
+def test_an_unknown_name_is_answered_with_the_closest(plugins):
+    found = plugins(entry("snip", "json:loads"), entry("dctps", "json:loads"))
+    with pytest.raises(
+        PluginError,
+        match=r"unknown method 'snipp'; did you mean 'snip'\? `sparserobust list methods` shows all 2",
+    ):
+        found.load("snipp")
+    with pytest.raises(PluginError, match=r"unknown method 'zzz'; `sparserobust list methods` shows all 2"):
+        found.load("zzz")
+
+
+def test_a_broken_evaluator_fails_alone_when_all_that_are_installed_run(monkeypatch, make_network, problem):
+    accuracy = EntryPoint("accuracy", "evaluators.accuracy:Accuracy", "sparserobust.evaluators")
+    broken = EntryPoint("theirs", "no.such.module:Theirs", "sparserobust.evaluators")
+    monkeypatch.setattr(registry, "entry_points", lambda group: (broken, accuracy))
+    run = sr.evaluate(make_network("conv"), problem(8))
+    assert run.outcomes["accuracy"].status == "ok"
+    assert run.outcomes["theirs"].status == "failed"
+    assert "no.such.module" in run.outcomes["theirs"].reason
+
+
+def test_a_broken_evaluator_asked_for_by_name_is_an_error(monkeypatch, make_network, problem):
+    broken = EntryPoint("theirs", "no.such.module:Theirs", "sparserobust.evaluators")
+    monkeypatch.setattr(registry, "entry_points", lambda group: (broken,))
+    with pytest.raises(PluginError, match="evaluator 'theirs' .* failed to load"):
+        sr.evaluate(make_network("conv"), problem(8), ["theirs"])
+
+
+def test_every_built_in_plugin_loads_and_bears_its_name():
+    for found in (registry.methods, registry.evaluators):
+        for name in found.names():
+            assert found.load(name).name == name
+
+
+def test_importing_the_library_loads_no_torch():
+    out = python(
+        """
+        import sys
+        import sparserobust
+        import sparserobust.records, sparserobust.stats, sparserobust.registry
+        sparserobust.Run, sparserobust.load_run, sparserobust.__version__, dir(sparserobust)
+        print(sorted(m for m in ("torch", "torchvision", "foolbox", "sklearn", "matplotlib") if m in sys.modules))
+        """
+    )
+    assert out.strip() == "[]"
+
+
+def test_every_public_name_is_the_same_object_twice_whatever_was_imported_between():
+    """A submodule of the same name would take its place after an import (sr.evaluate would become the module)."""
+    out = python(
+        """
+        import importlib, inspect, pkgutil
+        import sparserobust as sr
+        first = {name: getattr(sr, name) for name in sr.__all__}
+        for module in pkgutil.walk_packages(sr.__path__, "sparserobust."):
+            importlib.import_module(module.name)
+        for name, thing in first.items():
+            assert getattr(sr, name) is thing, name
+            assert not inspect.ismodule(thing), name
+            assert thing.__name__ == name, name
+        print(len(first))
+        """
+    )
+    assert int(out) == len(sr.__all__) >= 18
+
+
+def test_a_name_that_is_not_public_is_answered_with_those_that_are():
+    with pytest.raises(AttributeError, match="has no attribute 'evalute'; it has load_data"):
+        sr.evalute  # noqa: B018
+    assert set(sr.__all__) <= set(dir(sr))
