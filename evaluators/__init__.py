@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from evaluators.accuracy import Accuracy as Accuracy
@@ -15,24 +16,16 @@ if TYPE_CHECKING:
     from evaluators.saliency import Saliency as Saliency
     from evaluators.storage import Storage as Storage
 
-_HOME = {
-    "Accuracy": "accuracy",
-    "FGSM": "fgsm",
-    "CarliniWagner": "carlini_wagner",
-    "Saliency": "saliency",
-    "Connectivity": "connectivity",
-    "GradientNorm": "gradient_norm",
-    "FLOPs": "flops",
-    "Storage": "storage",
-}
-__all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "accuracy": ["Accuracy"],
+        "fgsm": ["FGSM"],
+        "carlini_wagner": ["CarliniWagner"],
+        "saliency": ["Saliency"],
+        "connectivity": ["Connectivity"],
+        "gradient_norm": ["GradientNorm"],
+        "flops": ["FLOPs"],
+        "storage": ["Storage"],
+    },
+)

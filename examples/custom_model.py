@@ -36,9 +36,13 @@ def main() -> None:
     test = (images[1200:], labels[1200:])
     attacked = FGSM(eps=[0.05, 0.1])(model, test)
     for score in attacked.curve("robust_accuracy"):
-        print(f"robust accuracy at eps {score.at}: {score.value:.3f} [{score.ci_low:.3f}, {score.ci_high:.3f}]")
+        print(
+            f"robust accuracy at eps {score.at}: {score.value:.3f} [{score.ci_low:.3f}, {score.ci_high:.3f}]"
+        )
     stored = Storage()(model, test)
-    print(f"zeros {stored.score('zero_fraction').value:.2f}, {stored.score('best_bytes').value:.0f} bytes at best")
+    print(
+        f"zeros {stored.score('zero_fraction').value:.2f}, {stored.score('best_bytes').value:.0f} bytes at best"
+    )
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ Public names are imported when first used; `import sparserobust` loads no torch.
 
 from __future__ import annotations
 
-import importlib
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from sparserobust.apply import list_methods as list_methods
@@ -29,35 +30,22 @@ if TYPE_CHECKING:
     from sparserobust.training import list_recipes as list_recipes
     from sparserobust.training import train as train
 
-_HOME = {
-    "load_data": "data",
-    "list_data": "data",
-    "Data": "data",
-    "create_model": "models",
-    "list_models": "models",
-    "sparsify": "apply",
-    "list_methods": "apply",
-    "train": "training",
-    "list_recipes": "training",
-    "evaluate": "runner",
-    "list_evaluators": "runner",
-    "Subject": "subject",
-    "load_subject": "restore",
-    "Run": "records",
-    "Outcome": "records",
-    "Score": "records",
-    "load_run": "records",
-    "write_report": "report",
-}
-__all__ = list(_HOME)
+__getattr__, _names, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "data": ["Data", "list_data", "load_data"],
+        "models": ["create_model", "list_models"],
+        "apply": ["list_methods", "sparsify"],
+        "training": ["list_recipes", "train"],
+        "runner": ["evaluate", "list_evaluators"],
+        "subject": ["Subject"],
+        "restore": ["load_subject"],
+        "records": ["Outcome", "Run", "Score", "load_run"],
+        "report": ["write_report"],
+    },
+)
 __version__ = metadata.version("sparserobust")
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return [*_names(), "__version__"]

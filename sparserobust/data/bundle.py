@@ -106,7 +106,7 @@ def images_in_range(images: Tensor) -> None:
         raise ShapeError(f"images must be (n, c, h, w) in [0, 1], got {tuple(images.shape)}; {hint}")
     if not images.is_floating_point():
         raise ShapeError(f"images must be float in [0, 1], got {images.dtype}; divide by 255")
-    low, high = float(images.min()), float(images.max())
+    low, high = (float(bound) for bound in torch.aminmax(images))
     if not (low >= 0 and high <= 1):  # also catches NaN
         if not bool(torch.isfinite(images).all()):
             hint = "remove what is NaN or infinite"

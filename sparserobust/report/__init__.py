@@ -5,8 +5,9 @@ Nothing here needs torch; matplotlib and jinja2 are imported when something is d
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 if TYPE_CHECKING:
     from sparserobust.report.figures.cost import plot_cost as plot_cost
@@ -21,25 +22,17 @@ if TYPE_CHECKING:
     from sparserobust.report.page import write_report as write_report
     from sparserobust.report.summary import summary_table as summary_table
 
-_HOME = {
-    "write_report": "page",
-    "summary_table": "summary",
-    "plot_accuracy_against_eps": "figures.eps",
-    "plot_success_against_distance": "figures.distance",
-    "plot_frontier": "figures.frontier",
-    "plot_weights_per_layer": "figures.layers",
-    "plot_gradient_norms": "figures.gradients",
-    "plot_cost": "figures.cost",
-    "plot_training": "figures.training",
-}
-__all__ = list(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "page": ["write_report"],
+        "summary": ["summary_table"],
+        "figures.eps": ["plot_accuracy_against_eps"],
+        "figures.distance": ["plot_success_against_distance"],
+        "figures.frontier": ["plot_frontier"],
+        "figures.layers": ["plot_weights_per_layer"],
+        "figures.gradients": ["plot_gradient_norms"],
+        "figures.cost": ["plot_cost"],
+        "figures.training": ["plot_training"],
+    },
+)

@@ -11,8 +11,9 @@ from functools import cached_property
 from sparserobust.errors import ConfigError
 from sparserobust.records import Run
 from sparserobust.report.marks import INK, Mark, assign, mark_key, method_name, runs_dense
-from sparserobust.report.numbers import plural, target
+from sparserobust.report.numbers import target
 from sparserobust.report.readings import headline, is_attack, norm_of, ok
+from sparserobust.report.tags import alike, tag
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,8 @@ def arrange(runs: Sequence[Run]) -> Lineup:
     groups = [_group(bucket, dense_runs, referenced, marks) for bucket in buckets.values()]
     first_seen = {mark_key(run.subject): place for place, run in reversed(list(enumerate(runs)))}
     groups.sort(key=lambda g: (not g.dense, g.target, first_seen[mark_key(g.first.subject)]))
-    return Lineup(tuple(_tagged(groups)))
+    tags = [tag(group, [other for other in groups if alike(group, other)]) for group in groups]
+    return Lineup(tuple(replace(group, tag=own) for group, own in zip(groups, tags, strict=True)))
 
 
 def _key(run: Run) -> str:
@@ -229,29 +231,3 @@ def _reference(run: Run, dense_runs: list[Run]) -> tuple[Run | None, str]:
 
 def _recipe(run: Run) -> str | None:
     return run.history.recipe if run.history is not None else None
-
-
-def _tagged(groups: list[Group]) -> list[Group]:
-    """The groups with tags that tell apart those of one name and sparsity."""
-    tagged = []
-    for group in groups:
-        rivals = [g for g in groups if (g.name, g.target) == (group.name, group.target)]
-        tags = [_facets(g) for g in rivals]
-        own = _facets(group)
-        tag = ", ".join(
-            facet for i, facet in enumerate(own) if facet and len({other[i] for other in tags}) > 1
-        )
-        if len(rivals) > 1 and sum(_facets(g) == own for g in rivals) > 1:
-            tag = f"{tag} no. {1 + [id(g) for g in rivals].index(id(group))}".strip()
-        tagged.append(replace(group, tag=tag))
-    return tagged
-
-
-def _facets(group: Group) -> tuple[str, ...]:
-    run = group.first
-    params = ", ".join(f"{key} {value}" for key, value in sorted(run.subject.params.items()))
-    history = run.history
-    recipe = history.recipe if history is not None else "untrained or trained elsewhere"
-    epochs = plural(int(str(history.settings.get("epochs", len(history.epochs)))), "epoch") if history else ""
-    images = f"images {run.data.sha256[:6]}"
-    return (run.subject.model, run.data.name, images, recipe, epochs, params)

@@ -47,33 +47,20 @@ def table_notes(table: MainTable) -> tuple[list[Any], list[Any]]:
         right.append(Markup(text))
     reasons = _reasons(table)
     if reasons:
-        right.append(Markup("A dash is not measured, never 0. {}").format("; ".join(reasons) + "."))
+        right.append(Markup("A dash is not measured, never 0: {}").format("; ".join(reasons) + "."))
     if table.absent:
-        right.append(Markup("Not run, so without a column: {}.").format(", ".join(table.absent)))
+        right.append(Markup("Scored on no row, so without a column: {}.").format(", ".join(table.absent)))
     return left, right
 
 
 def _reasons(table: MainTable) -> list[str]:
-    """ "SNIP 0.95, C&W: not found: 300 of 480" for each dash in the columns without room for a reason."""
+    """ "not found: 300 of 480: SNIP 0.95" for the dashes in columns without room for a reason."""
     found: dict[str, list[str]] = {}
     for section in table.sections:
         for row in section.rows:
             who = f"{row.name} {section.title.removeprefix('Sparsity ')}".strip()
-            cells = {
-                "C&W": row.distance,
-                "HM": row.harmonic,
-                "stored": row.stored,
-                "MACs": row.macs,
-                "clean": row.clean,
-            }
-            columns = {
-                "C&W": "distance",
-                "HM": "harmonic",
-                "stored": "stored",
-                "MACs": "macs",
-                "clean": "clean",
-            }
+            cells = {"clean": row.clean, "distance": row.distance, "stored": row.stored, "macs": row.macs}
             for column, cell in cells.items():
-                if cell.reason and columns[column] in table.shown:
-                    found.setdefault(f"{column}: {cell.reason}", []).append(who)
-    return [f"{', '.join(names)}, {reason}" for reason, names in found.items()]
+                if cell.reason and column in table.shown:
+                    found.setdefault(cell.reason.removeprefix("not measured: "), []).append(who)
+    return [f"{reason} ({', '.join(dict.fromkeys(names))})" for reason, names in found.items()]

@@ -13,19 +13,26 @@ from typing import TYPE_CHECKING, Any
 
 from sparserobust.records import SCHEMA_VERSION, Run
 from sparserobust.records.run import write_atomic
+from sparserobust.report.badge import Badge, badge
 from sparserobust.report.groups import Lineup, arrange
+from sparserobust.report.judged import Judged, judged
 from sparserobust.report.notes import table_notes
 from sparserobust.report.numbers import NBSP, plural
-from sparserobust.report.parts import panels, tables
+from sparserobust.report.parts import panels
 from sparserobust.report.parts.believe import believe
+from sparserobust.report.parts.caps import distance_caps
+from sparserobust.report.parts.connectivity import connectivity
 from sparserobust.report.parts.glossary import glossary
+from sparserobust.report.parts.gradients import gradient_norms
+from sparserobust.report.parts.other import other_measurements
 from sparserobust.report.parts.repeat import repeat
 from sparserobust.report.parts.saliency import saliency
+from sparserobust.report.parts.saved import multiply_adds, stored_bytes
 from sparserobust.report.parts.training import training
-from sparserobust.report.rows import Judged, MainTable, judged, main_table
+from sparserobust.report.rows import MainTable, main_table
 from sparserobust.report.theme import variables
 from sparserobust.report.threat import threat_model, title
-from sparserobust.report.verdict import Badge, Paragraph, badge, verdict
+from sparserobust.report.verdict import Paragraph, verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -134,20 +141,20 @@ def build(runs: Sequence[Run], *, heading: str | None = None) -> Page:
 
 def _parts(found: Judged, table: MainTable) -> dict[str, Any]:
     """Every section by name, in the order of the page; None where the records have nothing for it."""
-    layers, connected = panels.kept_per_layer(found), tables.connectivity(found)
+    layers, connected = panels.kept_per_layer(found), connectivity(found)
     figures = panels.savings(found)
-    saved = [t for t in (tables.stored_bytes(found), tables.multiply_adds(found)) if t is not None]
+    saved = [t for t in (stored_bytes(found), multiply_adds(found)) if t is not None]
     return {
         "believe": believe(found),
         "frontier": panels.against_sparsity(found),
         "eps": panels.against_eps(found),
-        "distance": _some(panels.against_distance(found), tables.distance_caps(found)),
+        "distance": _some(panels.against_distance(found), distance_caps(found)),
         "saliency": saliency(found),
         "layers": _some(layers, connected),
-        "gradients": panels.gradient_norms(found),
+        "gradients": gradient_norms(found),
         "saved": _some(figures, saved),
         "training": training(found),
-        "other": _some(tables.other_measurements(found)),
+        "other": _some(other_measurements(found)),
         "repeat": repeat(found),
         "glossary": glossary(table),
     }
@@ -177,18 +184,10 @@ def _template_text(name: str) -> str:
 def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FunctionLoader(_template_text),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["axis_place"] = _axis_place
-    return environment
-
-
-def _axis_place(place: float) -> float:
-    """A place on the strip, in percent of the head cell that spans the value and the strip."""
-    value, strip, indent = 52.0, 192.0, 8.0 + 12.0
-    return round(100 * (value + indent - 12.0 + place / 100 * strip) / (value + strip + indent - 12.0), 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,7 +87,8 @@ def correct(run: Run) -> NDArray[np.bool_] | None:
     for name in ["accuracy", *sorted(run.outcomes)]:
         outcome = ok(run, name)
         if outcome is not None and "correct" in outcome.per_example:
-            return outcome.per_example["correct"].astype(bool)
+            found: NDArray[np.bool_] = outcome.per_example["correct"].astype(bool)
+            return found
     return None
 
 
@@ -99,7 +101,8 @@ def robust(run: Run, evaluator: str, at: float, *, array: str = "robust") -> NDA
     if array in kept:
         for index, point in enumerate(outcome.axis):
             if abs(point - at) < 1e-9:
-                return kept[array][index].astype(bool)
+                found: NDArray[np.bool_] = kept[array][index].astype(bool)
+                return found
         return None
     if array == "robust" and "distance" in kept:
         survived: NDArray[np.bool_] = kept["distance"] > at

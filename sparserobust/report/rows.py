@@ -4,37 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sparserobust.report.compare import HIGHER, LOWER, Difference, compare_all, comparisons
-from sparserobust.report.estimates import RowEstimate, band, estimate, estimate_by
+from sparserobust.report.cells import (
+    Cell,
+    difference_cell,
+    distance_cell,
+    harmonic_cell,
+    macs_cell,
+    percent_cell,
+    saving_words,
+    stored_cell,
+)
+from sparserobust.report.compare import HIGHER, LOWER, Difference, comparisons
+from sparserobust.report.estimates import RowEstimate, band, estimate
 from sparserobust.report.groups import Group, Lineup
+from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
 from sparserobust.report.numbers import (
     DASH,
-    bracket,
     count,
     fixed,
-    kib,
-    percent,
-    plural,
-    points,
     realised,
-    reduction,
-    signed_bracket,
 )
-from sparserobust.report.readings import Reading, attack_name, read
+from sparserobust.report.readings import attack_name
 from sparserobust.report.strip import Scale, Strip, scale_over
-from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NOT_SCORED, Trust, judge
-from sparserobust.stats import harmonic_mean
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A number as text, a dimmed addition, and the reason where there is no number."""
-
-    text: str
-    dim: str = ""
-    reason: str = ""
-    alert: bool = False
+from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NOT_SCORED
 
 
 @dataclass(frozen=True)
@@ -85,7 +78,7 @@ class MainTable:
     Attributes:
         primary: what the interval in the row shows, e.g. "robust accuracy, %" and "FGSM, ε = 0.1".
         shown: the optional columns that have a number or a reason in some row.
-        absent: evaluators that no run has, so that their column is left out.
+        absent: evaluators that were scored on no row, so that their column is left out.
     """
 
     primary: tuple[str, str]
@@ -103,31 +96,6 @@ class MainTable:
     single_seed: bool
 
 
-@dataclass(frozen=True)
-class Judged:
-    """The line-up with everything that was concluded about its rows, by place."""
-
-    lineup: Lineup
-    trust: dict[int, Trust]
-    differences: dict[int, Difference]
-    primary: dict[int, RowEstimate]
-
-
-def judged(lineup: Lineup) -> Judged:
-    """Trust, differences and primary estimates of every row."""
-    trust = {i: judge(group, lineup) for i, group in enumerate(lineup.groups)}
-    excluded = {i for i, t in trust.items() if not t.ranked}
-    primary = {i: primary_estimate(group, lineup) for i, group in enumerate(lineup.groups)}
-    return Judged(lineup, trust, compare_all(lineup, excluded), primary)
-
-
-def primary_estimate(group: Group, lineup: Lineup) -> RowEstimate:
-    """Robust accuracy at the headline budget, or clean accuracy where no attack was run."""
-    if lineup.attack is None:
-        return estimate(group, "accuracy", "top1")
-    return estimate(group, lineup.attack[0], "robust_accuracy", at=lineup.attack[1])
-
-
 def main_table(judged: Judged) -> MainTable:
     """Every row, grouped by target sparsity, dense first."""
     lineup = judged.lineup
@@ -137,10 +105,10 @@ def main_table(judged: Judged) -> MainTable:
     for sparsity in lineup.sparsities:
         own = [i for i, group in enumerate(lineup.groups) if not group.dense and group.target == sparsity]
         sections.append(Section(f"Sparsity {sparsity:g}", _kept(lineup, own), tuple(rows[i] for i in own)))
-    present = {name for run in lineup.runs for name in run.outcomes}
+    scored = {name for run in lineup.runs for name, outcome in run.outcomes.items() if outcome.status == "ok"}
     columns = {"distance": "carlini-wagner", "stored": "storage", "macs": "flops"}
-    shown = {column for column, evaluator in columns.items() if evaluator in present}
-    if "storage" in present and "accuracy" in present and lineup.sparse:
+    shown = {column for column, evaluator in columns.items() if evaluator in scored}
+    if "storage" in scored and "accuracy" in scored and lineup.sparse:
         shown.add("harmonic")
     if lineup.attack is not None:
         shown.add("clean")
@@ -156,7 +124,7 @@ def main_table(judged: Judged) -> MainTable:
         others=tuple(attack_name(name) for name in lineup.other_attacks[:2]),
         sections=tuple(sections),
         shown=frozenset(shown),
-        absent=tuple(e for e in ("fgsm", *columns.values()) if e not in present),
+        absent=tuple(e for e in ("fgsm", *columns.values()) if e not in scored),
         comparisons=comparisons(judged.differences),
         has_rescue=any(row.rescued for row in rows),
         has_artefact=any(row.struck for row in rows),
@@ -168,7 +136,7 @@ def main_table(judged: Judged) -> MainTable:
 
 def _primary_title(lineup: Lineup) -> tuple[str, str]:
     if lineup.attack is None:
-        return "clean accuracy, %", "no attack was run"
+        return "clean accuracy, %", "no attack scored"
     return "robust accuracy, %", f"{attack_name(lineup.attack[0])}, ε = {lineup.attack[1]:g}"
 
 
@@ -199,9 +167,9 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
     gone = trust.verdict == COLLAPSED and lineup.attack is not None
     struck = trust.verdict == ARTEFACT
     primary = (
-        Cell(DASH, reason="collapsed: robustness not meaningful") if gone else _percent_cell(value, dim=False)
+        Cell(DASH, reason="collapsed: robustness not meaningful") if gone else percent_cell(value, dim=False)
     )
-    saving, alert = _saving(group)
+    saving, alert = saving_words(group)
     subject = group.first.subject
     return Row(
         anchor=f"row-{i}",
@@ -214,24 +182,34 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
         filled=struck,
         sparsity=realised(subject.sparsity),
         rescued=f"+{count(subject.rescued)}" if subject.rescued else "",
-        clean=_percent_cell(estimate(group, "accuracy", "top1")),
+        clean=percent_cell(estimate(group, "accuracy", "top1")),
         primary=primary,
         struck=struck,
         bold=d is not None and d.word == HIGHER and trust.verdict in (FINE, NOT_SCORED),
         strip=_strip(i, judged, scale, hidden=gone),
-        difference=_difference_cell(group, d, gone),
+        difference=difference_cell(group, d, gone),
         word="" if d is None or gone else d.word,
         word_tone=_tone(d),
         smallest="" if d is None or d.smallest is None or gone else fixed(100 * d.smallest),
-        others=tuple(_percent_cell(estimate(group, name, "robust_accuracy", at=lineup.attack[1]))
-                     for name in (lineup.other_attacks[:2] if lineup.attack else [])),
-        distance=_distance_cell(group),
-        harmonic=_harmonic_cell(group),
-        stored=_stored_cell(group),
-        macs=_macs_cell(group),
+        others=_others(group, lineup),
+        distance=distance_cell(group),
+        harmonic=harmonic_cell(group),
+        stored=stored_cell(group),
+        macs=macs_cell(group),
         saving=saving,
         saving_alert=alert,
     )  # fmt: skip
+
+
+def _others(group: Group, lineup: Lineup) -> tuple[Cell, ...]:
+    """Robust accuracy under the first two of the other attacks, at the budget of the table."""
+    if lineup.attack is None:
+        return ()
+    eps = lineup.attack[1]
+    return tuple(
+        percent_cell(estimate(group, name, "robust_accuracy", at=eps), dim=False)
+        for name in lineup.other_attacks[:2]
+    )
 
 
 def _tone(d: Difference | None) -> str:
@@ -263,81 +241,3 @@ def _strip(i: int, judged: Judged, scale: Scale | None, *, hidden: bool) -> Stri
         band=strip.band,
         line=strip.line,
     )
-
-
-def _percent_cell(e: RowEstimate, *, dim: bool = True) -> Cell:
-    if e.value is None:
-        return Cell(DASH, reason=e.reason)
-    interval = ""
-    if dim and e.seeds > 1 and e.half is not None:
-        interval = f"± {percent(e.half)}"
-    elif dim:
-        interval = bracket(e.low, e.high, scale=100)
-    if dim and e.missing:
-        interval = f"{interval}, {plural(e.missing, 'seed')} missing"
-    return Cell(percent(e.value), interval)
-
-
-def _difference_cell(group: Group, d: Difference | None, gone: bool) -> Cell:
-    if group.dense:
-        return Cell("", f"reference, {plural(len(group.runs), 'network')}")
-    if gone:
-        return Cell(DASH, reason="collapsed: robustness not meaningful")
-    if d is None or d.value is None:
-        return Cell(DASH, reason=d.reason if d else "not compared")
-    interval = signed_bracket(d.low, d.high) if d.low is not None and d.high is not None else ""
-    return Cell(points(d.value), interval)
-
-
-def _distance_cell(group: Group) -> Cell:
-    e = estimate(group, "carlini-wagner", "median_l2")
-    if e.value is None:
-        return Cell(DASH, reason=e.reason)
-    if e.seeds > 1 and e.half is not None:
-        return Cell(fixed(e.value, 2), f"± {fixed(e.half, 2)}")
-    return Cell(fixed(e.value, 2), bracket(e.low, e.high, 2))
-
-
-def harmonic(group: Group, fraction: str) -> RowEstimate:
-    """Harmonic mean of clean accuracy and a sparsity: "zero_fraction", or "trainable_fraction" (1 minus it)."""
-
-    def of_run(run: object) -> Reading:
-        top1, share = read(run, "accuracy", "top1"), read(run, "storage", fraction)  # type: ignore[arg-type]
-        if top1.value is None or share.value is None:
-            return Reading(None, reason=top1.reason or share.reason)
-        sparse = share.value if fraction == "zero_fraction" else 1 - share.value
-        return Reading(harmonic_mean(top1.value, min(1.0, max(0.0, sparse))))
-
-    return estimate_by(group, of_run)
-
-
-def _harmonic_cell(group: Group) -> Cell:
-    e = harmonic(group, "trainable_fraction" if group.runs_dense else "zero_fraction")
-    if e.value is None:
-        return Cell(DASH, reason=e.reason)
-    text = fixed(e.value, 3)
-    if group.dense and e.value == 0:
-        return Cell("0")
-    return Cell("", f"({text})") if group.runs_dense else Cell(text)
-
-
-def _stored_cell(group: Group) -> Cell:
-    seeded = group.first.subject.positions == "seeded"
-    e = estimate(group, "storage", "best_bytes", at="seeded") if seeded else RowEstimate(None)
-    if e.value is None:
-        e = estimate(group, "storage", "best_bytes")
-    return Cell(kib(e.value)) if e.value is not None else Cell(DASH, reason=e.reason)
-
-
-def _macs_cell(group: Group) -> Cell:
-    e = estimate(group, "flops", "executed_macs")
-    return Cell(count(e.value)) if e.value is not None else Cell(DASH, reason=e.reason)
-
-
-def _saving(group: Group) -> tuple[str, bool]:
-    dense = estimate(group, "flops", "dense_macs").value
-    executed = estimate(group, "flops", "executed_macs").value
-    if group.dense or dense is None or not executed:
-        return "", False
-    text = reduction(dense / executed)
-    return text, text == "no saving"

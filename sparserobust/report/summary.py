@@ -8,9 +8,9 @@ from sparserobust.records import Run
 from sparserobust.report.compare import ALIKE, NOT_AFTER_HOLM, Difference
 from sparserobust.report.estimates import RowEstimate, band, estimate
 from sparserobust.report.groups import Group, arrange
+from sparserobust.report.judged import Judged, judged
 from sparserobust.report.numbers import THIN, count, kib, percent, points, realised, significant
 from sparserobust.report.readings import attack_name
-from sparserobust.report.rows import Judged, judged
 from sparserobust.report.trust import COLLAPSED
 
 WIDTH = 100
@@ -53,18 +53,15 @@ def _line(i: int, found: Judged) -> list[str]:
     group, value = found.lineup.groups[i], found.primary[i]
     attacked = found.lineup.attack is not None
     seeds = f" x{len(group.runs)}" if len(group.runs) > 1 else ""
+    gone = attacked and found.trust[i].verdict == COLLAPSED
     cells = [
         f"{group.name} {group.tag}".strip() + seeds,
         realised(group.first.subject.sparsity),
         _percent(estimate(group, "accuracy", "top1")),
-        "collapsed"
-        if found.trust[i].verdict == COLLAPSED and attacked
-        else _percent(value)
-        if attacked
-        else "-",
-        _interval(value) if attacked else "-",
+        "collapsed" if gone else _percent(value) if attacked else "-",
+        _interval(value) if attacked and not gone else "-",
         _number(estimate(group, "carlini-wagner", "median_l2"), "{:.2f}"),
-        _difference(group, found.differences.get(i)),
+        "-" if gone else _difference(group, found.differences.get(i)),
         _stored(group),
         _macs(group),
     ]

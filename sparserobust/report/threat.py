@@ -8,6 +8,7 @@ from sparserobust.report.numbers import count, listed, plural, spelled, target
 from sparserobust.report.readings import attack_name, headline, is_attack, norm_of, ok
 
 BLACK_BOX = {"square"}
+KNOWN = {"fgsm", "carlini-wagner", "pgd", "autoattack", "square", "minimum-norm"}
 _DATA_NAMES = {
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
@@ -59,7 +60,11 @@ def threat_model(lineup: Lineup) -> list[str]:
             "pixels run from 0 to 1."
         )
     else:
-        sentences.append(f"No attack was run. Evaluated on {images}.")
+        tried = sorted(
+            {n for run in lineup.runs for n, o in run.outcomes.items() if n in KNOWN and o.status != "ok"}
+        )
+        what = f"No attack was scored ({listed(tried)})." if tried else "No attack was run."
+        sentences.append(f"{what} Evaluated on {images}.")
     sentences.append(_seeds(lineup))
     return sentences
 

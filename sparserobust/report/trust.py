@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,11 +44,13 @@ class Trust:
         verdict: no red flag, check, collapsed, artefact, or not scored (no attack was measured).
         evidence: by check: "zero", "margin", "largest", "rise", "found", and the names of other attacks.
         notes: sentences for the reader, worst first.
+        failures: outcomes that failed, with the error.
     """
 
     verdict: str
     evidence: dict[str, Evidence]
     notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
     @property
     def ranked(self) -> bool:
@@ -76,19 +79,20 @@ def judge(group: Group, lineup: Lineup) -> Trust:
     if any("carlini-wagner" in run.outcomes for run in lineup.runs):
         evidence["found"] = _found(group)
     notes = [e.why for e in sorted(evidence.values(), key=lambda e: -e.level) if e.why]
-    notes += _record_notes(group)
+    notes += _gathered(group, _warnings)
+    failures = tuple(_gathered(group, _failures))
     fallen = sum(collapsed(run) for run in group.runs)
     if fallen == len(group.runs):
         share = percent(group.first.data.majority_share)
         reason = f"collapsed: robustness not meaningful; predicts no better than always one class ({share} %)"
-        return Trust(COLLAPSED, evidence, (reason, *notes))
+        return Trust(COLLAPSED, evidence, (reason, *notes), failures)
     if fallen:
         notes.insert(0, f"{fallen} of {len(group.runs)} seeds collapsed; the mean mixes two kinds of network")
     worst = max((e.level for e in evidence.values()), default=0)
     if worst == 2:
-        return Trust(ARTEFACT, evidence, tuple(notes))
-    if worst == 1 or notes:
-        return Trust(CHECK, evidence, tuple(notes))
+        return Trust(ARTEFACT, evidence, tuple(notes), failures)
+    if worst == 1 or notes or failures:
+        return Trust(CHECK, evidence, tuple(notes), failures)
     scored = lineup.attack is not None and any(ok(run, lineup.attack[0]) for run in group.runs)
     return Trust(FINE if scored else NOT_SCORED, evidence)
 
@@ -195,16 +199,24 @@ def _stronger(group: Group, lineup: Lineup, other: str, attack: str, eps: float)
     return Evidence(points(drop), level, why)
 
 
-def _record_notes(group: Group) -> list[str]:
-    """What the records themselves warn of: failed outcomes, warnings, a training that diverged."""
-    gathered: dict[str, list[str]] = {}
+def _failures(run: Run) -> list[str]:
+    return [f"{name} failed: {o.reason}" for name, o in run.outcomes.items() if o.status == "failed"]
+
+
+def _warnings(run: Run) -> list[str]:
+    """What the records themselves warn of, a training that diverged among it."""
+    notes = [f"{attack_name(name)}: {warning}" for name, o in run.outcomes.items() for warning in o.warnings]
+    notes += run.subject.warnings
+    if run.history is not None and run.history.status == "diverged":
+        notes.append("training diverged: the loss was not finite")
+    return notes
+
+
+def _gathered(group: Group, of_run: Callable[[Run], list[str]]) -> list[str]:
+    """Each remark once, with the seeds where it is not true of all."""
+    found: dict[str, list[str]] = {}
     for run in group.runs:
-        notes = [f"{name} failed: {o.reason}" for name, o in run.outcomes.items() if o.status == "failed"]
-        notes += [f"{name}: {warning}" for name, o in run.outcomes.items() for warning in o.warnings]
-        notes += run.subject.warnings
-        if run.history is not None and run.history.status == "diverged":
-            notes.append("training diverged: the loss was not finite")
-        for note in dict.fromkeys(notes):
-            gathered.setdefault(note, []).append(str(run.subject.seed))
+        for note in dict.fromkeys(of_run(run)):
+            found.setdefault(note, []).append(str(run.subject.seed))
     everyone = len(group.runs)
-    return [note if len(s) == everyone else f"{note} (seed {', '.join(s)})" for note, s in gathered.items()]
+    return [note if len(s) == everyone else f"{note} (seed {', '.join(s)})" for note, s in found.items()]

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from sparserobust.report.badge import not_audited
 from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, Difference
 from sparserobust.report.estimates import CLAIM_SEEDS, band, estimate
 from sparserobust.report.groups import Group
+from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import (
     bracket,
     fixed,
     listed,
     percent,
-    plural,
     points,
     signed_bracket,
     target,
     times,
 )
-from sparserobust.report.readings import attack_name, ok
-from sparserobust.report.rows import Judged
-from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE, NOT_SCORED
+from sparserobust.report.readings import attack_name
+from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NOT_SCORED
 
 Kind = Literal["plain", "strong", "em", "alert"]
 
@@ -35,51 +35,6 @@ class Span:
 
 
 Paragraph = tuple[Span, ...]
-
-
-@dataclass(frozen=True)
-class Badge:
-    """The trust badge: its word, how loud it is (0 text, 1 outlined, 2 filled), and the count behind it."""
-
-    text: str
-    level: int
-    lines: tuple[str, ...]
-
-
-def badge(judged: Judged) -> Badge:
-    """How far the rows can be believed, in one word and two lines."""
-    verdicts = [trust.verdict for trust in judged.trust.values()]
-    fine, n = verdicts.count(FINE), len(verdicts)
-    if judged.lineup.attack is None:
-        return Badge("Trust: no attack", 0, ("robustness was not measured",))
-    bad = [
-        f"{verdicts.count(word)} {label}"
-        for word, label in (
-            (ARTEFACT, "artefact"),
-            (COLLAPSED, "collapsed"),
-            (CHECK, "to check"),
-            (NOT_SCORED, "not scored"),
-        )
-        if verdicts.count(word)
-    ]
-    lines = [f"{fine} of {plural(n, 'row')} without a red flag", *([", ".join(bad)] if bad else [])]
-    if not_audited(judged):
-        lines.append("no attack here is an audit")
-    sparse = [judged.trust[i] for i in judged.differences]
-    if sparse and not any(trust.ranked for trust in sparse):
-        return Badge("Trust: none", 2, tuple(lines))
-    if any(word in verdicts for word in (ARTEFACT, COLLAPSED, CHECK)):
-        return Badge("Trust: check", 1, tuple(lines))
-    return Badge("Trust: upper bound" if not_audited(judged) else "Trust: no red flag", 0, tuple(lines))
-
-
-def not_audited(judged: Judged) -> bool:
-    """Whether every attack in the records calls itself an upper bound that nobody audited."""
-    attack = judged.lineup.attack
-    if attack is None or judged.lineup.other_attacks:
-        return False
-    outcomes = [outcome for run in judged.lineup.runs if (outcome := ok(run, attack[0])) is not None]
-    return all("not audited" in (outcome.verdict or "") for outcome in outcomes)
 
 
 def verdict(judged: Judged) -> list[Paragraph]:
@@ -125,6 +80,17 @@ def _lead(judged: Judged) -> Paragraph:
         return (
             Span("Too few seeds for a claim about a method", "strong"),
             Span("; the table shows what was seen."),
+        )
+    flagged = [
+        (d.value, i) for i, d in judged.differences.items() if d.word == HIGHER and d.value is not None
+    ]
+    if flagged:
+        _, i = max(flagged)
+        why = [*judged.trust[i].notes, *judged.trust[i].failures]
+        return (
+            Span(f"{_named(groups[i])} measures as more {adjective} than its dense parent, but ", "strong"),
+            Span("has to be checked", "alert"),
+            Span(f": {_against(i, judged)}{_price(groups[i])}. {why[0][:1].upper()}{why[0][1:]}."),
         )
     kept = [
         (d.value, i) for i, d in judged.differences.items() if d.value is not None and judged.trust[i].ranked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -23,7 +24,7 @@ def distances(
 
 
 def checked(
-    images: Float[Tensor, "n c h w"], adversarial: Tensor, norm: Norm, eps: float | None, plugin: str
+    images: Float[Tensor, "n c h w"], adversarial: object, norm: Norm, eps: float | None, plugin: str
 ) -> Float[Tensor, "n c h w"]:
     """The adversarial images if they are finite, in [0, 1] and within eps; an excess up to 1e-6 is projected back.
 
@@ -41,9 +42,9 @@ def checked(
         got = tuple(adversarial.shape) if isinstance(adversarial, Tensor) else type(adversarial).__name__
         raise PluginError(f"{plugin} must return images of shape {tuple(images.shape)}, got {got}")
     adversarial = adversarial.detach().to(images)
-    if not bool(torch.isfinite(adversarial).all()):
+    low, high = (float(bound) for bound in torch.aminmax(adversarial))
+    if not math.isfinite(low + high):
         raise PluginError(f"{plugin} returned images that are NaN or infinite")
-    low, high = float(adversarial.min()), float(adversarial.max())
     if low < -TOLERANCE or high > 1 + TOLERANCE:
         raise PluginError(f"{plugin} returned pixels from {low:.7g} to {high:.7g}, outside [0, 1]")
     adversarial = adversarial.clamp(0, 1)

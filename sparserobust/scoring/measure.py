@@ -97,6 +97,7 @@ def measure(
                 batch = Batch(subject.model, images, labels, shared)
                 for turn in turns:
                     if turn.evaluator.sees_data:
+                        bar.set_postfix_str(turn.evaluator.name)
                         turn.update(batch)
                 if facts.num_classes == 0:
                     facts.num_classes = _classes(batch)

@@ -71,12 +71,12 @@ def draw(ax: Axes, rows: Sequence[DotRow], *, unit: str = "×", wide: bool = Tru
         if row.note and points:
             ax.annotate(
                 row.note, (points[-1][1], y - shift), xytext=(-10, 0), textcoords="offset pixels", color=style.ACCENT,
-                fontsize=style.SIZE, ha="right", va="center_baseline", annotation_clip=False,
+                fontsize=style.SIZE, parse_math=False, ha="right", va="center_baseline", annotation_clip=False,
             )  # fmt: skip
         if not points and row.empty:
             ax.annotate(
                 row.empty, (1, y), xytext=(-8, 0), textcoords="offset pixels", color=style.INK3,
-                fontsize=style.SIZE, ha="right", va="center_baseline", annotation_clip=False,
+                fontsize=style.SIZE, parse_math=False, ha="right", va="center_baseline", annotation_clip=False,
             )  # fmt: skip
     _axis(ax, low, high, unit)
 
@@ -103,7 +103,8 @@ def _name(ax: Axes, row: DotRow, y: float) -> None:
     name = row.name if len(row.name) <= 15 else f"{row.name[:14]}…"
     ax.annotate(
         name, (0, y), xytext=(-left, 0), xycoords=("axes fraction", "data"), textcoords="offset pixels",
-        color=row.mark.text, fontsize=style.SIZE, ha="left", va="center_baseline", annotation_clip=False,
+        color=row.mark.text, fontsize=style.SIZE, parse_math=False, ha="left",
+        va="center_baseline", annotation_clip=False,
     )  # fmt: skip
 
 
@@ -120,7 +121,7 @@ def _sparsities(ax: Axes, row: DotRow, y: float, points: Sequence[tuple[float, f
         nudge = {"center": 0, "right": 5, "left": -5}[side]
         ax.annotate(
             f"{points[i][0]:g}", (points[i][1], y), xytext=(nudge, 8), textcoords="offset pixels",
-            color=row.mark.text, fontsize=style.SIZE, ha=side, va="bottom", annotation_clip=False,
+            color=row.mark.text, fontsize=style.SIZE, parse_math=False, ha=side, va="bottom", annotation_clip=False,
         )  # fmt: skip
     return True
 

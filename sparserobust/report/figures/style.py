@@ -45,8 +45,8 @@ def drawing() -> Iterator[None]:
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        for name, value in RC.items():
-            mpl.rcParams[name] = value
+        changes: Any = RC  # matplotlib's own annotation wants literal keys
+        mpl.rcParams.update(changes)
         yield
 
 
@@ -80,7 +80,7 @@ def title(ax: Axes, text: str) -> None:
     width = ax.figure.bbox.width
     ax.annotate(
         text, (0, 1), xytext=(-box.x0 * width, 10), xycoords="axes fraction", textcoords="offset pixels",
-        color=INK, fontsize=SIZE, ha="left", va="bottom", annotation_clip=False,
+        color=INK, fontsize=SIZE, parse_math=False, ha="left", va="bottom", annotation_clip=False,
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def end_labels(ax: Axes, labels: Sequence[tuple[float, str, str]], *, x: float |
     for (y, text, colour), own, moved in zip(labels, pixels, spread(pixels), strict=True):
         ax.annotate(
             text, (where, y), xytext=(8, moved - own), textcoords="offset pixels", color=colour,
-            fontsize=SIZE, ha="left", va="center_baseline", annotation_clip=False,
+            fontsize=SIZE, parse_math=False, ha="left", va="center_baseline", annotation_clip=False,
         )  # fmt: skip
 
 
@@ -157,5 +157,5 @@ def key(ax: Axes, entries: Sequence[tuple[str, dict[str, Any], str]], *, corner:
         ax.add_artist(line)
         ax.annotate(
             text, (1, y), xytext=(-21, 0), xycoords="axes fraction", textcoords="offset pixels",
-            color=colour, fontsize=SIZE, ha="right", va="center_baseline",
+            color=colour, fontsize=SIZE, parse_math=False, ha="right", va="center_baseline",
         )  # fmt: skip

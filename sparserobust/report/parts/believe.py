@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparserobust.report.groups import Group
+from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
 from sparserobust.report.numbers import listed, target
+from sparserobust.report.parts.tables import PlainTable
+from sparserobust.report.parts.versus import against_dense
 from sparserobust.report.readings import attack_name, ok
-from sparserobust.report.rows import Judged
 from sparserobust.report.trust import FINE, NONE, NOT_SCORED, Evidence
 
 
@@ -44,6 +46,7 @@ class Believe:
         said: what the attacks say of themselves, from the records.
         remarks: (row, sentences) for rows with a red flag or a warning.
         unscored: (evaluator and status, reason, which rows).
+        differences: every comparison with dense in full.
     """
 
     checks: tuple[Check, ...]
@@ -51,6 +54,7 @@ class Believe:
     said: tuple[str, ...]
     remarks: tuple[tuple[str, str], ...]
     unscored: tuple[tuple[str, str, str], ...]
+    differences: PlainTable | None
 
 
 def believe(found: Judged) -> Believe:
@@ -80,7 +84,9 @@ def believe(found: Judged) -> Believe:
         for i, trust in found.trust.items()
         if trust.notes
     ]
-    return Believe(checks, tuple(rows), _said(found), _merged(remarks), _unscored(found))
+    return Believe(
+        checks, tuple(rows), _said(found), _merged(remarks), _unscored(found), against_dense(found)
+    )
 
 
 def _merged(remarks: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

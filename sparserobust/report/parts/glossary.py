@@ -24,14 +24,20 @@ _BY_COLUMN = {
         "least visible",
         "The smallest difference, in points, that this many images or seeds could have told from 0.",
     ),
-    "distance": ("median ℓ₂", "The distance that breaks half of the initially correct images; not found counts as infinite."),
-    "stored": ("stored KiB", "The smallest lossless code: values, positions or their seed, biases and norms. 1 KiB = 1024 bytes."),
+    "distance": (
+        "median ℓ₂",
+        "The distance that breaks half of the initially correct images; not found counts as infinite.",
+    ),
+    "stored": (
+        "stored KiB",
+        "The smallest lossless code: values, positions or their seed, biases and norms. 1 KiB = 1024 bytes.",
+    ),
     "macs": (
         "executed MACs",
         "Multiply-adds on the non-zeros of the effective weights. A frozen or DCT network is dense and saves none.",
     ),
     "harmonic": ("HM", "Harmonic mean of clean accuracy and the share of exact zeros."),
-}  # fmt: skip
+}
 
 
 def glossary(table: MainTable) -> tuple[tuple[str, str], ...]:

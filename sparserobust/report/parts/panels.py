@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparserobust.report.figures import cost, distance, dots, eps, frontier, gradients, layers, style
+from sparserobust.report.figures import cost, distance, dots, eps, frontier, layers, style
 from sparserobust.report.figures.svg import to_svg
-from sparserobust.report.groups import Group, Lineup
-from sparserobust.report.rows import Judged
+from sparserobust.report.groups import Group
+from sparserobust.report.judged import Judged
 from sparserobust.report.trust import ARTEFACT, COLLAPSED
 
 if TYPE_CHECKING:
@@ -190,39 +190,6 @@ def kept_per_layer(found: Judged) -> Panels | None:
 def layer_columns(found: Judged) -> int:
     """How many panels stand side by side: small ones where there are many methods."""
     return min(6, max(4, len(found.lineup.methods())))
-
-
-def gradient_norms(found: Judged) -> Panels | None:
-    """At initialisation relative to dense, and while training at one sparsity."""
-    lineup = found.lineup
-    panels = []
-    rows = gradients.rows(lineup)
-    with style.drawing():
-        if any(v is not None for row in rows for _, v in row.values):
-            svg = figure(
-                "gradient-start", "Gradient norm at initialisation relative to dense, a row per method", 430,
-                dots.height(len(rows)), lambda ax: dots.draw(ax, rows), left=dots.LEFT, right=8.0,
-            )  # fmt: skip
-            about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
-            panels.append(Panel(svg, "At initialisation, relative to dense", about=about))
-        chosen = trained_groups(lineup)
-        if chosen:
-            at = f", sparsity {chosen[-1].target:g}" if lineup.sparse else ""
-            svg = figure(
-                "gradient-course", "Gradient norm while training, mean and standard deviation over batches", 420, 250,
-                lambda ax: gradients.draw_training(ax, chosen), left=34.0, right=92.0,
-            )  # fmt: skip
-            panels.append(
-                Panel(svg, f"While training{at}", about="epoch; mean |gradient| on kept weights, log scale")
-            )
-    return Panels(tuple(panels)) if panels else None
-
-
-def trained_groups(lineup: Lineup) -> list[Group]:
-    """Dense and the groups of the middle sparsity, as far as their training was recorded."""
-    sparsities = [s for s in lineup.sparsities if any(g.first.history for g in lineup.at(s))]
-    middle = lineup.at(sparsities[len(sparsities) // 2]) if sparsities else []
-    return [g for g in [*lineup.dense, *middle] if g.first.history is not None and g.first.history.epochs]
 
 
 def savings(found: Judged) -> tuple[Panel, ...]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sparserobust.records import SCHEMA_VERSION, Run
 from sparserobust.report.groups import Group, Lineup
+from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import count, listed, plural
-from sparserobust.report.rows import Judged
 from sparserobust.report.threat import data_name
 
 HEX = 16  # digits of a sha256 that are shown
@@ -37,25 +37,59 @@ def repeat(found: Judged) -> Repeat:
 
 
 def _facts(runs: list[Run]) -> tuple[tuple[str, str], ...]:
-    def every(value: Callable[[Run], str]) -> str:
-        return "; ".join(dict.fromkeys(text for run in runs if (text := value(run))))
-
-    seconds = sum(run.environment.seconds for run in runs)
     seeds = sorted({run.subject.seed for run in runs if run.subject.seed is not None})
-    samples = sorted({s for run in runs if (s := run.subject.score_samples) is not None})
+    samples = sorted({n for run in runs if (n := run.subject.score_samples) is not None})
+    scored = f"scored on {listed([count(n) for n in samples])} training images"
     facts = [
-        ("code", every(lambda r: f"sparserobust {r.environment.sparserobust}, Python {r.environment.python}")),
-        ("versions", every(lambda r: ", ".join(f"{k} {v}" for k, v in sorted(r.environment.packages.items())))),
-        ("machine", every(lambda r: f"{r.environment.device} ({r.environment.device_name}), {plural(r.environment.threads, 'thread')}")),
-        ("seeds", f"{', '.join(map(str, seeds)) or 'not recorded'} of subjects; {every(lambda r: str(r.seed))} of the evaluation"),
-        ("data", every(lambda r: f"{data_name(r.data.name)} {r.data.split}, {count(r.data.n)} images, sha256 {r.data.sha256[:HEX]}")),
-        ("subset", every(lambda r: f"{count(r.data.limit or 0)}, stratified, sha256 {r.data.subset[:HEX]}" if r.data.subset else "the whole split")),
-        ("masks", f"scored on {listed([count(s) for s in samples])} training images" if samples else "no training images needed"),
-        ("batches", every(lambda r: f"{plural(r.environment.batch_size, 'image')} each")),
+        (
+            "code",
+            _every(
+                runs, lambda r: f"sparserobust {r.environment.sparserobust}, Python {r.environment.python}"
+            ),
+        ),
+        ("versions", _every(runs, _versions)),
+        ("machine", _every(runs, _machine)),
+        (
+            "seeds",
+            f"{', '.join(map(str, seeds)) or 'not recorded'} (subjects), {_every(runs, _seed)} (evaluation)",
+        ),
+        ("data", _every(runs, _images)),
+        ("subset", _every(runs, _subset)),
+        ("masks", scored if samples else "no training images needed"),
+        ("batches", _every(runs, lambda r: f"{plural(r.environment.batch_size, 'image')} each")),
         ("records", f"{count(len(runs))} × run.json, schema {SCHEMA_VERSION}"),
-        ("time", f"{_duration(seconds)} of evaluation"),
-    ]  # fmt: skip
+        ("time", f"{_duration(sum(run.environment.seconds for run in runs))} of evaluation"),
+    ]
     return tuple((name, value) for name, value in facts if value)
+
+
+def _every(runs: list[Run], value: Callable[[Run], str]) -> str:
+    """What the runs say, each different answer once."""
+    return "; ".join(dict.fromkeys(text for run in runs if (text := value(run))))
+
+
+def _versions(run: Run) -> str:
+    return ", ".join(f"{name} {version}" for name, version in sorted(run.environment.packages.items()))
+
+
+def _machine(run: Run) -> str:
+    where = run.environment
+    return f"{where.device} ({where.device_name}), {plural(where.threads, 'thread')}"
+
+
+def _seed(run: Run) -> str:
+    return str(run.seed)
+
+
+def _images(run: Run) -> str:
+    data = run.data
+    return f"{data_name(data.name)} {data.split}, {plural(data.n, 'image')}, sha256 {data.sha256[:HEX]}"
+
+
+def _subset(run: Run) -> str:
+    if run.data.subset is None:
+        return "the whole split"
+    return f"{count(run.data.n)}, stratified, sha256 {run.data.subset[:HEX]}"
 
 
 def _duration(seconds: float) -> str:

@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from sparserobust.records import Picture
+from sparserobust.report.cells import Cell
 from sparserobust.report.estimates import RowEstimate, estimate
 from sparserobust.report.groups import Group, Lineup
+from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
 from sparserobust.report.numbers import DASH, count, fixed, percent, target
 from sparserobust.report.readings import ok
-from sparserobust.report.rows import Cell, Judged
 from sparserobust.report.strip import Scale, nice_step
 
 EVALUATOR = "saliency"

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from sparserobust.report.cells import Cell
 from sparserobust.report.estimates import estimate
 from sparserobust.report.figures.training import Quantity, course
 from sparserobust.report.groups import Group
+from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
 from sparserobust.report.numbers import DASH, count, fixed, percent, points, significant, target
-from sparserobust.report.rows import Cell, Judged
 
 WIDTH, HEIGHT = 88.0, 20.0
 

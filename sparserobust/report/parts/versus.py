@@ -1,0 +1,59 @@
+"""Every difference to dense in full: discordant counts, p values before and after Holm, the least visible one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sparserobust.report.cells import Cell
+from sparserobust.report.compare import Difference
+from sparserobust.report.groups import Group
+from sparserobust.report.judged import Judged
+from sparserobust.report.numbers import DASH, count, fixed, p_value, plural, points, signed_bracket
+from sparserobust.report.parts.tables import Build, Column, PlainTable, plain_table
+
+
+def against_dense(found: Judged) -> PlainTable | None:
+    """The table, None where nothing could be paired."""
+    if not any(d.value is not None for d in found.differences.values()):
+        return None
+
+    def shown(text: Callable[[Difference], str]) -> Build:
+        def build(group: Group) -> Cell:
+            d = found.differences.get(found.lineup.groups.index(group))
+            if d is None:
+                return Cell("")
+            return Cell(DASH, reason=d.reason) if d.value is None else Cell(text(d))
+
+        return build
+
+    by_image = any(d.only_row is not None for d in found.differences.values())
+    tests = "McNemar mid-p" if by_image else "paired t"
+    return plain_table(
+        found,
+        "Against dense",
+        [
+            (Column("paired on"), shown(lambda d: plural(d.n, d.unit.removesuffix("s")))),
+            (Column("difference", "points, 95 %"), shown(_difference)),
+            (Column("only this one right", "images"), shown(lambda d: _count(d.only_row))),
+            (Column("only dense right", "images"), shown(lambda d: _count(d.only_dense))),
+            (Column("p", tests), shown(lambda d: _p(d.p))),
+            (Column("p after Holm", "over the table"), shown(lambda d: _p(d.p_holm))),
+            (
+                Column("least visible", "points"),
+                shown(lambda d: "" if d.smallest is None else fixed(100 * d.smallest)),
+            ),
+        ],
+    )
+
+
+def _difference(d: Difference) -> str:
+    interval = f" {signed_bracket(d.low, d.high)}" if d.low is not None and d.high is not None else ""
+    return f"{points(d.value or 0.0)}{interval}"
+
+
+def _count(images: int | None) -> str:
+    return "" if images is None else count(images)
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else p_value(p).removeprefix("p = ").removeprefix("p ")

@@ -1,0 +1,34 @@
+"""What the README shows works as it stands, and names everything that there is."""
+
+import re
+from pathlib import Path
+
+import sparserobust as sr
+
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+
+
+def test_the_python_tour_runs_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tour = next(
+        block
+        for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+        if "import sparserobust" in block
+    )
+    names: dict[str, object] = {}
+    exec(tour, names)
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+    assert sr.load_run("runs/a") == names["run"]
+    assert sr.load_subject("snip.sparse").record() == names["subject"].record()
+    assert 0.3 < names["run"].outcomes["fgsm"].score("robust_accuracy", at=0.1).value < 0.8
+
+
+def test_every_method_evaluator_model_and_recipe_is_listed():
+    for name in [*sr.list_methods(), *sr.list_evaluators(), *sr.list_models(), *sr.list_recipes()]:
+        assert f"`{name}`" in README, name
+
+
+def test_every_relative_link_leads_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if "://" not in target:
+            assert (Path(__file__).parents[1] / target).exists(), target

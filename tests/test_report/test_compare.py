@@ -1,0 +1,101 @@
+"""Differences to dense: pairing, words, Holm."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, compare_all, difference
+from sparserobust.report.groups import arrange
+from sparserobust.report.judged import judged
+from sparserobust.stats import holm, newcombe_paired, paired_t
+
+from .factory import N, accuracy, attacked, fgsm, first, run
+
+
+def word(sparse_robust: int, dense_robust: int = 100) -> str:
+    dense = run("dense", 0.0, *attacked(190, dense_robust))
+    sparse = run("snip", 0.9, *attacked(190, sparse_robust))
+    (found,) = judged(arrange([dense, sparse])).differences.values()
+    return found.word
+
+
+def test_the_word_flips_where_the_mid_p_value_crosses_five_percent():
+    """Nested survivors: only one side is discordant, so mid-p is 2^-k: 4 of them are not enough, 5 are."""
+    assert [word(100 + k) for k in (0, 3, 4, 5, 20)] == [ALIKE, ALIKE, ALIKE, HIGHER, HIGHER]
+    assert [word(100 - k) for k in (4, 5)] == [ALIKE, LOWER]
+
+
+def test_one_network_is_paired_on_the_same_images():
+    dense, sparse = run("dense", 0.0, *attacked(190, 100)), run("snip", 0.9, *attacked(190, 80))
+    lineup = arrange([dense, sparse])
+    found = difference(lineup.sparse[0], lineup.attack)
+    expected = newcombe_paired(first(80), first(100))
+    assert (found.value, found.low, found.high, found.p) == (-0.1, expected.low, expected.high, expected.p)
+    assert (found.only_row, found.only_dense, found.n, found.unit) == (0, 20, N, "images")
+
+
+def test_holm_takes_the_claim_from_a_difference_that_is_only_just_significant():
+    """Five discordant images give p = 1/32; among three comparisons, 3/32 is not below .05."""
+    dense = run("dense", 0.0, *attacked(190, 100))
+    others = [
+        run(name, 0.9, *attacked(190, r)) for name, r in (("snip", 105), ("random", 100), ("grasp", 60))
+    ]
+    found = compare_all(arrange([dense, *others]), excluded=set())
+    by_word = {arrange([dense, *others]).groups[i].name: d for i, d in found.items()}
+    assert by_word["SNIP"].p == pytest.approx(1 / 32)
+    assert by_word["SNIP"].p_holm == pytest.approx(holm([1 / 32, 1.0, by_word["GraSP"].p])[0])
+    assert by_word["SNIP"].word == NOT_AFTER_HOLM
+    assert by_word["GraSP"].word == LOWER
+    assert by_word["random"].word == ALIKE
+
+
+def test_collapsed_rows_are_not_counted_by_holm():
+    """p = 1/64 alone is below .05; counted together with three collapsed rows' p = 1 it would be 1/16."""
+    constant = first(20)
+    methods = ("random", "grasp", "magnitude")
+    collapsed = [run(name, 0.9, accuracy(constant), fgsm(constant, [constant] * 3)) for name in methods]
+    dense, sparse = run("dense", 0.0, *attacked(190, 20)), run("snip", 0.9, *attacked(190, 26))
+    found = judged(arrange([dense, sparse, *collapsed]))
+    words = [d.word for d in found.differences.values()]
+    assert words == [HIGHER, "not ranked", "not ranked", "not ranked"]
+
+
+def test_several_seeds_are_paired_by_seed_with_students_t():
+    dense = [run("dense", 0.0, *attacked(190, r), seed=s) for s, r in enumerate((100, 104, 98))]
+    sparse = [run("snip", 0.9, *attacked(190, r), seed=s) for s, r in enumerate((80, 86, 79))]
+    lineup = arrange([*sparse[::-1], *dense])
+    assert [len(g.runs) for g in lineup.groups] == [3, 3]
+    found = difference(lineup.sparse[0], lineup.attack)
+    expected = paired_t(np.array([80, 86, 79]) / N, np.array([100, 104, 98]) / N)
+    assert found.value == pytest.approx(expected.difference)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert (found.n, found.unit) == (3, "seeds")
+
+
+def test_two_seeds_allow_no_claim():
+    runs = [run("dense", 0.0, *attacked(190, 100 + s), seed=s) for s in (0, 1)]
+    runs += [run("snip", 0.9, *attacked(190, 20 + s), seed=s) for s in (0, 1)]
+    (found,) = judged(arrange(runs)).differences.values()
+    assert found.word == "no claim: 2 seeds"
+    assert found.p is None
+
+
+def test_other_images_are_never_paired():
+    dense = run("dense", 0.0, *attacked(190, 100), data_sha="a" * 64)
+    sparse = run("snip", 0.9, *attacked(190, 80), data_sha="b" * 64)
+    (found,) = judged(arrange([dense, sparse])).differences.values()
+    assert found.value is None
+    assert found.reason == "not paired: dense was evaluated on other images"
+
+
+def test_without_dense_nothing_is_relative():
+    (found,) = judged(arrange([run("snip", 0.9, *attacked(190, 80))])).differences.values()
+    assert (found.value, found.reason) == (None, "no dense reference given")
+
+
+def test_without_an_attack_clean_accuracy_is_compared():
+    dense, sparse = run("dense", 0.0, accuracy(first(190))), run("snip", 0.9, accuracy(first(150)))
+    (found,) = judged(arrange([dense, sparse])).differences.values()
+    assert found.value == pytest.approx(-0.2)
+    assert found.word == LOWER
