@@ -17,9 +17,9 @@ from sparserobust.methods.base import FixedMask
 from sparserobust.registry import methods
 from sparserobust.seeds import generator
 from sparserobust.sparsity.allocation import check_sparsity
-from sparserobust.subject import Subject, check_finite, dense_state, origin_of
+from sparserobust.subject import Subject, dense_state, origin_of
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.plan import prunable_modules
+from sparserobust.weights.plan import check_finite, prunable_modules
 from sparserobust.weights.untouched import untouched
 
 SCORE_BATCH = 512

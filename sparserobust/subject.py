@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
-from sparserobust.errors import ModelError
 from sparserobust.records import History, LayerRecord, SubjectRecord
 from sparserobust.storage.codecs import pack_mask
 from sparserobust.storage.modelfile import write_model
@@ -20,6 +17,7 @@ from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import (
     Plan,
+    check_finite,
     effective_weights,
     plain_copy,
     prunable_modules,
@@ -240,15 +238,3 @@ def origin_of(model: nn.Module, attribute: str) -> Any:
 def dense_state(model: nn.Module) -> dict[str, Tensor]:
     """A copy of the state_dict on the CPU, in the form that `Subject.parent` has."""
     return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
-
-
-def check_finite(model: nn.Module, *, what: str | None = None) -> None:
-    """Raises ModelError when a parameter or buffer is NaN or infinite."""
-    tensors: Mapping[str, Tensor] = dict(model.state_dict())
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise ModelError(
-                f"{what or type(model).__name__}: {name} has {bad} entries that are NaN or infinite; "
-                "expected finite weights, train again or name another file"
-            )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,101 +12,45 @@ import torch
 from torch import nn
 
 from sparserobust.apply import build_method, sparsify
-from sparserobust.cli.options import Settings, set_threads
+from sparserobust.cli.options import set_threads
+from sparserobust.cli.request import Request
 from sparserobust.cli.weights import build_network, load_weights
-from sparserobust.data import Data, load_data
+from sparserobust.data import load_data
 from sparserobust.device import resolve_device
-from sparserobust.errors import ConfigError, DegenerateScores
+from sparserobust.errors import DegenerateScores
 from sparserobust.methods.base import FixedMask
 from sparserobust.models import create_model
 from sparserobust.records import Run
 from sparserobust.report import summary_table, write_report
 from sparserobust.restore import load_subject
 from sparserobust.runner import build_evaluator, evaluate, failed_run
-from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.subject import Subject
 from sparserobust.training import Recipe, load_recipe, train
 
-DEFAULT_MODEL = "conv2"
 RECIPE_OF_DATA = {"digits": "digits", "mnist": "freezenet-mnist", "fashion-mnist": "freezenet-mnist"}
 OTHER_RECIPE = "snip-it"
 
 
-@dataclass
 class Comparison:
-    """What the command line asked for. `prepare` checks all of it, `run` does it."""
+    """One request being carried out. Building it checks everything before anything is computed.
 
-    targets: tuple[str, ...]
-    data_name: str
-    data_root: Path | None
-    model: str | None
-    weights: Path | None
-    methods: list[str]
-    sparsities: list[float]
-    seeds: list[int]
-    epochs: int | None
-    recipe: str | None
-    evaluators: list[str]
-    settings: Settings
-    limit: int | None
-    device: str
-    batch_size: int | None
-    threads: int | None
-    command: str
-    runs: list[Run] = field(default_factory=list)
+    Raises:
+        SparseRobustError: a name, value, file or combination that cannot be.
+    """
 
-    @property
-    def stem(self) -> str:
-        """What a new output folder is called after."""
-        return f"{self.data_name.replace(':', '-').replace('/', '-')}-{self.model_name}"
-
-    @property
-    def model_name(self) -> str:
-        """Architecture, or the first target without its path."""
-        if self.targets:
-            return (
-                Path(self.targets[0]).stem
-                if self._is_saved(self.targets[0])
-                else self.targets[0].split(":")[-1]
-            )
-        return self.model or DEFAULT_MODEL
-
-    def prepare(self) -> None:
-        """Checks everything before anything is computed, and loads the data.
-
-        Raises:
-            SparseRobustError: a name, value, file or combination that cannot be.
-        """
-        if self.targets and self.model:
-            raise ConfigError("give either TARGETS or --model, not both")
-        networks = [t for t in self.targets if not self._is_saved(t)]
-        if len(networks) > 1 or (networks and len(self.targets) > 1 and self.methods):
-            raise ConfigError("name one network of your own at a time; several TARGETS must be saved models")
-        if self.weights and not networks:
-            raise ConfigError("--weights goes with a TARGET package.module:callable")
-        if self.targets and not networks and self.methods:
-            raise ConfigError("--methods makes new models; a saved model is scored as it is")
-        for sparsity in self.sparsities:
-            check_sparsity(sparsity)
-        for option, value, least in (
-            ("--limit", self.limit, 1),
-            ("--batch-size", self.batch_size, 1),
-            ("--threads", self.threads, 1),
-            ("--epochs", self.epochs, 0),
-        ):
-            if value is not None and value < least:
-                raise ConfigError(f"{option} must be at least {least}, got {value}")
-        self.device = str(resolve_device(self.device))
-        self._evaluators = [build_evaluator(name, self.settings.get(name)) for name in self.evaluators]
-        if not self._evaluators:
-            raise ConfigError("--evaluators is empty; `sparserobust list evaluators` shows all")
-        methods = {name: build_method(name, self.settings.get(name, {})) for name in self.methods}
-        self._recipe = self._shared_recipe()
-        self._params = self._parameters(methods)
-        self.data = self._load_data()
-        self._make = self._factory(networks)
-        probe = self._make(self.seeds[0])
-        set_threads(self.threads, sum(p.numel() for p in probe.parameters()), self.device)
+    def __init__(self, request: Request) -> None:
+        request.check()
+        self.request = request
+        self.device = str(resolve_device(request.device))
+        self.evaluators = [build_evaluator(name, request.settings.get(name)) for name in request.evaluators]
+        methods = {name: build_method(name, request.settings.get(name, {})) for name in request.methods}
+        self.recipe = self._shared_recipe()
+        self.parameters = self._parameters(methods)
+        self.data = load_data(request.data_name, request.data_root)
+        self.saved = [load_subject(path) for path in request.saved]
+        self.first = self._make(request.seeds[0]) if not request.saved else self.saved[0].model
+        set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
+        self.runs: list[Run] = []
 
     def run(self, out: Path) -> int:
         """Makes, trains, saves and scores every subject, then writes the report; returns the exit status."""
@@ -129,56 +72,44 @@ class Comparison:
 
     def _subjects(self, out: Path) -> Iterator[Subject]:
         """Every subject in turn, trained and saved; of each seed the dense one first."""
-        saved = [target for target in self.targets if self._is_saved(target)]
-        loaded = [self._load(path) for path in saved]
-        yield from sorted(loaded, key=lambda subject: subject.method != "dense")
-        if self.targets and not self.methods:
-            if len(saved) < len(self.targets):
-                yield Subject.of(self._make(self.seeds[0]), name=self.model_name)
+        request = self.request
+        if self.saved:
+            yield from sorted(self.saved, key=lambda subject: subject.method != "dense")
             return
-        if saved:
+        if request.networks and not request.methods:
+            yield Subject.of(self.first, name=request.model_name)
             return
-        for seed in self.seeds:
+        for seed in request.seeds:
             model = self._make(seed)
-            for method in ["dense", *(name for name in self.methods if name != "dense")]:
-                targets = [0.0] if method == "dense" else self.sparsities
-                for sparsity, subject in zip(
-                    targets, self._sparsify(model, method, targets, seed), strict=True
-                ):
-                    if isinstance(subject, DegenerateScores):
-                        self._keep(
-                            failed_run(model, self.data, method, sparsity, seed, self.evaluators, subject),
-                            out,
-                        )
-                        continue
-                    subject.name = self.model_name
+            for method in ["dense", *(name for name in request.methods if name != "dense")]:
+                sparsities = [0.0] if method == "dense" else request.sparsities
+                for subject in self._sparsify(model, method, sparsities, seed, out):
+                    subject.name = request.model_name
                     self._train(subject, seed)
                     subject.save(out / _folder(subject) / "model.sparse")
                     yield subject
 
     def _sparsify(
-        self, model: nn.Module, method: str, targets: list[float], seed: int
-    ) -> list[Subject] | list[Subject | DegenerateScores]:
-        """One subject for each sparsity from one scoring; where the criterion cannot choose, its error."""
-        arguments: dict[str, Any] = {"seed": seed, "device": self.device, **self._params.get(method, {})}
+        self, model: nn.Module, method: str, sparsities: list[float], seed: int, out: Path
+    ) -> list[Subject]:
+        """One subject for each sparsity from one scoring; where the criterion cannot choose, that is recorded."""
+        arguments: dict[str, Any] = {"seed": seed, "device": self.device, **self.parameters.get(method, {})}
         try:
-            return sparsify(model, method, targets, self.data, **arguments)
-        except DegenerateScores:
-            results: list[Subject | DegenerateScores] = []
-            for target in targets:
-                try:
-                    results.append(sparsify(model, method, target, self.data, **arguments))
-                except DegenerateScores as error:
-                    results.append(error)
-            return results
+            return sparsify(model, method, sparsities, self.data, **arguments)
+        except DegenerateScores as error:
+            if len(sparsities) > 1:
+                return [s for one in sparsities for s in self._sparsify(model, method, [one], seed, out)]
+            names = self.request.evaluators
+            self._keep(failed_run(model, self.data, method, sparsities[0], seed, names, error), out)
+            return []
 
     def _train(self, subject: Subject, seed: int) -> None:
         start = time.perf_counter()
         history = train(
             subject,
             self.data,
-            epochs=self.epochs,
-            recipe=self._recipe,
+            epochs=self.request.epochs,
+            recipe=self.recipe,
             seed=seed,
             device=self.device,
             progress=True,
@@ -193,16 +124,16 @@ class Comparison:
         run = evaluate(
             subject,
             self.data,
-            self._evaluators,
+            self.evaluators,
             dense=self._dense(subject),
-            seed=self.seeds[0],
+            seed=self.request.seeds[0],
             device=self.device,
-            batch_size=self.batch_size,
-            limit=self.limit,
-            command=self.command,
+            batch_size=self.request.batch_size,
+            limit=self.request.limit,
+            command=self.request.command,
             progress=True,
         )
-        lead = ", " if subject.history is not None and not self.targets else f"{subject.label}: "
+        lead = ", " if subject.history is not None and not self.request.targets else f"{subject.label}: "
         click.echo(f"{lead}scored in {time.perf_counter() - start:.1f} s")
         self._keep(run, out)
 
@@ -219,45 +150,30 @@ class Comparison:
 
     def _shared_recipe(self) -> Recipe | None:
         """The recipe of all models, None for each method's own."""
-        if self.recipe == "own":
+        if self.request.recipe == "own":
             return None
-        return load_recipe(self.recipe or RECIPE_OF_DATA.get(self.data_name, OTHER_RECIPE))
+        return load_recipe(self.request.recipe or RECIPE_OF_DATA.get(self.request.data_name, OTHER_RECIPE))
 
     def _parameters(self, methods: dict[str, FixedMask]) -> dict[str, dict[str, Any]]:
         """Each method's parameters; all that score on examples see the same number of them."""
-        recipes = [self._recipe] if self._recipe else [load_recipe(m.recipe) for m in methods.values()]
+        recipes = [self.recipe] if self.recipe else [load_recipe(m.recipe) for m in methods.values()]
         samples = max((recipe.score_samples for recipe in recipes), default=100)
         parameters = {}
         for name, method in methods.items():
             common = {"score_samples": samples} if method.needs_data else {}
-            parameters[name] = common | self.settings.get(name, {})
+            parameters[name] = common | self.request.settings.get(name, {})
         return parameters
 
-    def _load_data(self) -> Data:
-        return load_data(self.data_name, self.data_root)
-
-    def _factory(self, networks: list[str]) -> Callable[[int], nn.Module]:
-        """Seed -> a fresh network."""
-        if not networks:
-            name = self.model or DEFAULT_MODEL
-            return lambda seed: create_model(name, self.data, seed=seed)
-
-        def build(seed: int) -> nn.Module:
-            torch.manual_seed(seed)
-            network = build_network(networks[0])
-            if self.weights is not None:
-                load_weights(network, self.weights)
-            return network
-
-        return build
-
-    def _load(self, path: str) -> Subject:
-        return load_subject(path)
-
-    @staticmethod
-    def _is_saved(target: str) -> bool:
-        """A saved model is named by its path, a network as package.module:callable."""
-        return target.endswith(".sparse") or ":" not in target
+    def _make(self, seed: int) -> nn.Module:
+        """A fresh network for this seed."""
+        request = self.request
+        if not request.networks:
+            return create_model(request.model_name, self.data, seed=seed)
+        torch.manual_seed(seed)
+        network = build_network(request.networks[0])
+        if request.weights is not None:
+            load_weights(network, request.weights)
+        return network
 
 
 def _folder(subject: Subject) -> str:

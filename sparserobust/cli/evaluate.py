@@ -51,10 +51,11 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     Exit status: 0 all scored, 1 something failed (the report says what), 2 wrong use.
     """
     from sparserobust.cli.comparison import Comparison
+    from sparserobust.cli.request import Request
 
     methods = names(options["methods"] or ("" if targets else DEMONSTRATION))
     evaluators = names(options["evaluators"])
-    comparison = Comparison(
+    request = Request(
         targets=targets,
         data_name=options["data_name"],
         data_root=options["data_root"],
@@ -73,5 +74,4 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
         threads=options["threads"],
         command=shlex.join(["sparserobust", *sys.argv[1:]]),
     )
-    comparison.prepare()
-    return comparison.run(new_folder(options["out"], comparison.stem))
+    return Comparison(request).run(new_folder(options["out"], request.stem))

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from sparserobust.errors import ModelError
-from sparserobust.subject import check_finite
+from sparserobust.weights.plan import check_finite
 
 
 def build_network(target: str) -> nn.Module:

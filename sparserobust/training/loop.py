@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -22,6 +20,7 @@ from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
+from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
 from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.weights.plan import prunable_modules, values_of
 
@@ -96,17 +95,6 @@ def _repeatable(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-@dataclass
-class _Epoch:
-    """Running sums of one epoch; they stay on the device until its end."""
-
-    loss: list[Tensor] = field(default_factory=list)
-    hits: list[Tensor] = field(default_factory=list)
-    kept: list[Tensor] = field(default_factory=list)
-    unmasked: list[Tensor] = field(default_factory=list)
-    examples: int = 0
-
-
 class _Training:
     """One training under way."""
 
@@ -148,23 +136,32 @@ class _Training:
         for number in bar:
             start = time.perf_counter()
             epoch = self._epoch(model, optimizer, order)
-            loss = float(torch.stack(epoch.loss).sum()) / epoch.examples
-            if not self._is_finite(loss, epoch):
+            if not (epoch.is_finite() and is_finite(model)):
                 self.diverged = True
                 break
             accuracy = _accuracy(model, self.val_set, self.device) if self.val_set is not None else None
-            self._record(number, epoch, loss, accuracy, time.perf_counter() - start)
+            self.epochs.append(
+                epoch.record(
+                    number,
+                    val_accuracy=accuracy,
+                    learning_rate=self.recipe.learning_rate(self.steps - 1),
+                    sparsity=tuple(1 - int(m.sum()) / m.numel() for m in self.subject.weights.masks.values()),
+                    seconds=time.perf_counter() - start,
+                )
+            )
             if accuracy is None or accuracy > self.best_accuracy:
                 self.best_accuracy = accuracy if accuracy is not None else -1.0
                 self.best_epoch = number
                 self.best_state = self._state()
-            bar.set_postfix(loss=f"{loss:.3f}", val="-" if accuracy is None else f"{accuracy:.3f}")
+            bar.set_postfix(
+                loss=f"{epoch.mean_loss():.3f}", val="-" if accuracy is None else f"{accuracy:.3f}"
+            )
         handle.remove()
         optimizer.zero_grad(set_to_none=True)
 
-    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, order: torch.Generator) -> _Epoch:
+    def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, order: torch.Generator) -> EpochSums:
         model.train()
-        epoch = _Epoch()
+        epoch = EpochSums()
         values = [values_of(module) for module in prunable_modules(model).values()]
         kept, prunable = self.subject.kept, self.subject.prunable
         needs_two = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
@@ -177,9 +174,9 @@ class _Training:
             loss = F.cross_entropy(logits, labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            epoch.unmasked.append(_l1_of_gradients(values) / prunable)
+            epoch.unmasked.append(l1_of_gradients(values) / prunable)
             self.subject.weights.mask_gradients()
-            epoch.kept.append(_l1_of_gradients(values) / kept)
+            epoch.kept.append(l1_of_gradients(values) / kept)
             if self.recipe.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.clip_norm)
             optimizer.step()
@@ -191,37 +188,6 @@ class _Training:
             raise ConfigError("there is no training example, or only one for a network with BatchNorm")
         self.examples += epoch.examples
         return epoch
-
-    def _record(
-        self, number: int, epoch: _Epoch, loss: float, accuracy: float | None, seconds: float
-    ) -> None:
-        kept = torch.stack(epoch.kept).double()
-        unmasked = torch.stack(epoch.unmasked).double()
-        self.epochs.append(
-            EpochRecord(
-                epoch=number,
-                loss=loss,
-                train_accuracy=int(torch.stack(epoch.hits).sum()) / epoch.examples,
-                val_accuracy=accuracy,
-                learning_rate=self.recipe.learning_rate(self.steps - 1),
-                sparsity=tuple(1 - int(m.sum()) / m.numel() for m in self.subject.weights.masks.values()),
-                gradient_mean=float(kept.mean()),
-                gradient_std=float(kept.std(correction=0)),
-                gradient_unmasked_mean=float(unmasked.mean()),
-                gradient_unmasked_std=float(unmasked.std(correction=0)),
-                seconds=round(seconds, 4),
-            )
-        )
-
-    def _is_finite(self, loss: float, epoch: _Epoch) -> bool:
-        """Whether the loss, every gradient and all weights and buffers are finite after an epoch."""
-        gradients = torch.stack([*epoch.kept, *epoch.unmasked])
-        tensors = [t for t in self.subject.model.state_dict().values() if t.is_floating_point()]
-        return (
-            math.isfinite(loss)
-            and bool(torch.isfinite(gradients).all())
-            and all(bool(torch.isfinite(t).all()) for t in tensors)
-        )
 
     def _state(self) -> dict[str, Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self.subject.model.state_dict().items()}
@@ -256,11 +222,6 @@ class _Training:
             device=str(self.device),
             threads=torch.get_num_threads(),
         )
-
-
-def _l1_of_gradients(values: list[Tensor]) -> Tensor:
-    gradients = [v.grad for v in values if v.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients, norm_type=1.0)
 
 
 @torch.no_grad()

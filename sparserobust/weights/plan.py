@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from sparserobust.errors import ModelError
+
 OffsetKind = Literal["zero", "frozen", "dct"]
 OFFSET_KINDS: tuple[OffsetKind, ...] = ("zero", "frozen", "dct")
 
@@ -99,3 +101,14 @@ def sha256_of(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
         digest.update(tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def check_finite(model: nn.Module, *, what: str | None = None) -> None:
+    """Raises ModelError when a parameter or buffer is NaN or infinite."""
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise ModelError(
+                f"{what or type(model).__name__}: {name} has {bad} entries that are NaN or infinite; "
+                "expected finite weights, train again or name another file"
+            )
