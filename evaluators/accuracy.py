@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from sparserobust.data import batches
+from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
 from sparserobust.records import Outcome, Score, ScoreSpec, Table
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
-from sparserobust.stats import bootstrap, mean_normal, wilson
+from sparserobust.stats import bootstrap, mean_normal, newcombe_independent, wilson
 
 
 class Accuracy(Evaluator):
@@ -87,9 +88,7 @@ class _Counting(Measurement):
         scores.append(self._ece(pairs))
         if evaluator.train and self.context.train is not None:
             train = self._train_top1()
-            assert train.value is not None
-            assert top1.value is not None
-            scores += [train, evaluator.score("overfitting_gap", train.value - top1.value, n=top1.n)]
+            scores += [train, self._gap(train, top1)]
         return evaluator.outcome(
             scores=tuple(scores),
             per_example={"correct": correct},
@@ -100,6 +99,18 @@ class _Counting(Measurement):
         bounds = wilson(int(hits.sum()), len(hits))
         return self.evaluator.score(
             name, float(hits.mean()), n=len(hits), ci_low=bounds.low, ci_high=bounds.high
+        )
+
+    def _gap(self, train: Score, test: Score) -> Score:
+        """Train minus test; n is that of the test examples, the fewer ones."""
+        assert train.value is not None
+        assert test.value is not None
+        assert train.n
+        assert test.n
+        hits = round(train.value * train.n), round(test.value * test.n)
+        bounds = newcombe_independent(hits[0], train.n, hits[1], test.n)
+        return self.evaluator.score(
+            "overfitting_gap", train.value - test.value, n=test.n, ci_low=bounds.low, ci_high=bounds.high
         )
 
     def _nll(self) -> Score:
@@ -128,7 +139,9 @@ class _Counting(Measurement):
         hits: list[Tensor] = []
         with torch.no_grad():
             assert context.train is not None
-            for images, labels in batches(context.train, context.batch_size, context.device):
+            for images, labels in batches(
+                context.train, context.batch_size, context.device, dtype=dtype_of(context.subject.model)
+            ):
                 hits.append((context.subject.model(images).argmax(dim=1) == labels).cpu())
                 context.passes["forward"] += len(labels)
         return self._rate("train_top1", torch.cat(hits).numpy())

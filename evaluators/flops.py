@@ -55,7 +55,7 @@ class FLOPs(Evaluator):
             unit="MACs",
             higher_is_better=False,
             axis="part",
-            about="over the whole training",
+            about="over the last training",
         ),
         ScoreSpec(
             name="fast_transform_macs",

@@ -7,6 +7,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from sparserobust.data import batches, stratified_subset
+from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
 from sparserobust.records import Outcome, Score, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
@@ -142,7 +143,9 @@ class _Probing(Measurement):
         examples, _ = stratified_subset(context.train, self.evaluator.samples, context.seed)
         self.examples = 0
         with torch.enable_grad():
-            for images, labels in batches(examples, context.batch_size, context.device):
+            for images, labels in batches(
+                examples, context.batch_size, context.device, dtype=dtype_of(model)
+            ):
                 loss = F.cross_entropy(model(images), labels, reduction="sum")
                 gradients = torch.autograd.grad(loss, list(values.values()), allow_unused=True)
                 for sum_, gradient in zip(total.values(), gradients, strict=True):

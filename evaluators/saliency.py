@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
-from functools import cache
 
 import torch
 from jaxtyping import Float
@@ -17,9 +15,17 @@ from sparserobust.paths import UnsupportedOperation, read_pixels
 from sparserobust.records import Outcome, Picture, Score, ScoreSpec
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.stats import mean_normal, wilson
+from sparserobust.stats.concentration import MEASURES, of_noise
 from sparserobust.subject import Subject
 
 Maps = Float[Tensor, "n pixels"]
+
+ABOUT = {
+    "gini": "Gini coefficient of a map: 0 = even, 1 = one pixel",
+    "effective_pixels": "(sum g)^2 / (pixels * sum g^2) of a map, a fraction",
+    "top1_mass": "share of the largest 1 % of pixels",
+    "top10_mass": "share of the largest 10 % of pixels",
+}
 
 
 class Saliency(Evaluator):
@@ -45,24 +51,11 @@ class Saliency(Evaluator):
             headline=True,
             about="share of input pixels with at least one trainable outgoing weight",
         ),
-        ScoreSpec(
-            name="gini", unit="", axis="map", about="Gini coefficient of a map: 0 = even, 1 = one pixel"
-        ),
-        ScoreSpec(
-            name="effective_pixels",
-            unit="fraction",
-            axis="map",
-            about="(sum g)^2 / (pixels * sum g^2) of a map",
-        ),
-        ScoreSpec(name="top1_mass", unit="fraction", axis="map", about="share of the largest 1 % of pixels"),
-        ScoreSpec(
-            name="top10_mass", unit="fraction", axis="map", about="share of the largest 10 % of pixels"
-        ),
-        ScoreSpec(name="gini_noise", unit="", about="gini of Gaussian noise"),
-        ScoreSpec(name="effective_pixels_noise", unit="fraction", about="effective_pixels of Gaussian noise"),
-        ScoreSpec(name="gini_untrained", unit="", about="gini of the logit's map on the untrained twin"),
-        ScoreSpec(
-            name="effective_pixels_untrained", unit="fraction", about="effective_pixels on the untrained twin"
+        *(ScoreSpec(name=name, unit="", axis="map", about=about) for name, about in ABOUT.items()),
+        *(ScoreSpec(name=f"{name}_noise", unit="", about=f"{name} of Gaussian noise") for name in ABOUT),
+        *(
+            ScoreSpec(name=f"{name}_untrained", unit="", axis="map", about="on the untrained twin")
+            for name in ABOUT
         ),
         ScoreSpec(
             name="zero_maps",
@@ -90,7 +83,8 @@ class _Mapping(Measurement):
         self.varying = _varying_pixels(context)
         twin = context.subject.untrained()
         self.twin = None if twin is None else twin.model.eval().requires_grad_(False)
-        self.maps: dict[str, list[Tensor]] = {"logit": [], "margin": [], "untrained": []}
+        self.maps: dict[str, list[Tensor]] = {"logit": [], "margin": []}
+        self.untrained: dict[str, list[Tensor]] = {"logit": [], "margin": []}
         self.shown: dict[int, list[Picture]] = {}
 
     def update(self, batch: Batch) -> None:
@@ -99,7 +93,8 @@ class _Mapping(Measurement):
         self.maps["margin"].append(_magnitude(batch.margin_gradient).cpu())
         if self.twin is not None:
             twin = Batch(self.twin, batch.images, batch.labels, self.context.passes)
-            self.maps["untrained"].append(_magnitude(twin.logit_gradient).cpu())
+            self.untrained["logit"].append(_magnitude(twin.logit_gradient).cpu())
+            self.untrained["margin"].append(_magnitude(twin.margin_gradient).cpu())
         self._draw(batch, logit)
 
     def _draw(self, batch: Batch, maps: Maps) -> None:
@@ -119,20 +114,18 @@ class _Mapping(Measurement):
 
     def finish(self) -> Outcome:
         evaluator = self.evaluator
-        maps = {kind: torch.cat(parts) for kind, parts in self.maps.items() if parts}
         scores = [self._trainable_pixels()]
-        for kind in ("logit", "margin"):
-            scores += self._concentration(kind, maps[kind])
+        for kind, parts in self.maps.items():
+            maps = torch.cat(parts)
+            scores += [*self._concentration(maps, kind), self._zero_maps(maps, kind)]
             if self.varying is not None and not bool(self.varying.all()):
-                scores += self._concentration(f"{kind}, varying pixels", maps[kind][:, self.varying])
-        effective, gini = noise_values(self.context.input_shape[0])
-        scores += [evaluator.score("gini_noise", gini), evaluator.score("effective_pixels_noise", effective)]
-        if "untrained" in maps:
-            twin = _without_zero_maps(maps["untrained"])
-            scores += [
-                self._mean("gini_untrained", _gini(twin)),
-                self._mean("effective_pixels_untrained", _effective(twin)),
-            ]
+                scores += self._concentration(maps[:, self.varying], f"{kind}, varying pixels")
+        channels, height, width = self.context.input_shape
+        for name, value in of_noise(channels, height * width).items():
+            scores.append(evaluator.score(f"{name}_noise", value))
+        for kind, parts in self.untrained.items():
+            if parts:
+                scores += self._concentration(torch.cat(parts), kind, "_untrained")
         dense = self.context.subject.weights.kind != "zero"
         return evaluator.outcome(
             scores=tuple(scores),
@@ -140,26 +133,28 @@ class _Mapping(Measurement):
             verdict="dense by construction: the offset spreads the map" if dense else None,
         )
 
-    def _concentration(self, kind: str, maps: Maps) -> list[Score]:
+    def _concentration(self, maps: Maps, kind: str, suffix: str = "") -> list[Score]:
+        """The mean of every measure over the maps that are not zero everywhere."""
+        shown = maps[(maps > 0).any(dim=1)].numpy()
+        scores = []
+        for name, measure in MEASURES.items():
+            if not len(shown):
+                reason = "every map is zero everywhere"
+                scores.append(self.evaluator.score(f"{name}{suffix}", None, at=kind, n=0, reason=reason))
+                continue
+            mean = mean_normal(measure(shown))
+            scores.append(
+                self.evaluator.score(
+                    f"{name}{suffix}", mean.value, at=kind, n=len(shown), ci_low=mean.low, ci_high=mean.high
+                )
+            )
+        return scores
+
+    def _zero_maps(self, maps: Maps, kind: str) -> Score:
         zero = int((maps == 0).all(dim=1).sum())
         bounds = wilson(zero, len(maps))
-        kept = _without_zero_maps(maps)
-        return [
-            self._mean("gini", _gini(kept), kind),
-            self._mean("effective_pixels", _effective(kept), kind),
-            self._mean("top1_mass", _top_mass(kept, 0.01), kind),
-            self._mean("top10_mass", _top_mass(kept, 0.10), kind),
-            self.evaluator.score(
-                "zero_maps", zero / len(maps), at=kind, n=len(maps), ci_low=bounds.low, ci_high=bounds.high
-            ),
-        ]
-
-    def _mean(self, name: str, values: Float[Tensor, " n"], at: str | None = None) -> Score:
-        if not len(values):
-            return self.evaluator.score(name, None, at=at, n=0, reason="every map is zero everywhere")
-        estimate = mean_normal(values.numpy())
         return self.evaluator.score(
-            name, estimate.value, at=at, n=len(values), ci_low=estimate.low, ci_high=estimate.high
+            "zero_maps", zero / len(maps), at=kind, n=len(maps), ci_low=bounds.low, ci_high=bounds.high
         )
 
     def _trainable_pixels(self) -> Score:
@@ -199,40 +194,6 @@ def _varying_pixels(context: Context) -> Tensor | None:
 def _magnitude(gradient: Float[Tensor, "n c h w"]) -> Maps:
     norm: Tensor = torch.linalg.vector_norm(gradient.double(), dim=1)
     return norm.flatten(1)
-
-
-def _without_zero_maps(maps: Maps) -> Float[Tensor, "some pixels"]:
-    return maps[(maps > 0).any(dim=1)]
-
-
-def _gini(maps: Maps) -> Float[Tensor, " n"]:
-    pixels = maps.shape[1]
-    rank = torch.arange(1, pixels + 1, dtype=maps.dtype)
-    return (
-        2 * (maps.sort(dim=1).values * rank).sum(dim=1) / (pixels * maps.sum(dim=1)) - (pixels + 1) / pixels
-    )
-
-
-def _effective(maps: Maps) -> Float[Tensor, " n"]:
-    return maps.sum(dim=1) ** 2 / (maps.shape[1] * (maps**2).sum(dim=1))
-
-
-def _top_mass(maps: Maps, share: float) -> Float[Tensor, " n"]:
-    """Mass of the largest ceil(share * pixels) pixels."""
-    return maps.topk(math.ceil(share * maps.shape[1]), dim=1).values.sum(dim=1) / maps.sum(dim=1)
-
-
-@cache
-def noise_values(channels: int) -> tuple[float, float]:
-    """(effective pixels, Gini) of Gaussian noise with this many channels: the norm is chi-distributed.
-
-    One channel: 2 / pi = 0.637 and sqrt(2) - 1 = 0.414.
-    """
-    from scipy import integrate, stats
-
-    chi = stats.chi(channels)
-    spread = integrate.quad(lambda x: float(chi.cdf(x) * chi.sf(x)), 0, chi.isf(1e-12))[0]
-    return float(chi.mean() ** 2 / channels), float(spread / chi.mean())
 
 
 def _png(grey: Float[Tensor, "h w"]) -> str:

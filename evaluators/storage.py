@@ -9,7 +9,7 @@ import torch
 from sparserobust.records import Outcome, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.storage.codecs import bitmask_bytes, csr32_bytes, dense_bytes, snipit_bits
-from sparserobust.subject import Subject, others_of
+from sparserobust.subject import Subject, drawn_by_us, others_of
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import as_matrix, prunable_modules, values_of, weight_of
 
@@ -40,6 +40,7 @@ class Storage(Evaluator):
     A conv is the matrix (out, in * k * k). What cannot be sparse (biases, normalisation parameters and
     buffers) is in every total, and so is a seed for a frozen offset and one alpha per DCT layer. Positions
     are stored; where the support was drawn from a seed, `best_bytes` at "seeded" counts the seed instead.
+    A frozen offset that our initialisers did not draw is counted whole.
     """
 
     name = "storage"
@@ -117,14 +118,18 @@ class _Counting(Measurement):
         others = others_of(subject.model).values()
         other_bytes = sum(t.numel() * t.element_size() for t in others)
         alphas = sum(dct_offset_of(m) is not None for m in prunable_modules(subject.model).values())
-        seeds = int(subject.weights.kind == "frozen")
-        fixed = other_bytes + SEED_BYTES * seeds + 4 * alphas
+        frozen = subject.weights.kind == "frozen"
+        seeds = int(frozen and drawn_by_us(subject))
+        whole = (
+            sum(x.prunable - x.kept for x in layers) if frozen and not seeds else 0
+        )  # no seed gives it back
+        fixed = other_bytes + SEED_BYTES * seeds + 4 * alphas + 4 * whole
         dense = sum(x.dense for x in layers) + other_bytes
         best = sum(x.best[0] for x in layers) + fixed
         scores = [
             score("trainable_fraction", kept / prunable, n=prunable),
             score("zero_fraction", 1 - sum(x.nonzero for x in layers) / prunable, n=prunable),
-            score("stored_parameters", kept + sum(t.numel() for t in others) + alphas + seeds),
+            score("stored_parameters", kept + sum(t.numel() for t in others) + alphas + seeds + whole),
             score("q_beta", 1 - (kept + biases) / (prunable + biases), n=prunable + biases),
             score("dense_bytes", dense),
             score("csr32_bytes", sum(x.csr32 for x in layers) + fixed),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sparserobust.data import AnyData, as_dataset, batches, stratified_subset
-from sparserobust.device import device_of, resolve_device
+from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.methods.base import FixedMask
 from sparserobust.registry import methods
@@ -19,6 +19,7 @@ from sparserobust.seeds import generator
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.subject import Subject, dense_state, origin_of
 from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import check_finite, prunable_modules
 from sparserobust.weights.untouched import untouched
 
@@ -86,11 +87,16 @@ def sparsify(
     check_finite(model)
     if not prunable_modules(model):
         raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
+    if any(dct_offset_of(module) is not None for module in prunable_modules(model).values()):
+        raise ModelError(
+            "the model already has a DCT offset; sparsify the plain network that it was made from"
+        )
     importance = _score(model, bound, data, seed, resolve_device(device))
     subjects = []
     for target in targets:
         choice = bound.choose(importance, target, generator(seed, "select"))
         twin = copy.deepcopy(model)
+        parent = dense_state(twin)  # before the masks change it
         empty = tuple(
             f"layer collapsed: {name} keeps no weight"
             for name, mask in choice.masks.items()
@@ -99,7 +105,7 @@ def sparsify(
         subjects.append(
             Subject(
                 model=twin,
-                parent=dense_state(twin),
+                parent=parent,
                 weights=SparseWeights(
                     twin, choice.masks, bound.offset, trainable_alpha=getattr(bound, "trainable_alpha", True)
                 ),
@@ -142,16 +148,15 @@ def _score(
 ) -> dict[str, torch.Tensor]:
     """The method's scores on the CPU, with the model and all random states as before."""
     home = device_of(model)
-    with untouched(model):
+    model.to(device)
+    with untouched(model), repeatable_kernels(), torch.enable_grad():
         examples: list[tuple[torch.Tensor, torch.Tensor]] = []
         if method.needs_data:
             split = None if data is None else as_dataset(data, "train")
             if split is None:
                 raise ConfigError(f"{method.name} scores weights on training examples; give data=")
             subset, _ = stratified_subset(split, method.score_samples, seed)
-            examples = list(batches(subset, SCORE_BATCH, device))
-        try:
-            scored = method.score(model.to(device).eval(), examples, generator(seed, "score"))
-            return {name: tensor.detach().cpu() for name, tensor in scored.items()}
-        finally:
-            model.to(home)
+            examples = list(batches(subset, SCORE_BATCH, device, dtype=dtype_of(model)))
+        scored = method.score(model.eval(), examples, generator(seed, "score"))
+    model.to(home)
+    return {name: tensor.detach().cpu() for name, tensor in scored.items()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 
 import torch
@@ -10,9 +12,22 @@ from torch import nn
 from sparserobust.errors import ConfigError
 
 
+@contextmanager
+def repeatable_kernels() -> Iterator[None]:
+    """CuDNN picks deterministic algorithms and does not round to TF32; does nothing on a CPU."""
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
+        yield
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's parameters or buffers are; the CPU for a model without any."""
     return next((t.device for t in chain(model.parameters(), model.buffers())), torch.device("cpu"))
+
+
+def dtype_of(model: nn.Module) -> torch.dtype:
+    """The floating dtype of the model's first parameter or buffer; float32 for a model without any."""
+    tensors = chain(model.parameters(), model.buffers())
+    return next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
 
 
 def resolve_device(device: str | torch.device) -> torch.device:

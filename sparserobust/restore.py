@@ -41,6 +41,9 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         history = History.model_validate(header["history"]) if header["history"] else None
         origin = _origin(header["origin"])
         recipe: str | None = header["recipe"]
+        dtype = header["dtype"]
+        if dtype not in ("float16", "bfloat16", "float32", "float64"):
+            raise ValueError(f"dtype {dtype!r}")
         shapes = {name: tuple(shape) for name, shape in header["shapes"].items()}
         masks = {name: unpack_mask(tensors[f"{name}:mask"], shape) for name, shape in shapes.items()}
     except (KeyError, TypeError, ValueError, ValidationError) as error:
@@ -49,6 +52,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         ) from None
     base = model if model is not None else _drawn_again(origin, record, path)
     _check_shapes(base, shapes, path)
+    base.to(getattr(torch, dtype))
     subject = Subject(
         model=base,
         parent=None if model is not None else dense_state(base),
@@ -90,8 +94,8 @@ def _drawn_again(
     """The network as it was before training, with the initial weights that its seed gives."""
     if origin is None or origin.name not in MODELS:
         raise ModelError(
-            f"{path} holds a {record.model}, which is not one of our models; give load_subject(path, model=...) "
-            "a fresh instance of it"
+            f"{path} holds a {record.model}, which is not one of our models; give a fresh instance of it: "
+            "load_subject(path, model=...), or name its package.module:callable before the file"
         )
     return create_model(
         origin.name,

@@ -13,12 +13,13 @@ import torch
 from torch import nn
 
 import sparserobust
-from sparserobust.data import AnyData, Data, batches
+from sparserobust.data import AnyData, Data
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.records import DataRecord, Environment, Outcome, Run
 from sparserobust.registry import evaluators as registry
-from sparserobust.scoring import DEFAULT_BATCH_SIZE, Evaluator, Measured, measure
+from sparserobust.scoring import Evaluator, Measured, measure
+from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
 
 PACKAGES = ("torch", "torchvision", "foolbox", "fvcore", "numpy", "scipy", "scikit-learn")
@@ -38,7 +39,10 @@ def build_evaluator(evaluator: str | Evaluator, settings: dict[str, Any] | None 
     if isinstance(evaluator, Evaluator):
         return evaluator
     factory = registry.load(evaluator)
-    known = list(factory().settings())
+    try:
+        known = list(factory().settings())
+    except Exception as error:
+        raise PluginError(f"evaluator {evaluator!r} cannot be made without settings: {error}") from None
     for key in settings or {}:
         if key not in known:
             raise ConfigError(
@@ -88,8 +92,6 @@ def evaluate(
         ConfigError, ShapeError, DataError, ModelError, PluginError: wrong use, before anything is measured.
     """
     subject = Subject.of(model)
-    if label is not None:
-        subject.label = label
     chosen, broken = _installed() if evaluators is None else ([build_evaluator(e) for e in evaluators], {})
     if not chosen:
         raise ConfigError("name at least one evaluator; `sparserobust list evaluators` shows all")
@@ -107,7 +109,7 @@ def evaluate(
         progress=progress,
     )
     return Run(
-        subject=subject.record(),
+        subject=subject.record() if label is None else subject.record().model_copy(update={"label": label}),
         data=_data_record(data, measured, limit),
         seed=seed,
         outcomes=measured.outcomes | broken,
@@ -130,43 +132,32 @@ def _installed() -> tuple[list[Evaluator], dict[str, Outcome]]:
     return loaded, broken
 
 
-def failed_run(
-    model: nn.Module,
-    data: Data,
-    method: str,
-    sparsity: float,
-    seed: int,
-    evaluators: Sequence[str],
-    error: Exception,
-    *,
-    command: str | None = None,
-) -> Run:
-    """The record of a subject that could not be made: nothing was measured, every outcome says why."""
-    reason = f"{type(error).__name__}: {error}"
-    base = Subject.of(model).record()
-    labels = [int(label) for _, labels in batches(data.test, 512, torch.device("cpu")) for label in labels]
-    return Run(
-        subject=base.model_copy(
-            update={
-                "label": f"{method} {sparsity:g}",
-                "method": method,
-                "seed": seed,
-                "target_sparsity": sparsity,
-                "warnings": (reason,),
-            }
-        ),
-        data=DataRecord(
-            name=data.name,
-            split="test",
-            n=len(labels),
-            num_classes=data.num_classes,
-            input_shape=data.input_shape,
-            majority_share=max(labels.count(label) for label in set(labels)) / len(labels),
-            sha256="",
-        ),
-        seed=seed,
-        outcomes={name: Outcome(evaluator=name, status="failed", reason=reason) for name in evaluators},
-        environment=_environment(torch.device("cpu"), DEFAULT_BATCH_SIZE, 0.0, command),
+def failed_run(dense: Run, method: str, sparsity: float, error: Exception) -> Run:
+    """The record of a subject that could not be made: its target stands there, and every outcome says why.
+
+    Args:
+        dense: the run of the dense reference; data and circumstances are the same.
+        method: that failed.
+        sparsity: that was asked for.
+        error: what it raised.
+    """
+    reason = f"not made: {type(error).__name__}: {' '.join(str(error).split())}"
+    subject = dense.subject.model_copy(
+        update={
+            "label": f"{method} {sparsity:g}",
+            "method": method,
+            "method_source": "",
+            "params": {},
+            "target_sparsity": sparsity,
+            "sparsity": sparsity,
+            "kept": kept_count(dense.subject.prunable, sparsity),
+            "layers": (),
+            "warnings": (reason,),
+        }
+    )
+    outcomes = {name: Outcome(evaluator=name, status="failed", reason=reason) for name in dense.outcomes}
+    return dense.model_copy(
+        update={"subject": subject, "outcomes": outcomes, "history": None, "passes": {}, "dense": dense.id}
     )
 
 

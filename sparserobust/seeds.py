@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import random
 
+import numpy as np
 import torch
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
     """A CPU generator for this seed and purpose; the same on every machine and in every process."""
+    return torch.Generator().manual_seed(_derived(seed, purpose))
+
+
+def seed_everything(seed: int, purpose: str) -> None:
+    """Seeds the global random states, for foreign code that draws from them; the caller puts them back."""
+    derived = _derived(seed, purpose)
+    torch.manual_seed(derived)
+    np.random.seed(derived % 2**32)
+    random.seed(derived)
+
+
+def _derived(seed: int, purpose: str) -> int:
     digest = hashlib.sha256(f"{purpose}|{seed}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") >> 1)
+    return int.from_bytes(digest[:8], "big") >> 1

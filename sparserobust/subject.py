@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from sparserobust.device import dtype_of
 from sparserobust.records import History, LayerRecord, SubjectRecord
 from sparserobust.storage.codecs import pack_mask
 from sparserobust.storage.modelfile import write_model
@@ -100,7 +101,7 @@ class Subject:
             support = weight_of(module).detach() != 0
             masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
         name = name or origin_of(model, "name") or type(model).__name__
-        return cls(model, SparseWeights(model, masks, "zero"), name, name)
+        return cls(model, SparseWeights(model, masks, "zero", enforce=False), name, name)
 
     @property
     def plan(self) -> Plan:
@@ -195,13 +196,14 @@ class Subject:
             if (dct := dct_offset_of(module)) is not None:
                 tensors[f"{key}:alpha"] = dct.alpha
         tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model).items()}
-        if self.weights.kind == "frozen" and self.parent is not None and not drawn_by_us(self):
-            tensors |= {f"{key}:offset": self.parent[key] for key in modules}
+        if self.weights.kind == "frozen" and not drawn_by_us(self):
+            tensors |= {f"{key}:offset": plan.offset for key, plan in self.plan.items()}
         origin = getattr(self.model, "origin", None)
         header = {
             "subject": self.record().model_dump(mode="json"),
             "origin": vars(origin) if isinstance(origin, ModelOrigin) else None,
             "shapes": {key: list(values_of(module).shape) for key, module in modules.items()},
+            "dtype": str(dtype_of(self.model)).removeprefix("torch."),
             "recipe": self.recipe,
             "history": self.history.model_dump(mode="json") if self.history else None,
         }
@@ -210,10 +212,16 @@ class Subject:
 
 def others_of(model: nn.Module) -> dict[str, Tensor]:
     """The state_dict without what is prunable: biases, normalisation parameters, buffers; the live tensors."""
-    modules = prunable_modules(model).values()
-    inside = {id(values_of(module)) for module in modules}
-    inside |= {id(dct.alpha) for module in modules if (dct := dct_offset_of(module)) is not None}
-    return {key: t for key, t in model.state_dict(keep_vars=True).items() if id(t) not in inside}
+    modules = prunable_modules(model)
+    seen = {id(values_of(module)) for module in modules.values()}
+    seen |= {id(dct.alpha) for module in modules.values() if (dct := dct_offset_of(module)) is not None}
+    pruned = {f"{name}_{part}" for name in modules for part in ("orig", "mask")}  # of torch.nn.utils.prune
+    others: dict[str, Tensor] = {}
+    for key, tensor in model.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen and key not in pruned:
+            seen.add(id(tensor))
+            others[key] = tensor
+    return others
 
 
 def initial_sha256(subject: Subject) -> str | None:

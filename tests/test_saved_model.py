@@ -103,7 +103,7 @@ def test_an_offset_that_our_initialiser_did_not_draw_is_stored_whole(digits, tmp
     subject = sr.sparsify(own_network(), "freezenet", 0.8, digits)
     sr.train(subject, digits, epochs=1, recipe="digits")
     path = subject.save(tmp_path / "m.sparse")
-    with pytest.raises(ModelError, match="not one of our models; give load_subject"):
+    with pytest.raises(ModelError, match="not one of our models; give a fresh instance of it: load_subject"):
         sr.load_subject(path)
     back = sr.load_subject(path, model=own_network())
     assert torch.equal(logits(subject, digits), logits(back, digits))
@@ -140,3 +140,17 @@ def test_foreign_and_damaged_files_are_refused(digits, tmp_path):
     save_file(tensors, tmp_path / "newer.sparse", metadata | {"version": "2"})
     with pytest.raises(RecordError, match="format version '2', expected 1"):
         sr.load_subject(tmp_path / "newer.sparse")
+
+
+def test_a_frozen_model_of_ones_own_survives_being_saved_again(digits, tmp_path):
+    subject = sr.sparsify(own_network(), "freezenet", 0.8, digits)
+    back = sr.load_subject(subject.save(tmp_path / "a.sparse"), model=own_network())
+    again = sr.load_subject(back.save(tmp_path / "b.sparse"), model=own_network())
+    assert torch.equal(logits(subject, digits), logits(again, digits))
+
+
+def test_a_model_in_double_precision_comes_back_in_double_precision(digits, tmp_path):
+    subject = sr.sparsify(sr.create_model("conv2", digits).double(), "snip", 0.9, digits)
+    back = sr.load_subject(subject.save(tmp_path / "m.sparse"))
+    images = digits.test.slice(torch.arange(20))[0].double()
+    assert torch.equal(subject.model.eval()(images), back.model.eval()(images))

@@ -902,3 +902,59 @@ def test_measure_counts_every_example_once(trained, problem):
     assert measured.n == 30
     assert measured.class_counts == Counter({0: 8, 1: 8, 2: 7, 3: 7})
     assert value(measured.outcomes["n"], "examples") == 30
+
+
+# -- whoever comes first ----------------------------------------------------------------------------------
+
+
+def test_an_evaluator_that_changes_the_model_before_the_shared_pass_does_not_poison_it(trained, problem):
+    data = problem(30)
+    clean = sr.evaluate(trained, data, [Accuracy()])
+
+    def noisy(batch: Batch) -> None:
+        with torch.no_grad():
+            for parameter in batch.model.parameters():
+                parameter.add_(torch.randn_like(parameter))
+        assert len(batch.logits) == len(batch)
+
+    dirty = sr.evaluate(trained, data, [evaluator_of("noisy", update=noisy), Accuracy()])
+    assert dirty.outcomes["accuracy"].scores == clean.outcomes["accuracy"].scores
+
+
+def test_an_attack_that_draws_from_a_global_stream_repeats_by_the_seed_alone(trained, problem):
+    def draw(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        noise = torch.from_numpy(np.random.uniform(-0.3, 0.3, batch.images.shape)).float()
+        yield 0.3, (batch.images + noise * torch.rand(())).clamp(0, 1)
+
+    images = problem(60)
+    outcomes = []
+    for state, seed in ((1, 0), (2, 0), (1, 5)):
+        torch.manual_seed(state)
+        np.random.seed(state)
+        outcomes.append(attack_of(draw, eps=(0.3,))(trained, images, seed=seed).per_example["robust"])
+    assert np.array_equal(outcomes[0], outcomes[1])
+    assert not np.array_equal(outcomes[0], outcomes[2])
+
+
+def test_a_buffer_that_was_replaced_is_put_back(trained, problem):
+    before = state_of(trained)
+
+    def replace(batch: Batch) -> None:
+        batch.model.body[1].running_mean = torch.full((4,), 9.0)
+
+    sr.evaluate(trained, problem(20), [evaluator_of("replacing", update=replace), Accuracy()])
+    assert state_of(trained) == before
+
+
+def test_evaluating_leaves_even_the_sign_of_a_zero_alone(trained, problem):
+    with torch.no_grad():
+        trained.body[0].weight[0] = -0.0
+    sr.evaluate(trained, problem(8), ["accuracy", "storage"])
+    assert bool(torch.signbit(trained.body[0].weight[0]).all())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_network_is_scored_in_its_own_precision(trained, problem, dtype):
+    images, labels = problem(20)
+    run = sr.evaluate(trained.to(dtype), (images.double(), labels), ["accuracy", "fgsm", "saliency"])
+    assert {o.status for o in run.outcomes.values()} == {"ok"}

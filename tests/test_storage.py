@@ -129,7 +129,10 @@ def test_a_network_of_ones_own_comes_back_into_a_fresh_instance(
     assert torch.equal(logits(back, images), logits(subject, images))
     for name, part in subject.plan.items():
         assert torch.equal(back.plan[name].offset, part.offset)
-    with pytest.raises(ModelError, match="which is not one of our models; give load_subject.path, model"):
+    with pytest.raises(
+        ModelError,
+        match="not one of our models; give a fresh instance of it: load_subject.path, model",
+    ):
         sr.load_subject(path)
     with pytest.raises(ModelError, match="is of another architecture"):
         sr.load_subject(path, model=make_network("conv"))

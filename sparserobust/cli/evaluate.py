@@ -47,6 +47,7 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     Without TARGETS, `--model` is trained dense and by every method. A TARGET is a saved model
     (`runs/x/snip-0.95-0/model.sparse`), which is scored as it is, or your own network
     (`package.module:callable`), which is scored with its `--weights`, or trained when `--methods` are named.
+    To score a saved model of your own network, name the network and then the file.
 
     Exit status: 0 all scored, 1 something failed (the report says what), 2 wrong use.
     """

@@ -28,7 +28,7 @@ def numbers(text: str, option: str, kind: type[int] | type[float]) -> list[Any]:
         ConfigError: a part is not such a number.
     """
     try:
-        values = [kind(part) for part in names(text)]
+        values = list(dict.fromkeys(kind(part) for part in names(text)))
     except ValueError:
         what = "whole numbers" if kind is int else "numbers"
         raise ConfigError(f"{option} takes {what} separated by commas, got {text!r}") from None

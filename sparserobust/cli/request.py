@@ -60,10 +60,10 @@ class Request:
         """Raises ConfigError for a value or combination that cannot be."""
         if self.targets and self.model:
             raise ConfigError("give either TARGETS or --model, not both")
-        if self.networks and len(self.targets) > 1:
+        if len(self.networks) > 1:
             raise ConfigError("name one network of your own at a time; several TARGETS must be saved models")
-        if self.weights and not self.networks:
-            raise ConfigError("--weights goes with a TARGET package.module:callable")
+        if self.weights and (not self.networks or self.saved):
+            raise ConfigError("--weights goes with a TARGET package.module:callable and no saved model")
         if self.saved and self.methods:
             raise ConfigError("--methods makes new models; a saved model is scored as it is")
         if not self.evaluators:

@@ -17,6 +17,7 @@ def batches(
     batch_size: int,
     device: torch.device,
     *,
+    dtype: torch.dtype | None = None,
     shuffle: torch.Generator | None = None,
     drop_single: bool = False,
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -26,6 +27,7 @@ def batches(
         dataset: a DataLoader brings its own batches and order.
         batch_size: examples per batch; the last one may be smaller.
         device: where they go.
+        dtype: of the images, that of the network; as they are when None.
         shuffle: draws a new order; in order when None.
         drop_single: leaves out a last batch of one example, which BatchNorm cannot train on.
 
@@ -36,7 +38,7 @@ def batches(
         if len(labels) == 0 or (drop_single and len(labels) == 1):
             continue
         images_in_range(images)
-        yield images.to(device), labels.to(device, torch.int64)
+        yield images.to(device, dtype or images.dtype), labels.to(device, torch.int64)
 
 
 def _raw(

@@ -72,7 +72,7 @@ class ImageTensors(Dataset[Any]):
     def slice(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         """The images and labels at these indices."""
         images = self.images[indices]
-        return (images.float() / 255 if images.dtype == torch.uint8 else images.float()), self.labels[indices]
+        return (images.float() / 255 if images.dtype == torch.uint8 else images), self.labels[indices]
 
 
 @overload

@@ -20,6 +20,11 @@ class Dense(FixedMask):
     source: ClassVar[str] = "the unpruned network"
     criterion: ClassVar[str] = "magnitude"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.offset != "zero" or self.rescue or self.allocation != "global":
+            raise ConfigError("dense keeps every weight and takes no offset, allocation or rescue")
+
     def choose(self, importance: dict[str, Tensor], sparsity: float, generator: torch.Generator) -> Choice:
         """Full masks; any sparsity but 0 is an error."""
         if sparsity != 0:

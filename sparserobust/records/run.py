@@ -111,7 +111,7 @@ class Run(Record):
 
     @property
     def id(self) -> str:
-        """The first 12 hex digits of the evaluated weights' sha256, method and data: names this run."""
+        """12 hex digits that follow from weights, label, seed and data: names this run."""
         import hashlib
 
         key = f"{self.subject.weights_sha256}|{self.subject.label}|{self.subject.seed}|{self.data.sha256}"

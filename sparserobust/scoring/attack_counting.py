@@ -210,7 +210,17 @@ class MinimumNorm(_AttackMeasurement):
             scores += self.robust_scores("", correct & ~within, correct, cap)
             broken = int(rescaled[index].sum())
             scores.append(self.success("rescaled_success_rate", broken, m, cap))
-            scores.append(attack.score("paper_success", (n - m + broken) / n, at=cap, n=n))
+            counted = wilson(n - m + broken, n)
+            scores.append(
+                attack.score(
+                    "paper_success",
+                    (n - m + broken) / n,
+                    at=cap,
+                    n=n,
+                    ci_low=counted.low,
+                    ci_high=counted.high,
+                )
+            )
         return attack.outcome(
             scores=tuple(scores),
             per_example={"correct": correct, "distance": distance, "rescaled": rescaled},

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sparserobust.errors import ModelError, ShapeError
+from sparserobust.weights.untouched import Guard
 
 
 class Batch:
@@ -21,10 +22,19 @@ class Batch:
         images: float (n, c, h, w) in [0, 1].
         labels: int64 (n,).
         passes: counts example-passes by kind; shared ones by everybody, extra ones by who asks.
+        guard: puts the model back before the shared pass.
     """
 
-    def __init__(self, model: nn.Module, images: Tensor, labels: Tensor, passes: Counter[str]) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        labels: Tensor,
+        passes: Counter[str],
+        guard: Guard | None = None,
+    ) -> None:
         self.model = model
+        self.guard = guard
         self.images = images
         self.labels = labels
         self.passes = passes
@@ -36,6 +46,8 @@ class Batch:
     @cached_property
     def _tracked(self) -> tuple[Tensor, Tensor]:
         """(images that ask for gradients, logits on the graph): the one shared forward pass."""
+        if self.guard is not None:
+            self.guard.restore()  # whoever asks first must not have changed what all others see
         images = self.images.detach().clone().requires_grad_(True)
         with torch.enable_grad():
             logits = self.model(images)

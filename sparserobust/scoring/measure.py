@@ -15,11 +15,12 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from sparserobust.data import AnyData, Data, as_dataset, batches, stratified_subset
-from sparserobust.device import device_of, resolve_device
+from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, DataError, PluginError
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
+from sparserobust.seeds import seed_everything
 from sparserobust.subject import Subject
 from sparserobust.weights.untouched import examined, random_states_kept
 
@@ -72,9 +73,9 @@ def measure(
     home = device_of(subject.model)
     subject.model.to(target)
     try:
-        with examined(subject.model) as guard:
+        with examined(subject.model) as guard, repeatable_kernels():
             split, subset = stratified_subset(as_dataset(data, "test"), limit, seed)
-            stream = batches(split, size, target)
+            stream = batches(split, size, target, dtype=dtype_of(subject.model))
             first = next(stream, None)
             if first is None:
                 raise DataError("there is no example to evaluate; the data set is empty")
@@ -94,7 +95,7 @@ def measure(
             )
             for images, labels in bar:
                 facts.add(images, labels)
-                batch = Batch(subject.model, images, labels, shared)
+                batch = Batch(subject.model, images, labels, shared, guard)
                 for turn in turns:
                     if turn.evaluator.sees_data:
                         bar.set_postfix_str(turn.evaluator.name)
@@ -114,7 +115,7 @@ def measure(
         input_shape=facts.input_shape,
         data_sha256=facts.digest.hexdigest(),
         subset=subset,
-        batch_size=size,
+        batch_size=getattr(split, "batch_size", None) or size,
     )
 
 
@@ -127,6 +128,7 @@ class _Turn:
         self.measurement: Measurement | None = None
         self.result: Outcome | None = None
         self.seconds = 0.0
+        self.turns = 0
 
     def begin(self) -> None:
         self._take(self._begin)
@@ -155,8 +157,10 @@ class _Turn:
         if self.result is not None:
             return
         start = time.perf_counter()
+        self.turns += 1
         try:
-            with random_states_kept():
+            with random_states_kept(), torch.enable_grad():
+                seed_everything(self.context.seed, f"{self.evaluator.name}, turn {self.turns}")
                 action()
         except Skip as reason:
             self.result = Outcome(evaluator=self.evaluator.name, status="skipped", reason=str(reason))

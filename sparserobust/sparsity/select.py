@@ -74,7 +74,8 @@ def select(
         generator: for ties.
 
     Raises:
-        DegenerateScores: the criterion cannot choose k weights; names the layers without any usable score.
+        DegenerateScores: the criterion cannot choose k weights, or under an allocation a layer cannot fill
+            its own count, which belongs to no other; names the layers.
     """
     try:
         if counts is not None:

@@ -19,6 +19,7 @@ from sparserobust.stats.proportions import (
     PairedDifference,
     harmonic_mean,
     mcnemar_midp,
+    newcombe_independent,
     newcombe_paired,
     wilson,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "mean_normal",
     "mean_t",
     "median_order",
+    "newcombe_independent",
     "newcombe_paired",
     "paired_t",
     "paper_interval",

@@ -110,6 +110,28 @@ def newcombe_paired(a: NDArray[Any], b: NDArray[Any], *, level: float = 0.95) ->
     )
 
 
+def newcombe_independent(a: int, n_a: int, b: int, n_b: int, *, level: float = 0.95) -> Interval:
+    """Interval for a / n_a - b / n_b, two rates on different examples, from their Wilson intervals.
+
+    Args:
+        a: successes among the first n_a >= 1 examples.
+        n_a: how many.
+        b: successes among the other n_b >= 1 examples.
+        n_b: how many.
+        level: confidence, in (0, 1).
+
+    Raises:
+        ConfigError: a count out of its range.
+
+    Source: Newcombe 1998, Stat. Med. 17:873-890, method 10.
+    """
+    first, second = wilson(a, n_a, level=level), wilson(b, n_b, level=level)
+    rate_a, rate_b = a / n_a, b / n_b
+    below = math.hypot(rate_a - first.low, second.high - rate_b)
+    above = math.hypot(first.high - rate_a, rate_b - second.low)
+    return Interval(rate_a - rate_b - below, rate_a - rate_b + above)
+
+
 def mcnemar_midp(only_a: int, only_b: int) -> float:
     """Two-sided mid-p value in (0, 1] for "both models are right equally often".
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
 from sparserobust.data import AnyData, Data, as_dataset, batches
-from sparserobust.device import device_of, resolve_device
+from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
@@ -45,7 +45,8 @@ def train(
 
     After every step the weights off the mask are what the offset says, exactly. The epoch of the best
     validation accuracy (the earliest of equals) is kept; without a validation split the last one. With the
-    same seed, device and number of threads the result is the same, bit for bit. A loss that is not finite
+    same seed, device and number of threads the result is the same, bit for bit (on CUDA as far as its
+    kernels are deterministic). A loss that is not finite
     ends the training: status "diverged", with the best weights so far.
 
     Args:
@@ -90,7 +91,7 @@ def train(
 def _repeatable(seed: int, device: torch.device) -> Iterator[None]:
     """Dropout drawn from the seed, cuDNN deterministic; the global random state is as before afterwards."""
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), torch.backends.cudnn.flags(deterministic=True, benchmark=False):
+    with torch.random.fork_rng(devices), repeatable_kernels():
         torch.manual_seed(seed)
         yield
 
@@ -166,7 +167,12 @@ class _Training:
         kept, prunable = self.subject.kept, self.subject.prunable
         needs_two = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
         for images, labels in batches(
-            self.train_set, self.recipe.batch_size, self.device, shuffle=order, drop_single=needs_two
+            self.train_set,
+            self.recipe.batch_size,
+            self.device,
+            dtype=dtype_of(model),
+            shuffle=order,
+            drop_single=needs_two,
         ):
             for group in optimizer.param_groups:
                 group["lr"] = self.recipe.learning_rate(self.steps)
@@ -229,7 +235,7 @@ def _accuracy(model: nn.Module, dataset: AnySet, device: torch.device) -> float:
     """Share classified correctly, in evaluation mode."""
     model.eval()
     hits = total = 0
-    for images, labels in batches(dataset, EVALUATION_BATCH, device):
+    for images, labels in batches(dataset, EVALUATION_BATCH, device, dtype=dtype_of(model)):
         hits += int((model(images).argmax(dim=1) == labels).sum())
         total += len(labels)
     return hits / total

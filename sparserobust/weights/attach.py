@@ -26,6 +26,7 @@ class SparseWeights:
         masks: name -> bool tensor, for every prunable weight.
         kind: the offset.
         trainable_alpha: for "dct".
+        enforce: False where the masks were read off the weights, which then are not touched (-0.0 stays).
 
     Raises:
         ShapeError: a mask is missing or has another shape than its weight.
@@ -33,7 +34,13 @@ class SparseWeights:
     """
 
     def __init__(
-        self, model: nn.Module, masks: Mapping[str, Tensor], kind: OffsetKind, *, trainable_alpha: bool = True
+        self,
+        model: nn.Module,
+        masks: Mapping[str, Tensor],
+        kind: OffsetKind,
+        *,
+        trainable_alpha: bool = True,
+        enforce: bool = True,
     ) -> None:
         modules = prunable_modules(model)
         for name, module in modules.items():
@@ -52,7 +59,8 @@ class SparseWeights:
                     add_dct_offset(module, trainable_alpha=trainable_alpha)
         elif kind == "frozen":
             self._frozen = {name: values_of(module).detach().clone() for name, module in modules.items()}
-        self.restore()
+        if enforce:
+            self.restore()
 
     @property
     def masks(self) -> dict[str, Tensor]:

@@ -55,8 +55,11 @@ def values_of(module: nn.Module) -> Tensor:
     """The tensor that training changes: a parametrization's original where there is one, else the weight."""
     parametrizations = getattr(module, "parametrizations", None)
     if parametrizations is not None and "weight" in parametrizations:
-        original = parametrizations["weight"].original
-        assert isinstance(original, Tensor)
+        original = getattr(parametrizations["weight"], "original", None)
+        if not isinstance(original, Tensor):
+            raise ModelError(
+                "a weight parametrized by several tensors (weight_norm) cannot be sparse; remove it first"
+            )
         return original
     return weight_of(module)
 

@@ -198,3 +198,50 @@ def test_an_interruption_keeps_and_reports_what_is_done(tmp_path, monkeypatch, c
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "dense-0-0" / "run.json").exists()
     assert "1 finished runs are kept" in capsys.readouterr().err
+
+
+def test_what_fails_while_it_is_made_is_recorded_and_the_others_go_on(network, capsys):
+    """A DCT offset cannot go on layers that share a tensor."""
+    (network / "tied.py").write_text(
+        NETWORK.replace("nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10)", "*same(), nn.Linear(64, 10)")
+        + "\ndef same():\n    a, b = nn.Linear(64, 64), nn.Linear(64, 64)\n    b.weight = a.weight\n    return a, b\n"
+    )
+    code = run(
+        "evaluate", "tied:build", "--methods", "dctps,random", "--sparsity", "0.5", "--epochs", "1",
+        "--evaluators", "accuracy,storage", "--out", "out",
+    )  # fmt: skip
+    assert code == 1
+    failed = sr.load_run("out/dctps-0.5-0")
+    assert "share one tensor" in failed.outcomes["storage"].reason
+    assert failed.subject.sparsity == 0.5
+    assert failed.data == sr.load_run("out/dense-0-0").data
+    assert sr.load_run("out/random-0.5-0").outcomes["storage"].status == "ok"
+
+
+def test_a_saved_model_of_ones_own_network_is_scored_with_the_network_named(network):
+    assert run("evaluate", "mine:build", "--methods", "random", "--sparsity", "0.5", "--epochs", "1",
+               "--evaluators", "accuracy", "--out", "out") == 0  # fmt: skip
+    assert run("evaluate", "mine:build", "out/random-0.5-0/model.sparse", "out/dense-0-0/model.sparse",
+               "--evaluators", "accuracy", "--out", "again") == 0  # fmt: skip
+    for name in ("random-0.5-0", "dense-0-0"):
+        first, second = (sr.load_run(f"{folder}/{name}").outcomes["accuracy"] for folder in ("out", "again"))
+        assert first.scores == second.scores
+
+
+def test_two_saved_models_of_one_name_keep_a_folder_each(comparison, tmp_path):
+    _, out = comparison
+    path = out / "snip-0.9-0" / "model.sparse"
+    assert run("evaluate", path, path, "--evaluators", "storage", "--out", tmp_path) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"snip-0.9-0", "snip-0.9-0-2", "report.html"}
+
+
+def test_a_network_that_does_not_take_the_images_is_refused_before_anything_is_trained(network, capsys):
+    (network / "wide.py").write_text(NETWORK.replace("nn.Linear(64, 20)", "nn.Linear(100, 20)"))
+    assert run("evaluate", "wide:build", "--methods", "snip", "--out", "out") == 2
+    assert "build does not take images of shape (1, 8, 8) (digits)" in capsys.readouterr().err
+
+
+def test_a_value_named_twice_is_made_once(tmp_path):
+    assert run("evaluate", "--methods", "random", "--sparsity", "0.9,0.90", "--seeds", "0,00", "--epochs", "0",
+               "--evaluators", "storage", "--out", tmp_path) == 0  # fmt: skip
+    assert {p.name for p in tmp_path.iterdir()} == {"dense-0-0", "random-0.9-0", "report.html"}

@@ -11,38 +11,36 @@ from torch import nn
 
 import sparserobust as sr
 from evaluators import Saliency
-from evaluators.saliency import _effective, _gini, _top_mass, noise_values
+from sparserobust.stats.concentration import MEASURES, effective_pixels, gini, of_noise, top1_mass, top10_mass
 
 
 def test_gini_of_known_distributions():
-    one_pixel = torch.zeros(1, 100, dtype=torch.float64)
+    one_pixel = np.zeros((1, 100))
     one_pixel[0, 7] = 3.0
-    even = torch.ones(1, 100, dtype=torch.float64)
-    ramp = torch.arange(1, 101, dtype=torch.float64).unsqueeze(0)  # Gini of 1..n is (n - 1) / (3 n)
-    assert _gini(one_pixel).item() == pytest.approx(0.99)
-    assert _gini(even).item() == pytest.approx(0.0, abs=1e-12)
-    assert _gini(ramp).item() == pytest.approx(99 / 300)
+    ramp = np.arange(1.0, 101)[np.newaxis]  # Gini of 1..n is (n - 1) / (3 n)
+    assert gini(one_pixel) == pytest.approx(0.99)
+    assert gini(np.ones((1, 100))) == pytest.approx(0.0, abs=1e-12)
+    assert gini(ramp) == pytest.approx(99 / 300)
 
 
 def test_effective_pixels_and_top_mass_of_known_distributions():
-    half = torch.cat([torch.ones(1, 50), torch.zeros(1, 50)], dim=1).double()
-    assert _effective(half).item() == pytest.approx(0.5)
-    assert _top_mass(half, 0.01).item() == pytest.approx(1 / 50)
-    assert _top_mass(half, 0.10).item() == pytest.approx(10 / 50)
+    half = np.concatenate([np.ones((1, 50)), np.zeros((1, 50))], axis=1)
+    assert effective_pixels(half) == pytest.approx(0.5)
+    assert top1_mass(half) == pytest.approx(1 / 50)
+    assert top10_mass(half) == pytest.approx(10 / 50)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_noise_values_equal_those_of_drawn_noise(channels):
+    """400 maps of 2,000 pixels: the standard error of each mean is below 1e-3."""
     noise = torch.randn(400, channels, 2000, generator=torch.Generator().manual_seed(0)).double().norm(dim=1)
-    effective, gini = noise_values(channels)
-    assert effective == pytest.approx(_effective(noise).mean().item(), abs=2e-3)
-    assert gini == pytest.approx(_gini(noise).mean().item(), abs=2e-3)
+    for name, value in of_noise(channels, 2000).items():
+        assert value == pytest.approx(MEASURES[name](noise.numpy()).mean(), abs=2e-3), name
 
 
 def test_noise_values_of_one_channel_are_the_ones_in_the_definition():
-    effective, gini = noise_values(1)
-    assert effective == pytest.approx(2 / np.pi)
-    assert gini == pytest.approx(np.sqrt(2) - 1, abs=1e-6)
+    assert of_noise(1, 784)["effective_pixels"] == pytest.approx(2 / np.pi)
+    assert of_noise(1, 784)["gini"] == pytest.approx(np.sqrt(2) - 1, abs=1e-6)
 
 
 class Shifted(nn.Module):
@@ -78,7 +76,9 @@ def test_maps_of_a_linear_net_are_its_weight_rows():
     label = model(images).argmax(dim=1)
     outcome = Saliency()(model, (images, label))
     row = model.layer.weight[label.item()].detach().abs().double()
-    assert outcome.score("gini", at="logit").value == pytest.approx(_gini(row.unsqueeze(0)).item(), rel=1e-5)
+    assert outcome.score("gini", at="logit").value == pytest.approx(
+        gini(row.unsqueeze(0).numpy()).item(), rel=1e-5
+    )
     picture = next(p for p in outcome.pictures if p.role == "logit")
     drawn = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture.png))))
     expected = (row / row.max() * 255).round().reshape(4, 4).numpy()
@@ -117,7 +117,9 @@ def test_a_frozen_net_counts_trainable_pixels_only_and_says_dense_by_constructio
     first = subject.weights.masks["body.1.weight"]
     assert outcome.score("trainable_input_pixels").value == float(first.any(dim=0).double().mean())
     assert "dense by construction" in outcome.verdict
-    assert outcome.score("gini_untrained").value == pytest.approx(outcome.score("gini", at="logit").value)
+    for name in MEASURES:  # before training the network is its own untrained twin
+        for kind in ("logit", "margin"):
+            assert outcome.score(f"{name}_untrained", at=kind).value == outcome.score(name, at=kind).value
 
 
 def test_pixels_that_never_vary_in_the_training_data_are_left_out_beside_the_whole():

@@ -107,3 +107,21 @@ def test_snipit_bytes_lie_below_the_entropy_of_the_positions():
     entropy_bits = -(k * np.log2(k / n) + (n - k) * np.log2(1 - k / n))
     assert outcome.score("snipit_bytes").value < 4 * k + entropy_bits / 8
     assert outcome.score("snipit_bytes").value == (34 * k + 2 * 101) / 8
+
+
+def test_a_frozen_offset_that_no_seed_gives_back_is_counted_whole():
+    own = nn.Sequential(nn.Flatten(), nn.Linear(784, 20), nn.ReLU(), nn.Linear(20, 10))
+    images = torch.rand(64, 1, 28, 28), torch.randint(10, (64,))
+    outcome = values(sr.sparsify(own, "freezenet", 0.9, images))
+    assert outcome.score("compression").value < 1
+    assert outcome.score("stored_parameters").value == 784 * 20 + 200 + 30
+
+
+def test_masks_of_torchs_own_pruning_are_no_parameters():
+    from torch.nn.utils import prune
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    prune.l1_unstructured(model[1], "weight", amount=0.9)
+    outcome = values(model)
+    assert outcome.score("dense_bytes").value == 4 * 7850
+    assert outcome.score("stored_parameters").value == 784 + 10
