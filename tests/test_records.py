@@ -305,6 +305,7 @@ PLACES = places(RAW)[1:]
 JUNK = st.sampled_from(
     [
         None,
+        10**400,
         "x",
         -1,
         2.5,

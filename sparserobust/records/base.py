@@ -33,11 +33,19 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 
 def _decode(raw: Any) -> np.ndarray[Any, Any]:
+    try:
+        return _array(raw)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(str(error)) from None  # pydantic reports this one
+
+
+def _array(raw: Any) -> np.ndarray[Any, Any]:
     if isinstance(raw, dict):
         shape = raw.get("shape")
-        if not isinstance(shape, list) or not {"bits", "values"} & raw.keys():
-            raise ValueError("per-example results need a shape and bits or values")
-        shape = tuple(int(size) for size in shape)
+        whole = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
+        if not whole or not {"bits", "values"} & raw.keys():
+            raise ValueError("per-example results need a shape of whole numbers and bits or values")
+        shape = tuple(shape)
         if "bits" in raw:
             packed = np.frombuffer(base64.b64decode(str(raw["bits"]), validate=True), dtype=np.uint8)
             if len(packed) != (int(np.prod(shape)) + 7) // 8:
