@@ -958,3 +958,26 @@ def test_a_network_is_scored_in_its_own_precision(trained, problem, dtype):
     images, labels = problem(20)
     run = sr.evaluate(trained.to(dtype), (images.double(), labels), ["accuracy", "fgsm", "saliency"])
     assert {o.status for o in run.outcomes.values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        (torch.tensor([0, 1, 2, -1]), "whole numbers from 0 up, got values from -1"),
+        (torch.tensor([0.5, 1, 2, 3]), "whole numbers from 0 up"),
+        (torch.eye(4), r"labels must be \(4,\) whole numbers, got \(4, 4\)"),
+    ],
+)
+def test_labels_that_cannot_be_are_refused_in_one_line(trained, labels, text):
+    with pytest.raises(ShapeError, match=text):
+        sr.evaluate(
+            trained, DataLoader(TensorDataset(torch.rand(4, 1, 8, 8), labels), batch_size=4), ["accuracy"]
+        )
+
+
+def test_a_label_beyond_the_logits_fails_with_what_was_expected(trained):
+    data = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 12])
+    outcome = Accuracy()(trained, data)
+    assert outcome.reason == (
+        "ShapeError: labels must be whole numbers from 0 to 3, as many as the model has logits, got 12"
+    )

@@ -64,6 +64,7 @@ class Comparison:
         except KeyboardInterrupt:
             interrupted = True
         if not self.runs:
+            click.echo("interrupted; nothing was finished, so there is no report", err=True)
             return 130
         report = write_report(self.runs, out / "report.html")
         click.echo(f"\n{summary_table(self.runs)}\n\nreport: {report}")

@@ -49,7 +49,8 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     (`package.module:callable`), which is scored with its `--weights`, or trained when `--methods` are named.
     To score a saved model of your own network, name the network and then the file.
 
-    Exit status: 0 all scored, 1 something failed (the report says what), 2 wrong use.
+    Exit status: 0 all scored, 1 something failed (the report says what), 2 wrong use, 130 interrupted (what was
+    finished is kept and reported).
     """
     from sparserobust.cli.comparison import Comparison
     from sparserobust.cli.request import Request

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sparserobust.errors import RecordError
+from sparserobust.errors import ConfigError, RecordError
 from sparserobust.records import load_run
 
 
@@ -20,6 +20,8 @@ def report(paths: tuple[Path, ...], out: Path, title: str | None) -> int:
     """Write one comparison report from run.json files, or from folders that hold some at any depth."""
     from sparserobust.report import summary_table, write_report
 
+    if out.is_dir():
+        raise ConfigError(f"--out {out} is a folder; name the HTML file, for instance {out / 'report.html'}")
     runs = sorted(
         (load_run(file) for path in paths for file in run_files(path)),
         key=lambda run: run.environment.created,  # the order they were made in, as `evaluate` reports them

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from sparserobust.data.bundle import ImageTensors, images_in_range
+from sparserobust.data.bundle import ImageTensors, images_in_range, whole_labels
 
 
 def batches(
@@ -38,6 +38,7 @@ def batches(
         if len(labels) == 0 or (drop_single and len(labels) == 1):
             continue
         images_in_range(images)
+        whole_labels(labels, len(images))
         yield images.to(device, dtype or images.dtype), labels.to(device, torch.int64)
 
 

@@ -115,3 +115,13 @@ def images_in_range(images: Tensor) -> None:
         else:
             hint = "divide by 255" if high > 2 else "rescale them"
         raise ShapeError(f"images must be in [0, 1], got values from {low:.4g} to {high:.4g}; {hint}")
+
+
+def whole_labels(labels: Tensor, n: int) -> None:
+    """Raises ShapeError unless labels are n whole numbers from 0 up."""
+    if labels.shape != (n,):
+        raise ShapeError(
+            f"labels must be ({n},) whole numbers, got {tuple(labels.shape)}; one-hot labels: argmax(1)"
+        )
+    if (labels.is_floating_point() and bool((labels != labels.round()).any())) or int(labels.min()) < 0:
+        raise ShapeError(f"labels must be whole numbers from 0 up, got values from {float(labels.min()):g}")

@@ -41,11 +41,11 @@ def _decode(raw: Any) -> np.ndarray[Any, Any]:
 
 def _array(raw: Any) -> np.ndarray[Any, Any]:
     if isinstance(raw, dict):
-        shape = raw.get("shape")
-        whole = isinstance(shape, list) and all(type(size) is int and size >= 0 for size in shape)
+        sizes: Any = raw.get("shape")
+        whole = isinstance(sizes, list) and all(type(size) is int and size >= 0 for size in sizes)
         if not whole or not {"bits", "values"} & raw.keys():
             raise ValueError("per-example results need a shape of whole numbers and bits or values")
-        shape = tuple(shape)
+        shape = tuple(sizes)
         if "bits" in raw:
             packed = np.frombuffer(base64.b64decode(str(raw["bits"]), validate=True), dtype=np.uint8)
             if len(packed) != (int(np.prod(shape)) + 7) // 8:

@@ -56,6 +56,11 @@ class Batch:
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ShapeError(f"the model must return logits ({len(self)}, classes), got {got}")
         check_logits(logits)
+        if int(self.labels.max()) >= logits.shape[1]:
+            raise ShapeError(
+                f"labels must be whole numbers from 0 to {logits.shape[1] - 1}, as many as the model has logits, "
+                f"got {int(self.labels.max())}"
+            )
         return images, logits
 
     @cached_property

@@ -149,7 +149,8 @@ class _Turn:
         result = self.measurement.finish()
         if not isinstance(result, Outcome) or result.evaluator != self.evaluator.name:
             raise PluginError(
-                f"finish() of {self.evaluator.name!r} must return its Outcome, got {type(result).__name__}"
+                f"finish() of {self.evaluator.name!r} must return its Outcome, got "
+                + (f"that of {result.evaluator!r}" if isinstance(result, Outcome) else type(result).__name__)
             )
         self.result = result
 

@@ -169,3 +169,7 @@ def test_list_and_describe_know_everything_by_name(capsys):
     listed = capsys.readouterr().out
     for name in ("snip", "fgsm", "lenet5-caffe", "mnist", "freezenet-mnist"):
         assert f"  {name} " in listed
+
+
+def test_a_report_into_a_folder_is_refused(capsys, somewhere):
+    assert "is a folder; name the HTML file" in complaint(capsys, "report", somewhere, "--out", somewhere)
