@@ -11,7 +11,7 @@ from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
 from sparserobust.records import Outcome, Score, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
-from sparserobust.subject import Subject
+from sparserobust.subject import Subject, initial_sha256
 from sparserobust.weights.plan import prunable_modules, values_of
 
 
@@ -116,7 +116,7 @@ class _Probing(Measurement):
     def _dense(self) -> float:
         """The dense parent's norm per weight; read off the dense run where that had the same parent and data."""
         context, run = self.context, self.context.dense
-        sha = context.subject.record().initial_sha256
+        sha = initial_sha256(context.subject)
         if run is not None and run.subject.initial_sha256 == sha and run.seed == context.seed:
             outcome = run.outcomes.get(self.evaluator.name)
             same = (

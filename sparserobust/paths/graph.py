@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.nn.modules.conv import _ConvNd
 
 from sparserobust.errors import ModelError
-from sparserobust.weights.plan import effective_weights, values_of
+from sparserobust.weights.plan import effective_weights, model_copy, values_of
 
 
 class UnsupportedOperation(ModelError):
@@ -103,14 +102,8 @@ def _is_mutation(target: object) -> bool:
 
 
 def _replica(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in evaluation mode, in which no bias or norm parameter is zero: these never cut a path.
-
-    Tensors that are computed from parameters, as `torch.nn.utils.prune` leaves them, refuse to be copied;
-    they are handed to the copy as values.
-    """
-    computed = [v for module in model.modules() for v in vars(module).values() if isinstance(v, Tensor)]
-    memo = {id(tensor): tensor.detach().clone() for tensor in computed if not tensor.is_leaf}
-    replica = copy.deepcopy(model, memo).to("cpu").eval().requires_grad_(False)
+    """A copy on the CPU in evaluation mode, in which no bias or norm parameter is zero: these never cut a path."""
+    replica = model_copy(model).to("cpu").eval().requires_grad_(False)
     prunable = {id(values) for _, values in _layers(replica)}
     for parameter in replica.parameters():
         if id(parameter) not in prunable:

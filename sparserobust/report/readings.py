@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparserobust.errors import RecordError
-from sparserobust.records import Outcome, Run, Score
+from sparserobust.records import Outcome, Run
 
 _ATTACK_NAMES = {
     "fgsm": "FGSM",
@@ -110,9 +110,3 @@ def robust(run: Run, evaluator: str, at: float, *, array: str = "robust") -> NDA
             survived &= kept["correct"].astype(bool)
         return survived
     return None
-
-
-def numeric(scores: list[Score]) -> list[tuple[float, Score]]:
-    """Scores at numeric points in the order of the axis, those without a value left out."""
-    pairs = [(float(s.at), s) for s in scores if isinstance(s.at, int | float) and s.value is not None]
-    return sorted(pairs, key=lambda pair: pair[0])

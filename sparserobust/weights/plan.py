@@ -76,13 +76,23 @@ def effective_weights(model: nn.Module) -> dict[str, Tensor]:
     return {name: weight_of(module).detach().clone() for name, module in prunable_modules(model).items()}
 
 
+def model_copy(model: nn.Module) -> nn.Module:
+    """A deep copy, also of a model with tensors that are computed from parameters.
+
+    Those, as `torch.nn.utils.prune` leaves them, refuse to be copied; the copy gets them as values.
+    """
+    computed = [v for module in model.modules() for v in vars(module).values() if isinstance(v, Tensor)]
+    memo = {id(tensor): tensor.detach().clone() for tensor in computed if not tensor.is_leaf}
+    return copy.deepcopy(model, memo)
+
+
 def plain_copy(model: nn.Module) -> nn.Module:
     """A copy without parametrizations: its weights are plain parameters that hold the effective weights.
 
     torch's own `remove_parametrizations` deletes the property from the class, which the copy shares with
     the original, and would break the original.
     """
-    plain = copy.deepcopy(model)
+    plain = model_copy(model)
     for module in prunable_modules(plain).values():
         if "weight" in getattr(module, "parametrizations", ()):
             weight = nn.Parameter(weight_of(module).detach().clone())

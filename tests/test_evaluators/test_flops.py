@@ -107,3 +107,12 @@ def test_without_a_training_the_training_macs_are_not_measured_rather_than_zero(
     training = outcome.score("training_macs")
     assert training.value is None
     assert "not measured" in training.reason
+
+
+def test_a_model_pruned_by_torch_itself_is_counted():
+    from torch.nn.utils import prune
+
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    prune.l1_unstructured(model[1], "weight", amount=0.9)
+    assert score(model, (1, 8, 8), "dense_macs") == 640
+    assert score(model, (1, 8, 8), "executed_macs") == 64

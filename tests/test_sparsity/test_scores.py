@@ -100,25 +100,21 @@ def test_scoring_changes_nothing(network, problem, method, form):
     torch.manual_seed(5)
     np.random.seed(5)
     random.seed(5)
-    before = (
-        sha256_of(network.state_dict()),
-        [module.training for module in modules],
-        [p.requires_grad for p in parameters],
-        [None if p.grad is None else sha256_of({"g": p.grad}) for p in parameters],
-        torch.get_rng_state().tolist(),
-        random.getstate(),
-        [np.asarray(part).tolist() for part in np.random.get_state()],
-    )
+
+    def state() -> tuple[object, ...]:
+        return (
+            sha256_of(network.state_dict()),
+            [module.training for module in modules],
+            [p.requires_grad for p in parameters],
+            [None if p.grad is None else sha256_of({"g": p.grad}) for p in parameters],
+            torch.get_rng_state().tolist(),
+            random.getstate(),
+            [np.asarray(part).tolist() for part in np.random.get_state()],
+        )
+
+    before = state()
     sparsify(network, method, 0.5, data)
-    after = (
-        sha256_of(network.state_dict()),
-        [module.training for module in modules],
-        [p.requires_grad for p in parameters],
-        [None if p.grad is None else sha256_of({"g": p.grad}) for p in parameters],
-        torch.get_rng_state().tolist(),
-        random.getstate(),
-        [np.asarray(part).tolist() for part in np.random.get_state()],
-    )
+    after = state()
     names = ("weights and buffers", "modes", "requires_grad", ".grad", "torch RNG", "random", "numpy RNG")
     assert [name for name, a, b in zip(names, before, after, strict=True) if a != b] == []
 
