@@ -14,6 +14,7 @@ from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import as_matrix, prunable_modules, values_of, weight_of
 
 SEED_BYTES = 8
+GAMMA_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Storage(Evaluator):
     """Bytes of the dense model and of the sparse one in three formats.
 
     A conv is the matrix (out, in * k * k). What cannot be sparse (biases, normalisation parameters and
-    buffers) is in every total, and so is a seed for a frozen offset and one alpha per DCT layer. Positions
+    buffers) is in every total, and so is a seed for a frozen offset and one alpha per DCT layer or one gamma per
+    layer whose frozen weights decay. Positions
     are stored; where the support was drawn from a seed, `best_bytes` at "seeded" counts the seed instead.
     A frozen offset that our initialisers did not draw is counted whole.
     """
@@ -123,13 +125,16 @@ class _Counting(Measurement):
         whole = (
             sum(x.prunable - x.kept for x in layers) if frozen and not seeds else 0
         )  # no seed gives it back
-        fixed = other_bytes + SEED_BYTES * seeds + 4 * alphas + 4 * whole
+        gammas = len(layers) if subject.weights.decay is not None else 0
+        fixed = other_bytes + SEED_BYTES * seeds + 4 * (alphas + whole) + GAMMA_BYTES * gammas
         dense = sum(x.dense for x in layers) + other_bytes
         best = sum(x.best[0] for x in layers) + fixed
         scores = [
             score("trainable_fraction", kept / prunable, n=prunable),
             score("zero_fraction", 1 - sum(x.nonzero for x in layers) / prunable, n=prunable),
-            score("stored_parameters", kept + sum(t.numel() for t in others) + alphas + seeds + whole),
+            score(
+                "stored_parameters", kept + sum(t.numel() for t in others) + alphas + gammas + seeds + whole
+            ),
             score("q_beta", 1 - (kept + biases) / (prunable + biases), n=prunable + biases),
             score("dense_bytes", dense),
             score("csr32_bytes", sum(x.csr32 for x in layers) + fixed),

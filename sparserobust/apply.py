@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import asdict, fields
-from typing import Any, overload
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeAlias, overload
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
-from sparserobust.data import AnyData, as_dataset, batches, stratified_subset
-from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
+from sparserobust.data import AnyData, Data, as_dataset, batches, stratified_subset
+from sparserobust.data.subset import without_loader
+from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
-from sparserobust.methods.base import FixedMask
+from sparserobust.methods.base import Choice, FixedMask
+from sparserobust.models.fixup import fixup_alphas
+from sparserobust.models.network import Network
+from sparserobust.models.redraw import redraw
 from sparserobust.registry import methods
-from sparserobust.seeds import generator
+from sparserobust.seeds import derived_seed, generator
 from sparserobust.sparsity.allocation import check_sparsity
+from sparserobust.sparsity.probe import Probe
 from sparserobust.subject import Subject, dense_state, origin_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import check_finite, prunable_modules
-from sparserobust.weights.untouched import untouched
+from sparserobust.weights.untouched import random_states_kept
 
+AnySet: TypeAlias = "Dataset[Any] | DataLoader[Any]"
 SCORE_BATCH = 512
 
 
@@ -91,39 +98,65 @@ def sparsify(
         raise ModelError(
             "the model already has a DCT offset; sparsify the plain network that it was made from"
         )
-    importance = _score(model, bound, data, seed, resolve_device(device))
-    subjects = []
-    for target in targets:
-        choice = bound.choose(importance, target, generator(seed, "select"))
-        twin = copy.deepcopy(model)
-        parent = dense_state(twin)  # before the masks change it
-        empty = tuple(
-            f"layer collapsed: {name} keeps no weight"
-            for name, mask in choice.masks.items()
-            if not mask.any()
-        )
-        subjects.append(
-            Subject(
-                model=twin,
-                parent=parent,
-                weights=SparseWeights(
-                    twin, choice.masks, bound.offset, trainable_alpha=getattr(bound, "trainable_alpha", True)
-                ),
-                name=origin_of(model, "name") or type(model).__name__,
-                label=method if method == "dense" else f"{method} {target:g}",
-                method=method,
-                method_source=bound.source,
-                params=asdict(bound),
-                seed=seed,
-                target_sparsity=target,
-                positions=bound.positions,
-                rescued=choice.rescued,
-                score_samples=bound.score_samples if bound.needs_data else None,
-                recipe=bound.recipe,
-                warnings=empty,
-            )
-        )
+    with random_states_kept(), repeatable_kernels(), torch.enable_grad():
+        probe = _probe(model, bound, data, seed, resolve_device(device))
+        choices = [bound.choose(probe, target, generator(seed, "select")) for target in targets]
+    subjects = [
+        _bind(model, bound, choice, target, seed) for choice, target in zip(choices, targets, strict=True)
+    ]
     return subjects if isinstance(sparsity, Sequence) else subjects[0]
+
+
+def _bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, seed: int) -> Subject:
+    """A copy of the model under the masks, with new weights where the method asks for a draw."""
+    twin = copy.deepcopy(model)
+    if method.control == "reinitialised":
+        redraw(twin, method.initialisation, derived_seed(seed, "reinitialised"))
+    parent = dense_state(twin)  # before the masks change it
+    empty = [name for name, mask in choice.masks.items() if not mask.any()]
+    weights = SparseWeights(
+        twin,
+        choice.masks,
+        method.offset,
+        trainable_alpha=method.trainable_alpha,
+        initial_alpha=_alphas(twin, method),
+        decay_offset=method.decay_offset,
+    )
+    return Subject(
+        model=twin,
+        parent=parent,
+        weights=weights,
+        name=origin_of(model, "name") or type(model).__name__,
+        label="dense" if method.name == "dense" else f"{method.variant()} {sparsity:g}",
+        method=method.name,
+        method_source=method.source,
+        params=asdict(method),
+        seed=seed,
+        target_sparsity=sparsity,
+        positions=method.positions,
+        rescued=choice.rescued,
+        score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
+        recipe=method.recipe,
+        prune_at_end=getattr(method, "prune_at_end", False),
+        warnings=(*(f"layer collapsed: {name} keeps no weight" for name in empty), *choice.notes),
+    )
+
+
+def _alphas(model: nn.Module, method: FixedMask) -> dict[str, float] | None:
+    """Name -> alpha at the start of a DCT offset, None where it is 1 everywhere.
+
+    Raises:
+        ModelError: Fixup's initialisation is asked for and the network has no Fixup block.
+    """
+    if method.offset != "dct" or method.initial_alpha == "one":
+        return None
+    alphas = fixup_alphas(model, published=method.initial_alpha != "fixup")
+    if alphas is None and method.initial_alpha != "auto":
+        raise ModelError(
+            f"initial_alpha={method.initial_alpha!r} needs a Fixup network, got "
+            f"{origin_of(model, 'name') or type(model).__name__}; use 'one'"
+        )
+    return alphas
 
 
 def build_method(name: str, params: dict[str, Any]) -> FixedMask:
@@ -143,20 +176,45 @@ def build_method(name: str, params: dict[str, Any]) -> FixedMask:
     return method
 
 
-def _score(
+def _probe(
     model: nn.Module, method: FixedMask, data: AnyData | None, seed: int, device: torch.device
-) -> dict[str, torch.Tensor]:
-    """The method's scores on the CPU, with the model and all random states as before."""
-    home = device_of(model)
-    model.to(device)
-    with untouched(model), repeatable_kernels(), torch.enable_grad():
-        examples: list[tuple[torch.Tensor, torch.Tensor]] = []
-        if method.needs_data:
-            split = None if data is None else as_dataset(data, "train")
-            if split is None:
-                raise ConfigError(f"{method.name} scores weights on training examples; give data=")
-            subset, _ = stratified_subset(split, method.score_samples, seed)
-            examples = list(batches(subset, SCORE_BATCH, device, dtype=dtype_of(model)))
-        scored = method.score(model.eval(), examples, generator(seed, "score"))
-    model.to(home)
-    return {name: tensor.detach().cpu() for name, tensor in scored.items()}
+) -> Probe:
+    """The copy that the method scores on, with its examples or the shape of an image."""
+    settings, split = method.scoring(), None if data is None else as_dataset(data, "train")
+    if method.rule.needs == "shape" and "input_shape" not in settings:
+        shape = origin_of(model, "input_shape")
+        if shape is None and data is not None:
+            shape = data.input_shape if isinstance(data, Data) else _shape_of(as_dataset(data, "test"))
+        settings["input_shape"] = shape
+    if method.needs_data:
+        if split is None:
+            raise ConfigError(f"{method.name} scores weights on training examples; give data=")
+        settings["examples"] = _Examples(
+            without_loader(split), getattr(method, "score_samples", 100), seed, device, dtype_of(model)
+        )
+    probe = Probe(model, device, generator(seed, "score"), **settings)
+    if method.rule.needs == "shape" and isinstance(probe.model, Network):
+        probe.model.normalize = nn.Identity()  # type: ignore[assignment]  # the criterion's input is ready-made
+    return probe
+
+
+def _shape_of(dataset: AnySet) -> tuple[int, ...]:
+    images, _ = next(batches(dataset, 1, torch.device("cpu")))
+    return tuple(images.shape[1:])
+
+
+@dataclass
+class _Examples:
+    """The examples of each pruning event: a stratified subset, another one at every event."""
+
+    dataset: AnySet
+    samples: int
+    seed: int
+    device: torch.device
+    dtype: torch.dtype
+
+    def __call__(self, event: int) -> list[tuple[Tensor, Tensor]]:
+        """Batches of at most SCORE_BATCH."""
+        seed = self.seed if event == 0 else derived_seed(self.seed, f"examples of event {event}")
+        subset, _ = stratified_subset(self.dataset, self.samples, seed)
+        return list(batches(subset, SCORE_BATCH, self.device, dtype=self.dtype))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from sparserobust.errors import ModelError, RecordError
-from sparserobust.models import MODELS, create_model
+from sparserobust.models.create import create_model, is_model
 from sparserobust.records import History, SubjectRecord
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import read_model
@@ -41,6 +41,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         history = History.model_validate(header["history"]) if header["history"] else None
         origin = _origin(header["origin"])
         recipe: str | None = header["recipe"]
+        prune_at_end = bool(header.get("prune_at_end", False))
         dtype = header["dtype"]
         if dtype not in ("float16", "bfloat16", "float32", "float64"):
             raise ValueError(f"dtype {dtype!r}")
@@ -68,6 +69,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         rescued={layer.name: layer.rescued for layer in record.layers if layer.rescued},
         score_samples=record.score_samples,
         recipe=recipe,
+        prune_at_end=prune_at_end,
         warnings=record.warnings,
         history=history,
     )
@@ -80,19 +82,23 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
 
 
 def _origin(raw: dict[str, Any] | None) -> ModelOrigin | None:
+    """The header's origin; files of earlier versions do not name the initialisation, which had no choice then."""
     if raw is None:
         return None
     listed: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()
     }
-    return ModelOrigin(**listed)
+    origin = ModelOrigin(**listed)
+    if not all(isinstance(name, str) for name in (origin.name, origin.initialisation)):
+        raise ValueError("the origin's names are not text")
+    return origin
 
 
 def _drawn_again(
     origin: ModelOrigin | None, record: SubjectRecord, path: str | os.PathLike[str]
 ) -> nn.Module:
     """The network as it was before training, with the initial weights that its seed gives."""
-    if origin is None or origin.name not in MODELS:
+    if origin is None or not is_model(origin.name):
         raise ModelError(
             f"{path} holds a {record.model}, which is not one of our models; give a fresh instance of it: "
             "load_subject(path, model=...), or name its package.module:callable before the file"
@@ -104,6 +110,7 @@ def _drawn_again(
         seed=origin.seed,
         mean=origin.mean,
         std=origin.std,
+        initialisation=origin.initialisation,
     )
 
 
@@ -136,12 +143,21 @@ def _fill(
                         f"{path}: the frozen offset drawn from seed {record.seed} does not match its sha256; "
                         "it was made by another version of the initialiser"
                     )
-        trainable_alpha = bool(record.params.get("trainable_alpha", True))
-        subject.weights = SparseWeights(model, masks, record.offset, trainable_alpha=trainable_alpha)
+        subject.weights = SparseWeights(
+            model,
+            masks,
+            record.offset,
+            trainable_alpha=bool(record.params.get("trainable_alpha", True)),
+            decay_offset=any(name.endswith(":gamma") for name in tensors),
+        )
+        if (decay := subject.weights.decay) is not None:
+            decay.gamma = {name: float(tensors[f"{name}:gamma"]) for name in modules}
+            subject.weights.restore()
         for name, module in modules.items():
             values_of(module)[masks[name]] = tensors[f"{name}:values"]
             if (dct := dct_offset_of(module)) is not None:
                 dct.alpha.copy_(tensors[f"{name}:alpha"])
+                dct.initial_alpha = float(tensors.get(f"{name}:initial_alpha", torch.ones(())))
         for key, tensor in others_of(model).items():
             tensor.copy_(tensors[f"{key}:whole"])
     except (KeyError, RuntimeError) as error:

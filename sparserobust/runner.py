@@ -6,8 +6,9 @@ import datetime
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -15,8 +16,9 @@ from torch import nn
 import sparserobust
 from sparserobust.data import AnyData, Data
 from sparserobust.device import resolve_device
-from sparserobust.errors import ConfigError, PluginError, did_you_mean
-from sparserobust.records import DataRecord, Environment, Outcome, Run
+from sparserobust.errors import ConfigError, DegenerateScores, PluginError, did_you_mean
+from sparserobust.methods.base import FixedMask
+from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord
 from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import Evaluator, Measured, measure
 from sparserobust.sparsity.allocation import kept_count
@@ -132,32 +134,54 @@ def _installed() -> tuple[list[Evaluator], dict[str, Outcome]]:
     return loaded, broken
 
 
-def failed_run(dense: Run, method: str, sparsity: float, error: Exception) -> Run:
+def failed_run(dense: Run, method: FixedMask, sparsity: float, error: Exception) -> Run:
     """The record of a subject that could not be made: its target stands there, and every outcome says why.
+
+    A criterion that cannot choose is a result of the method, and the outcomes are skipped; after any other
+    error they are failed.
 
     Args:
         dense: the run of the dense reference; data and circumstances are the same.
-        method: that failed.
+        method: that was to make it.
         sparsity: that was asked for.
-        error: what it raised.
+        error: what was raised.
     """
-    reason = f"not made: {type(error).__name__}: {' '.join(str(error).split())}"
-    subject = dense.subject.model_copy(
-        update={
-            "label": f"{method} {sparsity:g}",
-            "method": method,
-            "method_source": "",
-            "params": {},
-            "target_sparsity": sparsity,
-            "sparsity": sparsity,
-            "kept": kept_count(dense.subject.prunable, sparsity),
-            "layers": (),
-            "warnings": (reason,),
-        }
+    own, message = dense.subject, " ".join(str(error).split())
+    kept = kept_count(own.prunable, sparsity)
+    if isinstance(error, DegenerateScores):
+        status: Literal["skipped", "failed"] = "skipped"
+        reason = f"cannot choose {kept} weight{'s' if kept > 1 else ''}: {message}"
+    else:
+        status, reason = "failed", f"not made: {type(error).__name__}: {message}"
+    subject = SubjectRecord(
+        label=f"{method.variant()} {sparsity:g}",
+        model=own.model,
+        parameters=own.parameters,
+        method=method.name,
+        method_source=method.source,
+        params=asdict(method),
+        offset=method.offset,
+        positions=method.positions,
+        target_sparsity=sparsity,
+        sparsity=sparsity,
+        kept=kept,
+        prunable=own.prunable,
+        seed=own.seed,
+        score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
+        decay_towards="offset" if method.offset == "dct" else "zero",
+        initial_sha256=own.initial_sha256,
+        weights_sha256="",
+        not_made=reason,
     )
-    outcomes = {name: Outcome(evaluator=name, status="failed", reason=reason) for name in dense.outcomes}
-    return dense.model_copy(
-        update={"subject": subject, "outcomes": outcomes, "history": None, "passes": {}, "dense": dense.id}
+    outcomes = {name: Outcome(evaluator=name, status=status, reason=reason) for name in dense.outcomes}
+    environment = dense.environment.model_copy(update={"created": _now(), "seconds": 0.0})
+    return Run(
+        subject=subject,
+        data=dense.data,
+        seed=dense.seed,
+        outcomes=outcomes,
+        environment=environment,
+        dense=dense.id,
     )
 
 
@@ -187,10 +211,14 @@ def _environment(device: torch.device, batch_size: int, seconds: float, command:
         device_name=name,
         threads=torch.get_num_threads(),
         batch_size=batch_size,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
+        created=_now(),
         seconds=round(seconds, 3),
         command=command,
     )
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
 def _version(package: str) -> str:

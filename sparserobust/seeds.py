@@ -14,6 +14,11 @@ def generator(seed: int, purpose: str) -> torch.Generator:
     return torch.Generator().manual_seed(_derived(seed, purpose))
 
 
+def derived_seed(seed: int, purpose: str) -> int:
+    """A seed in [0, 2**32) for this purpose, for streams that take no larger one."""
+    return _derived(seed, purpose) % 2**32
+
+
 def seed_everything(seed: int, purpose: str) -> None:
     """Seeds the global random states, for foreign code that draws from them; the caller puts them back."""
     derived = _derived(seed, purpose)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
@@ -32,7 +33,8 @@ from sparserobust.weights.plan import (
 class ModelOrigin:
     """How one of our networks was drawn, so that its initial weights can be drawn again.
 
-    `sha256` is that of its prunable weights as drawn.
+    `sha256` is that of its prunable weights as drawn; `repeatable` is False where another machine may draw
+    other bits from the same seed.
     """
 
     name: str
@@ -42,6 +44,8 @@ class ModelOrigin:
     std: tuple[float, ...]
     seed: int
     sha256: str
+    initialisation: str = "xavier-normal"
+    repeatable: bool = True
 
 
 @dataclass(eq=False)
@@ -54,10 +58,12 @@ class Subject:
         name: architecture or import path.
         label: what a reader sees.
         method, method_source, params, seed: what made it; None for a model of the user's own.
-        parent: dense state_dict that the mask was found on, on the CPU; None when unknown.
+        parent: dense state_dict that training starts from, on the CPU: the mask was found on it, unless the
+            weights were drawn anew afterwards; None when unknown.
         positions: "seeded" when the support can be drawn again from the seed.
         rescued: weight name -> how many weights a rescue rule added.
         recipe: name of the method's default training recipe.
+        prune_at_end: whether training ends with setting a frozen offset to zero.
         history: of its last training.
     """
 
@@ -75,6 +81,7 @@ class Subject:
     rescued: dict[str, int] = field(default_factory=dict)
     score_samples: int | None = None
     recipe: str | None = None
+    prune_at_end: bool = False
     warnings: tuple[str, ...] = ()
     history: History | None = None
 
@@ -185,7 +192,7 @@ class Subject:
         """Writes a saved model: kept values, masks, all that is not prunable, and how to get the offset.
 
         A frozen offset that `create_model` drew is not stored: it comes from the seed again, checked by its
-        sha256. Any other frozen offset is stored whole.
+        sha256. Any other frozen offset is stored whole, and so is one that not every machine draws alike.
         """
         modules = prunable_modules(self.model)
         tensors: dict[str, Tensor] = {}
@@ -195,9 +202,13 @@ class Subject:
             tensors[f"{key}:mask"] = pack_mask(mask)
             if (dct := dct_offset_of(module)) is not None:
                 tensors[f"{key}:alpha"] = dct.alpha
+                tensors[f"{key}:initial_alpha"] = torch.tensor(dct.initial_alpha, dtype=torch.float64)
+            if self.weights.decay is not None:
+                gamma = self.weights.decay.gamma[key]
+                tensors[f"{key}:gamma"] = torch.tensor(gamma, dtype=torch.float64)
         tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model).items()}
         if self.weights.kind == "frozen" and not drawn_by_us(self):
-            tensors |= {f"{key}:offset": plan.offset for key, plan in self.plan.items()}
+            tensors |= {f"{key}:offset": offset for key, offset in self.weights.frozen.items()}
         origin = getattr(self.model, "origin", None)
         header = {
             "subject": self.record().model_dump(mode="json"),
@@ -205,6 +216,7 @@ class Subject:
             "shapes": {key: list(values_of(module).shape) for key, module in modules.items()},
             "dtype": str(dtype_of(self.model)).removeprefix("torch."),
             "recipe": self.recipe,
+            "prune_at_end": self.prune_at_end,
             "history": self.history.model_dump(mode="json") if self.history else None,
         }
         return write_model(path, header, tensors)
@@ -232,9 +244,11 @@ def initial_sha256(subject: Subject) -> str | None:
 
 
 def drawn_by_us(subject: Subject) -> bool:
-    """Whether `create_model` drew the parent's weights, so that its seed brings them back."""
+    """Whether `create_model` drew the parent's weights, so that its seed brings them back on every machine."""
     drawn = origin_of(subject.model, "sha256")
-    return drawn is not None and drawn == initial_sha256(subject)
+    if drawn is None or not origin_of(subject.model, "repeatable"):
+        return False
+    return bool(drawn == initial_sha256(subject))
 
 
 def origin_of(model: nn.Module, attribute: str) -> Any:

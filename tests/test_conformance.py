@@ -1,15 +1,21 @@
 """Every method and evaluator that is registered passes the conformance kit; ones that break it do not."""
 
+import dataclasses
+import itertools
 from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+import torch
 
 from sparserobust import registry, runner
 from sparserobust.methods.snip import SNIP
 from sparserobust.records import ScoreSpec
 from sparserobust.scoring import Evaluator, Measurement
+from sparserobust.sparsity.select import shuffle_within_layers
 from sparserobust.testing import check_evaluator, check_method
+from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.decay import OffsetDecay
 
 FAST = {"carlini-wagner": {"binary_search_steps": 1, "steps": 40, "stepsize": 0.2}}
 LOOSE = {"carlini-wagner": 1e-2}
@@ -25,6 +31,28 @@ def test_every_method_keeps_the_laws(name):
 @pytest.mark.parametrize("allocation", ["global", "uniform", "erk", "epl", "epf"])
 def test_any_allocation_goes_with_any_offset(allocation, offset):
     check_method("random", allocation=allocation, offset=offset)
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("snip", {"offset": "frozen", "control": "layer-shuffled"}),
+        ("snip", {"offset": "dct", "trainable_alpha": False}),
+        ("snip", {"control": "reinitialised", "initialisation": "orthogonal"}),
+        ("snip", {"batchnorm": "batch", "loss": "raw-logits", "ties": "keep"}),
+        ("snip-it", {"loss": "raw-logits", "ties": "strict"}),
+        ("force", {"steps": 5, "schedule": "linear", "offset": "dct"}),
+        ("iter-snip", {"steps": 5, "allocation": "erk", "offset": "frozen"}),
+        ("synflow", {"steps": 5, "ties": "drop", "offset": "frozen", "allocation": "epl-published"}),
+        ("grasp", {"temperature": 1.0, "batchnorm": "batch", "offset": "dct"}),
+        ("freezenet", {"mask": "random", "control": "reinitialised", "initialisation": "kaiming-uniform"}),
+        ("freezenet-wd", {"prune_at_end": True, "rescue": None, "allocation": "uniform"}),
+        ("dctps", {"allocation": "epl-published", "control": "layer-shuffled"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(f"{k}={v}" for k, v in value.items()),
+)
+def test_methods_keep_the_laws_with_other_parameters_too(name, params):
+    check_method(name, **params)
 
 
 @pytest.mark.parametrize("name", registry.evaluators.names())
@@ -66,14 +94,78 @@ class Greedy(SNIP):
 
     name: ClassVar[str] = "greedy"
 
-    def choose(self, importance, sparsity, generator):
-        choice = super().choose(importance, sparsity, generator)
-        mask = next(m for m in choice.masks.values() if not m.all())
-        mask.view(-1)[int((~mask).view(-1).int().argmax())] = True
+    def choose(self, probe, sparsity, generator):
+        choice = super().choose(probe, sparsity, generator)
+        mask = next((m for m in choice.masks.values() if not m.all()), None)
+        if mask is not None:
+            mask.view(-1)[int((~mask).view(-1).int().argmax())] = True
         return choice
 
 
-def test_a_method_that_keeps_one_weight_too_many_is_caught(monkeypatch):
-    monkeypatch.setattr(registry.Registry, "load", lambda self, name: Greedy)
-    with pytest.raises(AssertionError, match="greedy keeps .* weights, expected exactly"):
-        check_method("greedy")
+@dataclass(frozen=True, kw_only=True)
+class Fickle(SNIP):
+    """Another mask at every call, whatever the seed."""
+
+    name: ClassVar[str] = "fickle"
+
+    def choose(self, probe, sparsity, generator):
+        choice = super().choose(probe, sparsity, generator)
+        stream = torch.Generator().manual_seed(next(COUNTER))
+        return dataclasses.replace(choice, masks=shuffle_within_layers(choice.masks, generator=stream))
+
+
+COUNTER = itertools.count()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Helpful(SNIP):
+    """Rescues a layer although nobody asked for it."""
+
+    name: ClassVar[str] = "helpful"
+
+    def choose(self, probe, sparsity, generator):
+        choice = super().choose(probe, sparsity, generator)
+        name, mask = next((n, m) for n, m in choice.masks.items() if not m.all())
+        mask.view(-1)[int((~mask).view(-1).int().argmax())] = True
+        return dataclasses.replace(choice, rescued={name: 1})
+
+
+@pytest.mark.parametrize(
+    ("method", "text"),
+    [
+        (Greedy, "greedy keeps .* weights, expected exactly"),
+        (Fickle, "fickle drew another mask of .* for the same seed"),
+        (Helpful, "helpful rescued weights without a stated rescue rule"),
+    ],
+)
+def test_a_method_that_breaks_a_law_is_caught(monkeypatch, method, text):
+    monkeypatch.setattr(registry.Registry, "load", lambda self, name: method)
+    with pytest.raises(AssertionError, match=text):
+        check_method(method.name)
+
+
+def test_an_offset_that_decays_otherwise_than_gamma_says_is_caught(monkeypatch):
+    real = OffsetDecay.step
+
+    def not_at_all(self, optimizer, values):
+        real(self, optimizer, values)
+        self.gamma = dict.fromkeys(self.gamma, 1.0)
+
+    monkeypatch.setattr(OffsetDecay, "step", not_at_all)
+    with pytest.raises(AssertionError, match="freezenet-wd: weight decay does not shrink the offset of"):
+        check_method("freezenet-wd")
+
+
+def test_a_refusal_that_is_forgotten_is_caught(monkeypatch):
+    monkeypatch.setattr(OffsetDecay, "check", lambda self, optimizer: None)
+    with pytest.raises(AssertionError, match="freezenet-wd: Adam decays each weight by another factor"):
+        check_method("freezenet-wd")
+
+
+def test_a_law_that_is_not_restored_after_a_step_is_caught(monkeypatch):
+    def held_loosely(self, optimizer):
+        return optimizer.register_step_post_hook(lambda *arguments: None)
+
+    monkeypatch.setattr(SparseWeights, "hold", held_loosely)
+    with pytest.raises(AssertionError, match="off the mask .* is not its zero offset after a step of SGD"):
+        check_method("snip")

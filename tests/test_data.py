@@ -275,7 +275,10 @@ def test_what_is_no_data_is_refused(data):
     [
         ("digitz", "unknown data set 'digitz'; did you mean 'digits'"),
         ("MNIST", "did you mean 'mnist'"),
-        ("folder:", "expected one of digits, mnist, fashion-mnist, cifar10, cifar100, folder:PATH"),
+        (
+            "folder:",
+            "expected one of digits, mnist, .*, cifar100, tiny-imagenet, imagenette, imagenet, folder:PATH",
+        ),
         ("zzzzzz", "unknown data set 'zzzzzz'; expected one of"),
     ],
 )
@@ -285,7 +288,8 @@ def test_an_unknown_data_set_is_refused_with_the_names(name, text):
 
 
 def test_the_data_sets_are_listed():
-    assert {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "folder:PATH"} <= set(sr.list_data())
+    small = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100"}
+    assert small | {"tiny-imagenet", "imagenette", "imagenet", "folder:PATH"} == set(sr.list_data())
 
 
 def test_folders_of_images_become_splits(tmp_path):
@@ -357,7 +361,9 @@ def test_other_classes_in_another_split_are_refused(tmp_path):
 def test_images_of_different_size_are_refused(tmp_path):
     write_tree(tmp_path)
     write_image(tmp_path / "train" / "dog" / "4.png", size=(7, 6))
-    with pytest.raises(DataError, match=r"differ in size \(6x6 and 7x6\); resize them"):
+    with pytest.raises(
+        DataError, match=r"4.png: images differ in size \(expected 6x6, got 7x6\); resize them"
+    ):
         sr.load_data(f"folder:{tmp_path}")
 
 

@@ -342,6 +342,18 @@ def test_whatever_is_damaged_the_file_loads_or_is_refused(tmp_path_factory, plac
     assert isinstance(loaded, Run) or "\n" not in loaded
 
 
+def test_a_run_without_a_network_comes_back_and_files_from_before_there_were_any_still_load(run, tmp_path):
+    subject = run.subject.model_copy(
+        update={"not_made": "cannot choose 1 weight: no score", "weights_sha256": ""}
+    )
+    path = run.model_copy(update={"subject": subject}).save(tmp_path)
+    assert load_run(path).subject == subject
+    raw = json.loads(path.read_text())
+    del raw["subject"]["not_made"]
+    path.write_text(json.dumps(raw))
+    assert load_run(path).subject.not_made is None
+
+
 # -- atomic writing ---------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ def digits():
 def trained(digits, method, model="conv2", sparsity=0.9, **params):
     sparsity = 0.0 if method == "dense" else sparsity
     subject = sr.sparsify(sr.create_model(model, digits, seed=5), method, sparsity, digits, seed=2, **params)
-    sr.train(subject, digits, epochs=1, recipe="digits")
+    sr.train(subject, digits, epochs=1, recipe="freezenet-mnist" if method == "freezenet-wd" else "digits")
     return subject
 
 
@@ -31,11 +31,11 @@ def logits(subject, digits):
         return subject.model.eval()(images)
 
 
-METHODS = ["dense", "random", "magnitude", "snip", "freezenet", "dctps"]
+OLD = ["dense", "random", "magnitude", "snip", "freezenet", "dctps"]
+METHODS = [*((name, "conv2") for name in sr.list_methods()), *((name, "mlp5") for name in OLD)]
 
 
-@pytest.mark.parametrize("model", ["conv2", "mlp5"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("method", "model"), METHODS)
 def test_logits_masks_plan_and_record_come_back_bit_for_bit(digits, tmp_path, method, model):
     subject = trained(digits, method, model)
     back = sr.load_subject(subject.save(tmp_path / "m.sparse"))
@@ -50,9 +50,10 @@ def test_logits_masks_plan_and_record_come_back_bit_for_bit(digits, tmp_path, me
 
 
 def test_a_loaded_model_trains_on_under_the_same_law(digits, tmp_path):
-    for method in ("snip", "freezenet", "dctps"):
+    for method in ("snip", "freezenet", "freezenet-wd", "dctps"):
+        recipe = "freezenet-mnist" if method == "freezenet-wd" else "digits"
         back = sr.load_subject(trained(digits, method).save(tmp_path / "m.sparse"))
-        sr.train(back, digits, epochs=1, recipe="digits", seed=9)
+        sr.train(back, digits, epochs=1, recipe=recipe, seed=9)
         effective = back.effective_weights()
         for name, plan in back.plan.items():
             assert torch.equal(effective[name][~plan.mask], plan.offset[~plan.mask]), (method, name)
@@ -77,8 +78,8 @@ def test_the_file_is_as_small_as_the_bitmask_figure_and_its_header(digits, tmp_p
 
 def test_an_offset_that_the_seed_no_longer_gives_is_refused(digits, tmp_path, monkeypatch):
     path = trained(digits, "freezenet").save(tmp_path / "m.sparse")
-    real = create.draw_xavier_normal
-    monkeypatch.setattr(create, "draw_xavier_normal", lambda model, seed: real(model, seed + 1))
+    real = create.draw_weights
+    monkeypatch.setattr(create, "draw_weights", lambda model, name, seed: real(model, name, seed + 1))
     with pytest.raises(RecordError, match="does not match its sha256"):
         sr.load_subject(path)
 
@@ -88,8 +89,10 @@ def test_pruned_and_dct_models_do_not_depend_on_the_initialiser(digits, tmp_path
         subject = trained(digits, method)
         path = subject.save(tmp_path / "m.sparse")
         with monkeypatch.context() as patch:
-            real = create.draw_xavier_normal
-            patch.setattr(create, "draw_xavier_normal", lambda model, seed, real=real: real(model, seed + 1))
+            real = create.draw_weights
+            patch.setattr(
+                create, "draw_weights", lambda model, name, seed, real=real: real(model, name, seed + 1)
+            )
             back = sr.load_subject(path)
         assert torch.equal(logits(subject, digits), logits(back, digits))
         assert back.parent is None
@@ -113,6 +116,30 @@ def test_an_offset_that_our_initialiser_did_not_draw_is_stored_whole(digits, tmp
     changed = sr.sparsify(drawn, "freezenet", 0.8, digits)
     changed.save(path)
     assert torch.equal(logits(changed, digits), logits(sr.load_subject(path), digits))
+
+
+@pytest.mark.parametrize("part", ["gamma", "alpha"])
+def test_a_file_that_lost_the_factor_of_an_offset_is_refused(digits, tmp_path, part):
+    path = trained(digits, "freezenet-wd" if part == "gamma" else "dctps").save(tmp_path / "m.sparse")
+    header, _ = read_model(path)
+    rest = {key: tensor for key, tensor in load_file(path).items() if key != f"body.2.weight:{part}"}
+    assert len(rest) == len(load_file(path)) - 1
+    save_file(rest, path, {"format": "sparserobust model", "version": "1", "header": json.dumps(header)})
+    with pytest.raises(RecordError, match="damaged"):
+        sr.load_subject(path)
+
+
+def test_a_file_without_the_alpha_of_the_start_is_one_of_alpha_one(digits, tmp_path):
+    """As every file of version 0.1 was written."""
+    subject = trained(digits, "dctps")
+    path = subject.save(tmp_path / "m.sparse")
+    header, _ = read_model(path)
+    rest = {key: tensor for key, tensor in load_file(path).items() if not key.endswith(":initial_alpha")}
+    assert len(rest) == len(load_file(path)) - len(subject.plan)
+    save_file(rest, path, {"format": "sparserobust model", "version": "1", "header": json.dumps(header)})
+    back = sr.load_subject(path)
+    assert torch.equal(logits(subject, digits), logits(back, digits))
+    assert torch.equal(logits(subject.untrained(), digits), logits(back.untrained(), digits))
 
 
 def test_another_architecture_is_refused(digits, tmp_path):

@@ -922,9 +922,12 @@ def test_an_evaluator_that_changes_the_model_before_the_shared_pass_does_not_poi
 
 
 def test_an_attack_that_draws_from_a_global_stream_repeats_by_the_seed_alone(trained, problem):
+    drawn: list[Tensor] = []
+
     def draw(batch: Batch) -> Iterator[tuple[float, Tensor]]:
-        noise = torch.from_numpy(np.random.uniform(-0.3, 0.3, batch.images.shape)).float()
-        yield 0.3, (batch.images + noise * torch.rand(())).clamp(0, 1)
+        noise = torch.from_numpy(np.random.uniform(-0.3, 0.3, batch.images.shape)).float() * torch.rand(())
+        drawn.append(noise)
+        yield 0.3, (batch.images + noise).clamp(0, 1)
 
     images = problem(60)
     outcomes = []
@@ -933,7 +936,8 @@ def test_an_attack_that_draws_from_a_global_stream_repeats_by_the_seed_alone(tra
         np.random.seed(state)
         outcomes.append(attack_of(draw, eps=(0.3,))(trained, images, seed=seed).per_example["robust"])
     assert np.array_equal(outcomes[0], outcomes[1])
-    assert not np.array_equal(outcomes[0], outcomes[2])
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
 
 
 def test_a_buffer_that_was_replaced_is_put_back(trained, problem):

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import sparserobust as sr
 from sparserobust.errors import ConfigError, ModelError
-from sparserobust.training import Recipe, list_recipes, load_recipe
+from sparserobust.training import Recipe, load_recipe
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
 
@@ -378,38 +378,6 @@ def test_settings_that_cannot_be_are_refused(make_network, problem, changed):
 
 
 # -- recipes ----------------------------------------------------------------------------------------------
-
-PAPERS = {
-    "freezenet-mnist": {
-        "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 100, "epochs": 250,
-        "lr_every_steps": 25_000, "lr_factor": 0.1, "score_samples": 100, "clip_norm": None,
-    },
-    "snip-it": {
-        "optimizer": "adam", "lr": 2e-3, "weight_decay": 5e-5, "batch_size": 512, "epochs": 80, "lr_every_steps": None,
-        "clip_norm": 10.0, "score_samples": 2560,
-    },
-    "dctps": {
-        "optimizer": "adam", "lr": 1e-3, "weight_decay": 5e-4, "batch_size": 128, "epochs": 200, "lr_every_steps": None,
-    },
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", list(PAPERS))
-def test_recipes_hold_the_papers_values(name):
-    values = load_recipe(name).model_dump()
-    assert {key: values[key] for key in PAPERS[name]} == PAPERS[name]
-    assert values["name"] == name
-    assert values["source"]
-
-
-def test_every_recipe_loads_and_every_method_names_one():
-    assert set(PAPERS) <= set(list_recipes())
-    for name in list_recipes():
-        assert load_recipe(name).name == name
-    for method in sr.list_methods():
-        from sparserobust.registry import methods
-
-        assert methods.load(method).recipe in list_recipes()
 
 
 @pytest.mark.parametrize(

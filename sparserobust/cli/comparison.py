@@ -5,31 +5,41 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
-import torch
 from torch import nn
 
-from sparserobust.apply import build_method, sparsify
+from sparserobust.apply import sparsify
+from sparserobust.cli.bound import Bound, bind
+from sparserobust.cli.networks import fresh_network, try_one_image
 from sparserobust.cli.options import set_threads
 from sparserobust.cli.request import Request
-from sparserobust.cli.weights import build_network, load_weights
+from sparserobust.cli.variants import folder_stem, safe
 from sparserobust.data import load_data
-from sparserobust.device import device_of, resolve_device
-from sparserobust.errors import ModelError, SparseRobustError
-from sparserobust.methods.base import FixedMask
-from sparserobust.models import create_model
+from sparserobust.device import resolve_device
+from sparserobust.errors import SparseRobustError
 from sparserobust.records import Run
 from sparserobust.report import summary_table, write_report
+from sparserobust.report.names import changed_params
+from sparserobust.report.unmade import in_short
 from sparserobust.restore import load_subject
 from sparserobust.runner import build_evaluator, evaluate, failed_run
 from sparserobust.subject import Subject
 from sparserobust.training import Recipe, load_recipe, train
-from sparserobust.weights.untouched import examined
 
-RECIPE_OF_DATA = {"digits": "digits", "mnist": "freezenet-mnist", "fashion-mnist": "freezenet-mnist"}
+RECIPE_OF_DATA = {
+    "digits": "digits",
+    "mnist": "freezenet-mnist",
+    "fashion-mnist": "freezenet-mnist",
+    "cifar10": "freezenet-cifar10",
+    "cifar100": "freezenet-cifar100",
+    "tiny-imagenet": "freezenet-tiny-imagenet",
+    "imagenette": "snip-it-imagenette",
+    "imagenet": "starfire-imagenet",
+}
 OTHER_RECIPE = "snip-it"
+ERRORS = (SparseRobustError, RuntimeError)
+"""What making one subject may raise without ending the comparison."""
 
 
 class Comparison:
@@ -44,13 +54,14 @@ class Comparison:
         self.request = request
         self.device = str(resolve_device(request.device))
         self.evaluators = [build_evaluator(name, request.settings.get(name)) for name in request.evaluators]
-        methods = {name: build_method(name, request.settings.get(name, {})) for name in request.methods}
         self.recipe = self._shared_recipe()
-        self.parameters = self._parameters(methods)
+        self.bound = bind(request.methods, request.settings, self.recipe)
         self.data = load_data(request.data_name, request.data_root)
+        if self.recipe is not None:
+            self.data = self.recipe.normalize(self.data)
         self.saved = [self._load(path) for path in request.saved]
         self.first = self.saved[0].model if self.saved else self._make(request.seeds[0])
-        self._try_one_image(self.first)
+        try_one_image(self.first, self.data, request.model_name)
         set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
         self.runs: list[Run] = []
         self.folders: set[str] = set()
@@ -83,48 +94,52 @@ class Comparison:
             return
         finished = self.saved or [Subject.of(self.first, name=request.model_name)]
         for subject in sorted(finished, key=lambda subject: subject.method != "dense"):
-            yield subject, self._folder(subject, out)
+            yield subject, self._folder_of(subject, out)
 
     def _of_seed(self, seed: int, out: Path) -> Iterator[tuple[Subject, Path]]:
         """The subjects of one seed; one that cannot be made is recorded, and the others go on."""
         model = self._make(seed)
-        for method in ["dense", *(name for name in self.request.methods if name != "dense")]:
-            sparsities = [0.0] if method == "dense" else self.request.sparsities
+        for bound in self.bound:
+            sparsities = [0.0] if bound.dense else self.request.sparsities
             for sparsity, made in zip(
-                sparsities, self._sparsify(model, method, sparsities, seed), strict=True
+                sparsities, self._sparsify(model, bound, sparsities, seed), strict=True
             ):
+                folder = self._folder(bound.variant.folder, sparsity, seed, out)
                 try:
                     if isinstance(made, Exception):
                         raise made
                     made.name = self.request.model_name
                     self._train(made, seed)
-                    folder = self._folder(made, out)
                     made.save(folder / "model.sparse")
-                except (SparseRobustError, RuntimeError) as error:
+                except ERRORS as error:
                     dense = self._dense(seed)
-                    if method == "dense" or dense is None:
+                    if bound.dense or dense is None:
                         raise
-                    self._keep(
-                        failed_run(dense, method, sparsity, error), out / f"{method}-{sparsity}-{seed}"
-                    )
+                    self._keep(failed_run(dense, bound.method, sparsity, error), folder)
                 else:
                     yield made, folder
 
     def _sparsify(
-        self, model: nn.Module, method: str, sparsities: list[float], seed: int
+        self, model: nn.Module, bound: Bound, sparsities: list[float], seed: int
     ) -> list[Subject] | list[Subject | Exception]:
-        """A subject for each sparsity from one scoring; where that fails, one by one, with the errors."""
-        arguments: dict[str, Any] = {"seed": seed, "device": self.device, **self.parameters.get(method, {})}
-        try:
-            return sparsify(model, method, sparsities, self.data, **arguments)
-        except (SparseRobustError, RuntimeError):
-            results: list[Subject | Exception] = []
-            for sparsity in sparsities:
-                try:
-                    results.append(sparsify(model, method, sparsity, self.data, **arguments))
-                except (SparseRobustError, RuntimeError) as error:
-                    results.append(error)
-            return results
+        """A subject or an error for each sparsity: from one scoring where one serves all, else one by one."""
+
+        def made(targets: list[float]) -> list[Subject]:
+            method = bound.variant.method
+            return sparsify(model, method, targets, self.data, seed=seed, device=self.device, **bound.params)
+
+        if bound.scores_once and len(sparsities) > 1:
+            try:
+                return made(sparsities)
+            except ERRORS:
+                pass  # which of them it was is found out below
+        results: list[Subject | Exception] = []
+        for sparsity in sparsities:
+            try:
+                results += made([sparsity])
+            except ERRORS as error:
+                results.append(error)
+        return results
 
     def _train(self, subject: Subject, seed: int) -> None:
         start = time.perf_counter()
@@ -158,9 +173,13 @@ class Comparison:
         self._keep(run, folder)
 
     def _keep(self, run: Run, folder: Path) -> None:
-        for name, outcome in run.outcomes.items():
-            if outcome.status == "failed":
-                click.echo(f"  {name} failed: {outcome.reason}", err=True)
+        if run.subject.not_made is not None:
+            short = in_short(run.subject.not_made)  # in full in the record and the report
+            click.echo(f"{run.subject.label}, seed {run.subject.seed}: {short}", err=True)
+        else:
+            for name, outcome in run.outcomes.items():
+                if outcome.status == "failed":
+                    click.echo(f"  {name} failed: {outcome.reason}", err=True)
         run.save(folder)
         self.runs.append(run)
 
@@ -169,12 +188,18 @@ class Comparison:
         same = (r for r in self.runs if r.subject.method == "dense" and r.subject.seed == seed)
         return next(same, None)
 
-    def _folder(self, subject: Subject, out: Path) -> Path:
-        """A folder of its own for each subject: method-sparsity-seed, or the label of a network of one's own."""
-        name = subject.label
-        if subject.method is not None:
-            name = f"{subject.method}-{subject.target_sparsity or 0:.10g}-{subject.seed}"
-        name = "".join(c if c.isalnum() or c in "-._" else "_" for c in name).strip(".") or "subject"
+    def _folder_of(self, subject: Subject, out: Path) -> Path:
+        """The folder of a subject that was not made here: its label where no method is known to have made it."""
+        if subject.method is None:
+            return self._unique(safe(subject.label) or "subject", out)
+        stem = folder_stem(subject.method, changed_params(subject.label, subject.method, subject.params))
+        return self._folder(stem, subject.target_sparsity or 0.0, subject.seed, out)
+
+    def _folder(self, stem: str, sparsity: float, seed: int | None, out: Path) -> Path:
+        return self._unique(f"{stem}-{sparsity:.10g}-{seed}", out)
+
+    def _unique(self, name: str, out: Path) -> Path:
+        """A folder of its own for each subject: a name that is taken gets a number."""
         unique = next(
             n for i in range(1, 10**6) if (n := name if i == 1 else f"{name}-{i}") not in self.folders
         )
@@ -187,47 +212,9 @@ class Comparison:
             return None
         return load_recipe(self.request.recipe or RECIPE_OF_DATA.get(self.request.data_name, OTHER_RECIPE))
 
-    def _parameters(self, methods: dict[str, FixedMask]) -> dict[str, dict[str, Any]]:
-        """Each method's parameters; all that score on examples see the same number of them."""
-        recipes = [self.recipe] if self.recipe else [load_recipe(m.recipe) for m in methods.values()]
-        samples = max((recipe.score_samples for recipe in recipes), default=100)
-        parameters = {}
-        for name, method in methods.items():
-            common = {"score_samples": samples} if method.needs_data else {}
-            parameters[name] = common | self.request.settings.get(name, {})
-        return parameters
-
     def _make(self, seed: int) -> nn.Module:
-        """A fresh network for this seed."""
-        request = self.request
-        if not request.networks:
-            return create_model(request.model_name, self.data, seed=seed)
-        torch.manual_seed(seed)
-        network = build_network(request.networks[0])
-        if request.weights is not None:
-            load_weights(network, request.weights)
-        return network
+        return fresh_network(self.request, self.data, self.recipe, seed)
 
     def _load(self, path: str) -> Subject:
         """A saved model; into a fresh network of the user's own where one is named."""
         return load_subject(path, model=self._make(self.request.seeds[0]) if self.request.networks else None)
-
-    def _try_one_image(self, model: nn.Module) -> None:
-        """Raises ModelError unless the network takes the data's images and returns its classes' logits."""
-        device = device_of(model)
-        with examined(model), torch.no_grad():
-            image, _ = self.data.test[0]
-            try:
-                logits = model(image.unsqueeze(0).to(device))
-            except RuntimeError as error:
-                text = str(error).splitlines()[0]
-                raise ModelError(
-                    f"{self.request.model_name} does not take images of shape {tuple(image.shape)} "
-                    f"({self.data.name}): {text}"
-                ) from None
-        if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != (1, self.data.num_classes):
-            got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-            raise ModelError(
-                f"{self.request.model_name} must return logits (1, {self.data.num_classes}) for one image of "
-                f"{self.data.name}, got {got}"
-            )

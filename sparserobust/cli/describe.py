@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import re
+import textwrap
 from dataclasses import fields
 
 import click
@@ -10,12 +12,17 @@ import click
 from sparserobust.cli.list import catalogue
 from sparserobust.errors import ConfigError, did_you_mean
 
+INDENT = " " * 6
+PREFIX = "torchvision:"
+
 
 @click.command()
 @click.argument("name")
 def describe(name: str) -> int:
     """Print source, parts and parameters of a method, evaluator, model, data set or recipe."""
     groups = {group: entries() for group, entries in catalogue().items()}
+    if name.startswith(PREFIX) and _is_model(name):
+        groups["models"][name] = ""
     holders = [group for group, entries in groups.items() if name in entries]
     if not holders:
         known = [entry for entries in groups.values() for entry in entries]
@@ -40,12 +47,28 @@ def _method(name: str) -> None:
 
     factory = methods.load(name)
     method = factory()
-    click.echo(f"{inspect.getdoc(factory)}\n\nsource: {method.source}\nrecipe: {method.recipe}\n\nparts")
+    summary = (inspect.getdoc(factory) or "").partition("\nAttributes:\n")[0].rstrip()
+    click.echo(f"{summary}\n\nsource: {method.source}\nrecipe: {method.recipe}\n\nparts")
     for part, value in method.parts().items():
         click.echo(f"  {part:<14} {value}")
-    click.echo("\nparameters (--set NAME.PARAMETER=VALUE)")
+    click.echo(f"\nparameters (--set {name}.PARAMETER=VALUE, or --methods {name}[PARAMETER=VALUE,...])")
+    about = _documented_attributes(factory)
     for field in fields(factory):
-        click.echo(f"  {field.name:<18} {getattr(method, field.name)!r}")
+        click.echo(f"  {field.name} = {getattr(method, field.name)!r}")
+        if field.name in about:
+            click.echo(textwrap.fill(about[field.name], 110, initial_indent=INDENT, subsequent_indent=INDENT))
+
+
+def _documented_attributes(factory: type) -> dict[str, str]:
+    """Attribute -> its text in the "Attributes:" sections of the class and what it derives from."""
+    found: dict[str, str] = {}
+    for base in reversed(factory.__mro__):
+        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
+        for entry in re.split(r"\n(?=    \w)", section.partition("\n\n")[0]):
+            name, colon, text = entry.strip().partition(":")
+            if colon:
+                found[name] = " ".join(text.split())
+    return found
 
 
 def _evaluator(name: str) -> None:
@@ -61,10 +84,21 @@ def _evaluator(name: str) -> None:
         click.echo(f"  {setting:<18} {value!r}")
 
 
+def _is_model(name: str) -> bool:
+    from sparserobust.models.create import is_model
+
+    return is_model(name)
+
+
 def _model(name: str) -> None:
     from sparserobust.models import MODELS
 
-    click.echo(inspect.getdoc(MODELS[name]))
+    if name.startswith(PREFIX):
+        click.echo(
+            "torchvision's network of that name, drawn by our initialisations, without trained weights"
+        )
+    else:
+        click.echo(inspect.getdoc(MODELS[name]))
 
 
 def _recipe(name: str) -> None:

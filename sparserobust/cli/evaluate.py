@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sparserobust.cli.options import names, new_folder, numbers, settings
+from sparserobust.cli.variants import method_names, variants
 
 DEMONSTRATION = "dense,snip,freezenet,dctps,random"
 CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-norm,flops,storage"
@@ -23,7 +24,13 @@ CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-n
 )
 @click.option("--model", default=None, help="architecture, see `list models`  [conv2]")
 @click.option("--weights", type=click.Path(path_type=Path), help="weights of your own network")
-@click.option("--methods", default=None, help=f"comma-separated, see `list methods`  [{DEMONSTRATION}]")
+@click.option("--initialisation", help="of the initial weights, e.g. orthogonal  [the recipe's]")
+@click.option(
+    "--methods",
+    default=None,
+    metavar="NAME[PARAM=VALUE,...],...",
+    help=f"comma-separated, parameters of one in brackets; see `list methods`  [{DEMONSTRATION}]",
+)
 @click.option("--sparsity", default="0.95", show_default=True, help="comma-separated fractions in [0, 1)")
 @click.option("--seeds", default="0", show_default=True, help="comma-separated; one model for each")
 @click.option("--epochs", type=int, help="instead of the recipe's")
@@ -33,7 +40,11 @@ CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-n
 )
 @click.option("--limit", type=int, help="score a seeded stratified subset of so many test examples")
 @click.option(
-    "--set", "assignments", multiple=True, metavar="NAME.SETTING=VALUE", help="of an evaluator or method"
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="NAME.SETTING=VALUE",
+    help="of an evaluator, or of a method in all its variants",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda[:N]")
 @click.option("--batch-size", type=int, help="examples per batch while scoring  [256]")
@@ -49,13 +60,15 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     (`package.module:callable`), which is scored with its `--weights`, or trained when `--methods` are named.
     To score a saved model of your own network, name the network and then the file.
 
-    Exit status: 0 all scored, 1 something failed (the report says what), 2 wrong use, 130 interrupted (what was
-    finished is kept and reported).
+    One method can stand in several variants: `--methods "random[allocation=epl],random[allocation=epl,offset=dct]"`.
+
+    Exit status: 0 all scored (a method that cannot choose its weights is a result), 1 something failed (the report
+    says what), 2 wrong use, 130 interrupted (what was finished is kept and reported).
     """
     from sparserobust.cli.comparison import Comparison
     from sparserobust.cli.request import Request
 
-    methods = names(options["methods"] or ("" if targets else DEMONSTRATION))
+    methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
     evaluators = names(options["evaluators"])
     request = Request(
         targets=targets,
@@ -63,13 +76,14 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
         data_root=options["data_root"],
         model=options["model"],
         weights=options["weights"],
+        initialisation=options["initialisation"],
         methods=methods,
         sparsities=numbers(options["sparsity"], "--sparsity", float),
         seeds=numbers(options["seeds"], "--seeds", int),
         epochs=options["epochs"],
         recipe=options["recipe"],
         evaluators=evaluators,
-        settings=settings(options["assignments"], [*evaluators, *methods]),
+        settings=settings(options["assignments"], [*evaluators, *method_names(methods)]),
         limit=options["limit"],
         device=options["device"],
         batch_size=options["batch_size"],

@@ -25,9 +25,11 @@ def list_(kind: str | None) -> int:
     for name, entries in catalogue().items():
         if kind in (None, name):
             click.echo(name if kind is None else "", nl=kind is None)
-            for entry, about in entries().items():
+            known = entries()
+            width = max(map(len, known), default=0)
+            for entry, about in known.items():
                 broken += about.startswith("cannot be loaded")
-                click.echo(f"  {entry:<16} {about}")
+                click.echo(f"  {entry:<{width}}  {about}")
     return 1 if broken else 0
 
 
@@ -63,16 +65,20 @@ def _plugins(group: str) -> dict[str, str]:
 def _models() -> dict[str, str]:
     from sparserobust.models import MODELS
 
-    return {name: first_line(build) for name, build in MODELS.items()}
+    others = "any classifier of torchvision, for instance torchvision:resnet50, without trained weights"
+    return {name: first_line(build) for name, build in MODELS.items()} | {"torchvision:NAME": others}
 
 
 def _data() -> dict[str, str]:
+    from sparserobust.data.load import FILE_SETS
     from sparserobust.data.torchvision_sets import SETS
 
     named = {name: f"{facts.title} through torchvision, in --data-root" for name, facts in SETS.items()}
+    files = {name: f"{first_line(load).rstrip('.')} in --data-root" for name, load in FILE_SETS.items()}
     return {
         "digits": "scikit-learn's real handwritten digits, 8x8; nothing to download",
         **named,
+        **files,
         "folder:PATH": "image folders of your own: PATH/train and PATH/test or PATH/val, one sub-folder per class",
     }
 

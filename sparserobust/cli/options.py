@@ -55,12 +55,20 @@ def settings(assignments: Sequence[str], known: Sequence[str]) -> Settings:
             raise ConfigError(
                 f"--set {assignment}: {owner!r} is not in use here; expected {', '.join(known)}"
             )
-        try:
-            parsed = json.loads(value)
-        except ValueError:
-            parsed = value
-        result.setdefault(owner, {})[name.strip().replace("-", "_")] = parsed
+        result.setdefault(owner, {})[name.strip().replace("-", "_")] = parsed(value)
     return result
+
+
+def parsed(value: str) -> Any:
+    """The value of a setting: JSON, or the text itself where it is not (NaN and Infinity are text)."""
+    try:
+        return json.loads(value, parse_constant=_no_number)
+    except ValueError:
+        return value
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(constant)
 
 
 def new_folder(out: Path | None, stem: str) -> Path:

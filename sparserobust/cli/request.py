@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparserobust.cli.options import Settings
+from sparserobust.cli.variants import Variant
 from sparserobust.errors import ConfigError
 from sparserobust.sparsity.allocation import check_sparsity
 
@@ -21,7 +22,8 @@ class Request:
     data_root: Path | None
     model: str | None
     weights: Path | None
-    methods: list[str]
+    initialisation: str | None
+    methods: list[Variant]
     sparsities: list[float]
     seeds: list[int]
     epochs: int | None
@@ -64,6 +66,8 @@ class Request:
             raise ConfigError("name one network of your own at a time; several TARGETS must be saved models")
         if self.weights and (not self.networks or self.saved):
             raise ConfigError("--weights goes with a TARGET package.module:callable and no saved model")
+        if self.initialisation and self.targets:
+            raise ConfigError("--initialisation draws the weights of --model; TARGETS bring their own")
         if self.saved and self.methods:
             raise ConfigError("--methods makes new models; a saved model is scored as it is")
         if not self.evaluators:

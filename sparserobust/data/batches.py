@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from sparserobust.data.bundle import ImageTensors, images_in_range, whole_labels
+from sparserobust.data.image_files import ImageFiles
+from sparserobust.errors import ConfigError
 
 
 def batches(
@@ -20,6 +22,7 @@ def batches(
     dtype: torch.dtype | None = None,
     shuffle: torch.Generator | None = None,
     drop_single: bool = False,
+    crop: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields images float (n, c, h, w) in [0, 1] and labels int64 (n,), on `device`.
 
@@ -30,11 +33,13 @@ def batches(
         dtype: of the images, that of the network; as they are when None.
         shuffle: draws a new order; in order when None.
         drop_single: leaves out a last batch of one example, which BatchNorm cannot train on.
+        crop: draws a random part of every image file, `ImageFiles.slice` says which.
 
     Raises:
+        ConfigError: random parts of what are no image files.
         ShapeError: images of another shape or range.
     """
-    for images, labels in _raw(dataset, batch_size, shuffle):
+    for images, labels in _raw(dataset, batch_size, shuffle, crop):
         if len(labels) == 0 or (drop_single and len(labels) == 1):
             continue
         images_in_range(images)
@@ -43,15 +48,23 @@ def batches(
 
 
 def _raw(
-    dataset: Dataset[Any] | DataLoader[Any], batch_size: int, shuffle: torch.Generator | None
+    dataset: Dataset[Any] | DataLoader[Any],
+    batch_size: int,
+    shuffle: torch.Generator | None,
+    crop: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    tensors, indices = _as_tensors(dataset)
-    if tensors is not None:
+    whole, indices = _sliceable(dataset)
+    if crop is not None and not isinstance(whole, ImageFiles):
+        raise ConfigError(
+            "random_resized_crop needs image files that are decoded one by one (imagenet, folder:PATH ...), got "
+            f"{type(whole or dataset).__name__}; crop_padding works on every form of data"
+        )
+    if whole is not None:
         order = indices
         if shuffle is not None:
             order = indices[torch.randperm(len(indices), generator=shuffle)]
         for part in torch.split(order, batch_size):
-            yield tensors.slice(part)
+            yield whole.slice(part, crop) if isinstance(whole, ImageFiles) else whole.slice(part)
     elif isinstance(dataset, DataLoader):
         for batch in dataset:
             yield batch[0], torch.as_tensor(batch[1])
@@ -61,22 +74,24 @@ def _raw(
             yield batch[0], torch.as_tensor(batch[1])
 
 
-def _as_tensors(dataset: Dataset[Any] | DataLoader[Any]) -> tuple[ImageTensors | None, Tensor]:
-    """The tensors under a dataset and which of them it takes, or (None, ...) when it is not made of tensors."""
-    if isinstance(dataset, ImageTensors):
+def _sliceable(
+    dataset: Dataset[Any] | DataLoader[Any],
+) -> tuple[ImageTensors | ImageFiles | None, Tensor]:
+    """What serves whole batches under a dataset and which of it the dataset takes; (None, ...) where nothing does."""
+    if isinstance(dataset, ImageTensors | ImageFiles):
         return dataset, torch.arange(len(dataset))
     if isinstance(dataset, Subset):
-        tensors, indices = _as_tensors(dataset.dataset)
-        if tensors is not None:
-            return tensors, indices[torch.as_tensor(dataset.indices, dtype=torch.int64)]
+        whole, indices = _sliceable(dataset.dataset)
+        if whole is not None:
+            return whole, indices[torch.as_tensor(dataset.indices, dtype=torch.int64)]
     return None, torch.empty(0, dtype=torch.int64)
 
 
 def labels_of(dataset: Dataset[Any] | DataLoader[Any]) -> Tensor:
-    """All labels, in order; goes through the whole data set when it is not made of tensors."""
-    tensors, indices = _as_tensors(dataset)
-    if tensors is not None:
-        return tensors.labels[indices]
+    """All labels, in order; goes through the whole data set when nothing in it has them at hand."""
+    whole, indices = _sliceable(dataset)
+    if whole is not None:
+        return whole.labels[indices]
     targets = getattr(dataset, "targets", None)
     if targets is not None:
         return torch.as_tensor(targets, dtype=torch.int64)

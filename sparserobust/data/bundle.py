@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, overload
 
 import torch
@@ -25,7 +25,7 @@ class Data:
         name: as `load_data` takes it.
         train, val, test: Datasets of (image, label); images are float (c, h, w) in [0, 1]. `train` and
             `val` may be None where there are only examples to evaluate.
-        mean, std: per channel, over the training images.
+        mean, std: per channel, over the training images, or the constants that the papers' code uses.
         classes: names, in label order.
         bounds: of every pixel.
     """
@@ -44,6 +44,19 @@ class Data:
     def num_classes(self) -> int:
         """How many classes."""
         return len(self.classes)
+
+    def normalized(self, mean: Sequence[float], std: Sequence[float]) -> Data:
+        """The same data with other constants for a network's normalisation layer.
+
+        Raises:
+            ConfigError: not one value per channel, or a standard deviation that is not above 0.
+        """
+        if not len(mean) == len(std) == self.input_shape[0] or min(std) <= 0:
+            raise ConfigError(
+                f"mean and std of {self.name} need one value per channel ({self.input_shape[0]}), std above 0; "
+                f"got {tuple(mean)} and {tuple(std)}"
+            )
+        return replace(self, mean=tuple(mean), std=tuple(std))
 
 
 class ImageTensors(Dataset[Any]):

@@ -44,15 +44,21 @@ def stratified_subset(
         return dataset, None
     if limit < 1:
         raise ConfigError(f"limit must be at least 1 example, got {limit}")
-    if isinstance(dataset, DataLoader):
-        parts = [(batch[0], torch.as_tensor(batch[1])) for batch in dataset]
-        dataset = ImageTensors(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]))
+    dataset = without_loader(dataset)
     labels = labels_of(dataset)
     if limit >= len(labels):
         return dataset, None
     indices = stratified_indices(labels, limit, seed)
     digest = hashlib.sha256(indices.numpy().astype("<i8").tobytes()).hexdigest()
     return Subset(dataset, indices.tolist()), digest
+
+
+def without_loader(dataset: Dataset[Any] | DataLoader[Any]) -> Dataset[Any]:
+    """The data set itself, or what a DataLoader serves in one pass, in memory."""
+    if not isinstance(dataset, DataLoader):
+        return dataset
+    parts = [(batch[0], torch.as_tensor(batch[1])) for batch in dataset]
+    return ImageTensors(torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts]))
 
 
 def split_off(images: Tensor, labels: Tensor, size: int, seed: int) -> tuple[ImageTensors, ImageTensors]:

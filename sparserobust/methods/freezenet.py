@@ -1,24 +1,74 @@
-"""FreezeNet: SNIP's mask, but what is not chosen stays at its initial value instead of becoming zero."""
+"""FreezeNet: what is not chosen stays at its initial value instead of becoming zero; and FreezeNet-WD."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sparserobust.methods.base import FixedMask
+from sparserobust.errors import ConfigError
+from sparserobust.methods.snip import SNIP
+from sparserobust.sparsity.scores import CRITERIA, Criterion
 from sparserobust.weights.plan import OffsetKind
 
 
 @dataclass(frozen=True, kw_only=True)
-class FreezeNet(FixedMask):
+class FreezeNet(SNIP):
     """SNIP with a frozen offset. The twist: a layer without any trainable weight gets one at random.
 
     Weight decay acts on trainable parameters only; all biases and normalisation parameters are trained.
+    Re-initialisation after the mask is found (Algorithm S1, FreezeNet-A-B): create_model(initialisation=A)
+    and control="reinitialised", initialisation=B.
+
+    Attributes:
+        mask: "snip", or "random": positions drawn over all weights (Fig. 3, right).
     """
 
     name: ClassVar[str] = "freezenet"
     source: ClassVar[str] = "Wimmer et al. 2020, arXiv:2011.14087, Algorithm 1 and sec. 4"
-    criterion: ClassVar[str] = "snip"
 
     offset: OffsetKind = "frozen"
     rescue: Literal["random"] | None = "random"
+    mask: Literal["snip", "random"] = "snip"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("mask", ("snip", "random"))
+
+    @property
+    def rule(self) -> Criterion:
+        """That of the mask."""
+        return CRITERIA[self.mask]
+
+    def parts(self) -> dict[str, str]:
+        """With the score that the mask comes from."""
+        return super().parts() | {"score": self.mask}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FreezeNetWD(FreezeNet):
+    """FreezeNet with weight decay on the frozen weights too, so that they shrink towards zero.
+
+    Under SGD (or decoupled decay) all frozen weights of a layer shrink by one factor gamma, so the offset is
+    gamma * W0 exactly, and a file stores the seed and gamma. Adam with decay added to the gradient has no
+    such factor and is refused.
+
+    Attributes:
+        prune_at_end: sets the frozen weights to zero after training; the history has the validation accuracy
+            before and after.
+    """
+
+    name: ClassVar[str] = "freezenet-wd"
+    source: ClassVar[str] = "Wimmer et al. 2020, arXiv:2011.14087, sec. 4.2, FreezeNet-WD"
+    recipe: ClassVar[str] = "freezenet-cifar10"
+    decay_offset: ClassVar[bool] = True
+
+    prune_at_end: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.offset != "frozen":
+            raise ConfigError(f"freezenet-wd decays a frozen offset, got offset={self.offset!r}")
+
+    def parts(self) -> dict[str, str]:
+        """With the decay."""
+        return super().parts() | {"offset": f"{self.offset}, shrinking by weight decay"}

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparserobust.methods.base import FixedMask
+from sparserobust.methods.base import Scored
 
 
 @dataclass(frozen=True, kw_only=True)
-class SNIP(FixedMask):
+class SNIP(Scored):
     """Keeps the globally largest |w * dL/dw| after one forward and one backward pass, before training.
 
     Scored in evaluation mode, so that BatchNorm uses its running statistics (as the official code does).
-    The paper has no rule for empty layers; FreezeNet's comparison uses rescue="random".
+    The paper has no rule for empty layers; FreezeNet's comparison uses rescue="random". The official code
+    trains a fresh draw of the weights under the mask: control="reinitialised".
     """
 
     name: ClassVar[str] = "snip"

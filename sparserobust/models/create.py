@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
-from sparserobust.models import conv, lenet, mlp
-from sparserobust.models.initial import draw_xavier_normal
+from sparserobust.models import conv, fixup, lenet, mlp, mobilenet, resnet, vgg
+from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
+from sparserobust.models.initial import REPEATABLE, draw_weights
 from sparserobust.models.network import Network
 from sparserobust.subject import ModelOrigin
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
@@ -22,8 +23,23 @@ MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
     "lenet5": lenet.lenet5,
     "conv6": conv.conv6,
     "conv2": conv.conv2,
+    "vgg16-d": vgg.vgg16_d,
+    "resnet34": resnet.resnet34,
+    "resnet18": resnet.resnet18,
+    "resnet50": resnet.resnet50,
+    "vgg19": vgg.vgg19,
+    "mobilenetv2": mobilenet.mobilenetv2,
+    "fixup-resnet110": fixup.fixup_resnet110,
+    "lenet5-dctps": lenet.lenet5_dctps,
+    "resnet18-snip-it": resnet.resnet18_snip_it,
+    "vgg16-snip-it": vgg.vgg16_snip_it,
+    "alexnet-snip-it": vgg.alexnet_snip_it,
+    "resnet50-v1": resnet.resnet50_v1,
 }
 """name -> function of (input shape (c, h, w), number of classes) that builds the body."""
+
+OWN_INITIALISATION = {"fixup-resnet110": "fixup"}
+"""Networks that cannot be trained from Xavier-normal weights, which is what all others start from."""
 
 
 class ImageFacts(Protocol):
@@ -40,8 +56,13 @@ class ImageFacts(Protocol):
 
 
 def list_models() -> list[str]:
-    """Names that `create_model` takes."""
+    """Names that `create_model` takes, besides torchvision:NAME for any network of torchvision."""
     return list(MODELS)
+
+
+def is_model(name: str) -> bool:
+    """Whether `create_model` takes that name; torchvision is imported for a name of its own only."""
+    return name in MODELS or (name.startswith(PREFIX) and name in torchvision_names())
 
 
 def create_model(
@@ -53,27 +74,32 @@ def create_model(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     seed: int = 0,
+    initialisation: str | None = None,
 ) -> Network:
     """A network with freshly drawn weights, on the CPU, in training mode, returning logits.
 
     Args:
-        name: one of `list_models()`.
+        name: one of `list_models()`, or torchvision:NAME for torchvision's network of that name.
         data: gives input shape, number of classes, mean and standard deviation for the normalisation layer.
         input_shape: (c, h, w), instead of or over that of `data`; without `data` nothing is normalised.
         num_classes: likewise.
         mean: per channel, subtracted by the first layer; likewise.
         std: per channel, divided by; likewise.
-        seed: of the initial weights, 0 <= seed < 2**32; the same seed gives the same bits everywhere.
+        seed: of the initial weights, 0 <= seed < 2**32; the same seed gives the same bits everywhere, but for
+            orthogonal weights.
+        initialisation: of the conv and linear weights, one of `models.initial.INITIALISATIONS`; their biases
+            start at 0. Without it "xavier-normal", and "fixup" for a Fixup network.
 
     Raises:
-        ModelError: unknown name.
-        ConfigError: shape or classes are missing, or the seed is out of range.
+        ModelError: unknown name, or an initialisation that is not for this network.
+        ConfigError: shape or classes are missing, the seed is out of range, or an unknown initialisation.
         ShapeError: the architecture cannot take images of this size.
     """
-    if name not in MODELS:
+    if not is_model(name):
+        known = torchvision_names() if name.startswith(PREFIX) else MODELS
         raise ModelError(
-            f"unknown model {name!r}{did_you_mean(name, MODELS) or ';'} "
-            f"`sparserobust list models` shows all {len(MODELS)}"
+            f"unknown model {name!r}{did_you_mean(name, known) or ';'} "
+            f"`sparserobust list models` shows all {len(MODELS)}, torchvision:NAME is any of torchvision's"
         )
     if not 0 <= seed < 2**32:
         raise ConfigError(f"seed must be in [0, 2**32), got {seed}")
@@ -91,8 +117,22 @@ def create_model(
             f"mean and std need one value per channel ({shape[0]}), std above 0; got {len(mean)} and {len(std)} values"
         )
     with torch.random.fork_rng(devices=[]):  # torch's own initialisation would move the global stream
-        model = Network(MODELS[name](shape, classes), mean, std)
-    draw_xavier_normal(model, seed)
+        torch.default_generator.manual_seed(seed)  # draws what is not prunable, such as a class token
+        body = MODELS[name](shape, classes) if name in MODELS else torchvision_network(name, shape, classes)
+        model = Network(body, mean, std)
+    initialisation = initialisation or OWN_INITIALISATION.get(name, "xavier-normal")
+    draw_weights(model, initialisation, seed)
+    _zero_biases(model)
     drawn = sha256_of({key: values_of(module) for key, module in prunable_modules(model).items()})
-    model.origin = ModelOrigin(name, shape, classes, mean, std, seed, drawn)
+    repeatable = initialisation in REPEATABLE
+    model.origin = ModelOrigin(
+        name, shape, classes, mean, std, seed, drawn, initialisation=initialisation, repeatable=repeatable
+    )
     return model
+
+
+@torch.no_grad()
+def _zero_biases(model: nn.Module) -> None:
+    for module in prunable_modules(model).values():
+        if isinstance(module.bias, nn.Parameter):
+            module.bias.zero_()

@@ -1,4 +1,4 @@
-"""The two convolutional LeNets: LeNet-5-Caffe (FreezeNet) and SNIP-it's LeNet5."""
+"""The convolutional LeNets: LeNet-5-Caffe (FreezeNet), SNIP-it's LeNet5 and the LeNet-5 of DCTpS."""
 
 from __future__ import annotations
 
@@ -53,4 +53,28 @@ def lenet5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
         nn.LeakyReLU(0.05),
         nn.Dropout(0.3),
         nn.Linear(84, num_classes),
+    )
+
+
+def lenet5_dctps(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
+    """DCTpS's LeNet-5: convolutions of 6, 16 and 120 channels, average pooling, 82 units, no bias anywhere.
+
+    61,510 weights and nothing else on 32x32x3 with 10 classes. The hidden layer has 82 units where LeNet-5
+    has 84. Source: the code of DCTpS; the paper names the network (Table E.3) without describing it.
+    """
+    at_least(input_shape, 32, "lenet5-dctps", "three unpadded 5x5 convolutions, the first two pooled by 2")
+    side = [((size - 4) // 2 - 4) // 2 - 4 for size in input_shape[1:]]
+    return nn.Sequential(
+        nn.Conv2d(input_shape[0], 6, 5, bias=False),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5, bias=False),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(16, 120, 5, bias=False),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(120 * side[0] * side[1], 82, bias=False),
+        nn.ReLU(),
+        nn.Linear(82, num_classes, bias=False),
     )

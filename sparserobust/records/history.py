@@ -46,6 +46,8 @@ class History(Record):
         layers: names of the prunable weights, for `EpochRecord.sparsity`.
         chosen_epoch: whose weights the model carries, 0 = the initial ones; `chosen_because` says why.
         status: "completed", or "diverged" (the loss was not finite; training stopped).
+        pruned_at_end: validation accuracy before and after a frozen offset was set to zero at the end; None
+            where that was not done.
         steps: optimizer steps taken; `examples`: training examples seen, repetitions counted.
     """
 
@@ -58,6 +60,7 @@ class History(Record):
     chosen_epoch: int
     chosen_because: str
     status: Literal["completed", "diverged"]
+    pruned_at_end: tuple[float | None, float | None] | None = None
     steps: int
     examples: int
     batch_size: int

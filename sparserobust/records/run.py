@@ -40,7 +40,10 @@ class SubjectRecord(Record):
         positions: "stored", or "seeded" when the support can be drawn again from the seed.
         target_sparsity: what was asked for; `sparsity` is the realised one, 1 - kept / prunable.
         decay_towards: where weight decay pulls the effective weights: "zero" or "offset".
-        initial_sha256: of the weights the mask was found on; `weights_sha256`: of the weights evaluated.
+        initial_sha256: of the weights the mask was found on; `weights_sha256`: of the weights evaluated, ""
+            where there are none.
+        not_made: why there is no such network: its method could not choose, or an error. Sparsity and kept
+            are then what was asked for, and every outcome is skipped or failed for that reason.
     """
 
     label: str
@@ -63,6 +66,7 @@ class SubjectRecord(Record):
     warnings: tuple[str, ...] = ()
     initial_sha256: str | None = None
     weights_sha256: str
+    not_made: str | None = None
 
 
 class DataRecord(Record):

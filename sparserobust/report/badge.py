@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import plural
 from sparserobust.report.readings import ok
-from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE, NOT_SCORED
+from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE, NO_MASK, NOT_SCORED
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Badge:
 
 def badge(judged: Judged) -> Badge:
     """How far the rows can be believed, in one word and two lines."""
-    verdicts = [trust.verdict for trust in judged.trust.values()]
+    verdicts = [trust.verdict for trust in judged.trust.values() if trust.verdict != NO_MASK]
+    undecided = len(judged.trust) - len(verdicts)
     fine, n = verdicts.count(FINE), len(verdicts)
     if judged.lineup.attack is None:
         return Badge("Trust: no attack", 0, ("robustness was not measured",))
@@ -36,9 +37,11 @@ def badge(judged: Judged) -> Badge:
         if verdicts.count(word)
     ]
     lines = [f"{fine} of {plural(n, 'row')} without a red flag", *([", ".join(bad)] if bad else [])]
+    if undecided:
+        lines.append(f"{plural(undecided, 'row')} without a network: {NO_MASK}")
     if not_audited(judged):
         lines.append("no attack here is an audit")
-    sparse = [judged.trust[i] for i in judged.differences]
+    sparse = [judged.trust[i] for i in judged.differences if judged.trust[i].verdict != NO_MASK]
     if sparse and not any(trust.ranked for trust in sparse):
         return Badge("Trust: none", 2, tuple(lines))
     if any(word in verdicts for word in (ARTEFACT, COLLAPSED, CHECK)):

@@ -44,7 +44,7 @@ def percent_cell(e: RowEstimate, *, dim: bool = True) -> Cell:
     elif dim:
         interval = bracket(e.low, e.high, scale=100)
     if dim and e.missing:
-        interval = f"{interval}, {plural(e.missing, 'seed')} missing"
+        interval = f"{interval}, n = {e.seeds}".removeprefix(", ")
     return Cell(percent(e.value), interval)
 
 

@@ -64,8 +64,8 @@ def outcomes_of(run: Run, attack: tuple[str, float] | None) -> NDArray[np.bool_]
 
 def difference(group: Group, attack: tuple[str, float] | None) -> Difference:
     """The group minus dense, before any correction for many comparisons."""
-    if group.unpaired:
-        return Difference(None, reason=group.unpaired)
+    if group.not_made or group.unpaired:
+        return Difference(None, reason=group.not_made or group.unpaired)
     pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
     for run, reference in zip(group.runs, group.references, strict=True):
         own = outcomes_of(run, attack)

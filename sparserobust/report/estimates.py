@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sparserobust.records import Run
 from sparserobust.report.groups import Group
 from sparserobust.report.readings import Reading, read
+from sparserobust.report.unmade import in_short, is_made
 from sparserobust.stats import mean_t
 
 CLAIM_SEEDS = 3  # fewer say nothing about a method
@@ -33,8 +34,10 @@ class RowEstimate:
 
     @property
     def half(self) -> float | None:
-        """Half the width of the interval, where there is one."""
-        return None if self.low is None or self.high is None else (self.high - self.low) / 2
+        """Half the width of the interval, where there is one; of the side that is not cut where one is."""
+        if self.value is None or self.low is None or self.high is None:
+            return None
+        return max(self.high - self.value, self.value - self.low)
 
 
 def estimate(group: Group, evaluator: str, score: str, *, at: float | str | None = None) -> RowEstimate:
@@ -43,12 +46,20 @@ def estimate(group: Group, evaluator: str, score: str, *, at: float | str | None
 
 
 def estimate_by(group: Group, value: Callable[[Run], Reading]) -> RowEstimate:
-    """As `estimate`, for anything that can be computed from one run."""
-    return combine([value(run) for run in group.runs])
+    """As `estimate`, for anything that can be computed from one run that has a network."""
+    return combine(
+        [
+            value(run) if is_made(run) else Reading(None, reason=in_short(run.subject.not_made or ""))
+            for run in group.runs
+        ]
+    )
 
 
 def combine(readings: list[Reading]) -> RowEstimate:
-    """Several networks' readings as one; undefined values (not found) are never averaged away."""
+    """Several networks' readings as one; undefined values (not found) are never averaged away.
+
+    Student's interval of a share is cut at 0 and 1, which takes nothing from its coverage.
+    """
     values = [r.value for r in readings if r.value is not None]
     missing = len(readings) - len(values)
     reasons = [r.reason for r in readings if r.value is None]
@@ -61,7 +72,10 @@ def combine(readings: list[Reading]) -> RowEstimate:
     if infinite:
         return RowEstimate(None, seeds=len(values), missing=missing, reason=f"{infinite[0]}, in a seed")
     mean = mean_t(values)
-    return RowEstimate(mean.value, mean.low, mean.high, mean.n, missing, readings[0].n)
+    low, high = mean.low, mean.high
+    if low is not None and high is not None and all(r.share for r in readings):
+        low, high = max(0.0, low), min(1.0, high)
+    return RowEstimate(mean.value, low, high, mean.n, missing, readings[0].n)
 
 
 def band(readings: RowEstimate) -> tuple[float, float] | None:

@@ -10,10 +10,13 @@ from functools import cached_property
 
 from sparserobust.errors import ConfigError
 from sparserobust.records import Run
-from sparserobust.report.marks import INK, Mark, assign, mark_key, method_name, runs_dense
+from sparserobust.report.marks import INK, Mark, assign, mark_key, runs_dense, with_offset
+from sparserobust.report.names import mask_name, subject_name
 from sparserobust.report.numbers import target
 from sparserobust.report.readings import headline, is_attack, norm_of, ok
+from sparserobust.report.references import is_dense, reference
 from sparserobust.report.tags import alike, tag
+from sparserobust.report.unmade import is_made, why_not_made
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Group:
     """The networks of one row: same method, sparsity, model, data, recipe and parameters.
 
     Attributes:
-        name: what a reader sees; `tag` tells it from another group of that name.
+        name: what a reader sees (see `names`); `tag` tells it from another group of that name.
         target: target sparsity, the realised one where none was asked for.
         dense: whether this is a dense reference.
         runs: one per seed, by seed.
@@ -40,8 +43,18 @@ class Group:
 
     @property
     def first(self) -> Run:
-        """The run of the lowest seed, which stands for what all seeds share."""
-        return self.runs[0]
+        """The run of the lowest seed that has a network, which stands for what all seeds share."""
+        return next((run for run in self.runs if is_made(run)), self.runs[0])
+
+    @property
+    def not_made(self) -> str:
+        """Why there is no network of any seed, in short; "" where there is one."""
+        return why_not_made(self.runs)
+
+    @property
+    def mask(self) -> str:
+        """The name of what chose the mask, the same for every offset."""
+        return mask_name(self.first.subject)
 
     @property
     def runs_dense(self) -> bool:
@@ -86,10 +99,14 @@ class Lineup:
         return [group for group in self.sparse if group.target == sparsity]
 
     def methods(self) -> list[tuple[str, Mark, list[Group]]]:
-        """(name, mark, groups by sparsity) of each method; groups of one name and tag stay together."""
+        """(name, mark, groups by sparsity) of each variant; groups of one name and tag stay together.
+
+        Groups without a network are left out: they have nothing to draw.
+        """
         found: dict[tuple[str, str], list[Group]] = {}
         for group in self.sparse:
-            found.setdefault((group.name, group.tag), []).append(group)
+            if not group.not_made:
+                found.setdefault((group.name, group.tag), []).append(group)
         return [
             (" ".join(key).strip(), groups[0].mark, sorted(groups, key=lambda g: g.target))
             for key, groups in found.items()
@@ -152,82 +169,53 @@ def arrange(runs: Sequence[Run]) -> Lineup:
         raise ConfigError("expected at least one run to report on, got none; give run.json files or folders")
     referenced = {run.dense for run in unique if run.dense is not None}
     marks = assign(run.subject for run in unique)
-    buckets: dict[str, list[Run]] = {}
-    for run in sorted(unique, key=lambda r: (r.subject.seed is None, r.subject.seed or 0)):
-        key, copy = _key(run), 0
-        while any(other.subject.seed == run.subject.seed for other in buckets.get(f"{key}|{copy}", [])):
-            copy += 1
-        buckets.setdefault(f"{key}|{copy}", []).append(run)
-
-    dense_runs = [run for run in unique if _is_dense(run, referenced)]
-    groups = [_group(bucket, dense_runs, referenced, marks) for bucket in buckets.values()]
-    first_seen = {mark_key(run.subject): place for place, run in reversed(list(enumerate(runs)))}
-    groups.sort(key=lambda g: (not g.dense, g.target, first_seen[mark_key(g.first.subject)]))
+    dense_runs = [run for run in unique if is_dense(run, referenced)]
+    groups = [_group(bucket, dense_runs, referenced, marks) for bucket in _rows(unique)]
+    first_seen = {subject_name(run.subject): place for place, run in reversed(list(enumerate(runs)))}
+    groups.sort(key=lambda g: (not g.dense, g.target, first_seen[g.name]))
     tags = [tag(group, [other for other in groups if alike(group, other)]) for group in groups]
     return Lineup(tuple(replace(group, tag=own) for group, own in zip(groups, tags, strict=True)))
 
 
-def _key(run: Run) -> str:
-    s, history = run.subject, run.history
-    recipe = [history.recipe, history.settings] if history is not None else None
-    parts = [
-        s.label,
-        s.model,
-        s.method,
-        s.target_sparsity,
-        s.params,
-        s.offset,
-        run.data.name,
-        run.data.sha256,
-    ]
-    return json.dumps([*parts, recipe], sort_keys=True)
+def _rows(runs: Sequence[Run]) -> list[list[Run]]:
+    """The runs of each row, by seed. What was not made has no recipe and stands with the seeds that could be."""
+    rows: dict[tuple[str, str, int], list[Run]] = {}
+    for run in sorted(runs, key=lambda r: (not is_made(r), *_seed(r))):
+        variant, recipe, copy = _variant(run), _recipe(run), 0
+        if not is_made(run):
+            recipe = next((other for own, other, _ in rows if own == variant), recipe)
+        while any(other.subject.seed == run.subject.seed for other in rows.get((variant, recipe, copy), [])):
+            copy += 1
+        rows.setdefault((variant, recipe, copy), []).append(run)
+    return [sorted(row, key=_seed) for row in rows.values()]
 
 
-def _is_dense(run: Run, referenced: set[str]) -> bool:
-    return run.subject.method == "dense" or run.id in referenced
+def _seed(run: Run) -> tuple[bool, int]:
+    return run.subject.seed is None, run.subject.seed or 0
+
+
+def _variant(run: Run) -> str:
+    s = run.subject
+    of_subject = [s.label, s.model, s.method, s.target_sparsity, s.params, s.offset]
+    return json.dumps([*of_subject, run.data.name, run.data.sha256], sort_keys=True)
+
+
+def _recipe(run: Run) -> str:
+    return json.dumps([run.history.recipe, run.history.settings] if run.history else None, sort_keys=True)
 
 
 def _group(bucket: list[Run], dense_runs: list[Run], referenced: set[str], marks: dict[str, Mark]) -> Group:
     subject = bucket[0].subject
-    dense = _is_dense(bucket[0], referenced)
-    found = [_reference(run, dense_runs) for run in bucket]
+    dense = is_dense(bucket[0], referenced)
+    found = [reference(run, dense_runs) for run in bucket]
     reasons = [reason for _, reason in found if reason]
-    default = subject.method and subject.label in (
-        subject.method,
-        f"{subject.method} {subject.target_sparsity or 0:g}",
-    )
     return Group(
-        name=method_name(subject.method) if default and subject.method else subject.label,
+        name=subject_name(subject),
         tag="",
-        mark=INK if dense else marks[mark_key(subject)],
+        mark=INK if dense else with_offset(marks[mark_key(subject)], subject),
         target=round(subject.sparsity, 4) if subject.target_sparsity is None else subject.target_sparsity,
         dense=dense,
         runs=tuple(bucket),
-        references=() if dense else tuple(reference for reference, _ in found),
+        references=() if dense else tuple(run for run, _ in found),
         unpaired="" if dense or len(reasons) < len(found) else reasons[0],
     )
-
-
-def _reference(run: Run, dense_runs: list[Run]) -> tuple[Run | None, str]:
-    """(the dense run to compare with, "") or (None, the reason)."""
-    named = [other for other in dense_runs if other.id == run.dense]
-    alike = [
-        other
-        for other in dense_runs
-        if (other.subject.model, other.data.name, other.subject.seed)
-        == (run.subject.model, run.data.name, run.subject.seed)
-    ]
-    alike.sort(key=lambda other: _recipe(other) != _recipe(run))
-    candidates = named or alike
-    paired = [other for other in candidates if other.data.sha256 == run.data.sha256]
-    if paired:
-        return paired[0], ""
-    if candidates:
-        return None, "not paired: dense was evaluated on other images"
-    if dense_runs:
-        return None, "no dense network of this model, data and seed"
-    return None, "no dense reference given"
-
-
-def _recipe(run: Run) -> str | None:
-    return run.history.recipe if run.history is not None else None

@@ -1,22 +1,27 @@
-"""The colour, shape and name of each method: cool and filled = pruned, warm and hollow = runs dense."""
+"""Colour and shape of each row: they name the mask; the filling names the offset.
+
+Filled is pruned, hollow is frozen, hollow with a dot is DCT. Methods that only ever run dense have warm colours.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparserobust.records import SubjectRecord
+from sparserobust.report.names import mask_name
 
 
 @dataclass(frozen=True)
 class Mark:
-    """How one method looks, everywhere in the report.
+    """How one row looks, everywhere in the report.
 
     Attributes:
         slot: names the CSS variables `--c-slot` (mark) and `--t-slot` (text); never a word from a record.
         shape: matplotlib's letter of the marker.
         hollow: drawn as an outline, for networks that run dense.
         colour, text: of the light theme; `dark_colour`, `dark_text`: of the dark one.
+        dot: with a dot in the outline, for a DCT offset.
     """
 
     slot: str
@@ -26,11 +31,17 @@ class Mark:
     text: str
     dark_colour: str
     dark_text: str
+    dot: bool = False
 
     @property
     def path(self) -> str:
         """The shape as SVG path data around the origin."""
         return PATHS[self.shape]
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Where the dot of a DCT offset sits: a triangle has its room away from its tip."""
+        return {"^": (0, 1.3), "v": (0, -1.3), ">": (-1.3, 0), "<": (1.3, 0)}.get(self.shape, (0, 0))
 
 
 INK = Mark("ink", "D", False, "#1d1f23", "#1d1f23", "#e9e6e0", "#e9e6e0")
@@ -41,6 +52,7 @@ PINK = Mark("pink", "v", False, "#cc79a7", "#a04a7c", "#dd97bf", "#e6add0")
 INDIGO = Mark("indigo", "p", False, "#5a63b8", "#474fa0", "#8f97e3", "#a7aeee")
 TEAL = Mark("teal", "h", False, "#3f8f97", "#23707a", "#66b7bf", "#84cbd2")
 SLATE = Mark("slate", ">", False, "#6b7a8f", "#53627a", "#9dabc0", "#b3c0d3")
+VIOLET = Mark("violet", "<", False, "#8f55ad", "#7b4398", "#b98ad4", "#c9a3df")
 VERMILION = Mark("vermilion", "D", True, "#d55e00", "#a84800", "#ee8a45", "#f5a26a")
 ORANGE = Mark("orange", "o", True, "#e69f00", "#8a5f00", "#f0bb45", "#f3c765")
 BROWN = Mark("brown", "s", True, "#a66a2e", "#8a5420", "#cf9a63", "#dcb082")
@@ -53,41 +65,26 @@ PATHS = {
     "^": "M0-4.8L4.8 4H-4.8Z",
     "v": "M0 4.8L4.8-4H-4.8Z",
     ">": "M4.8 0L-4 4.8V-4.8Z",
+    "<": "M-4.8 0L4 4.8V-4.8Z",
     "p": "M0-4.9L4.7-1.5L2.9 4H-2.9L-4.7-1.5Z",
     "h": "M0-4.9L4.2-2.4V2.4L0 4.9L-4.2 2.4V-2.4Z",
 }
 """The shapes as SVG paths around the origin, by matplotlib's letter."""
 
-MARKS = (INK, BLUE, GREEN, SKY, PINK, INDIGO, TEAL, SLATE, VERMILION, ORANGE, BROWN, CORAL)
+MARKS = (INK, BLUE, GREEN, SKY, PINK, INDIGO, TEAL, SLATE, VIOLET, VERMILION, ORANGE, BROWN, CORAL)
 _KNOWN = {
-    "dense": INK,
     "snip": BLUE,
     "grasp": GREEN,
     "snip-it": SKY,
     "random": PINK,
     "magnitude": INDIGO,
+    "synflow": TEAL,
     "freezenet": VERMILION,
     "dctps": ORANGE,
 }
-_PRUNED_CYCLE = (TEAL, SLATE, GREEN, SKY, INDIGO)
+_PRUNED_CYCLE = (TEAL, SLATE, VIOLET, GREEN, SKY, INDIGO)
 _DENSE_CYCLE = (BROWN, CORAL)
-_NAMES = {
-    "snip": "SNIP",
-    "grasp": "GraSP",
-    "snip-it": "SNIP-it",
-    "starfire": "STARFIRE",
-    "rigl": "RigL",
-    "synflow": "SynFlow",
-    "freezenet": "FreezeNet",
-    "freezenet-wd": "FreezeNet-WD",
-    "dctps": "DCTpS",
-    "imp": "IMP",
-}
-
-
-def method_name(method: str) -> str:
-    """A method's name as its paper writes it, else as registered."""
-    return _NAMES.get(method, method)
+_SHAPES = tuple(PATHS)
 
 
 def runs_dense(subject: SubjectRecord) -> bool:
@@ -96,23 +93,45 @@ def runs_dense(subject: SubjectRecord) -> bool:
 
 
 def assign(subjects: Iterable[SubjectRecord]) -> dict[str, Mark]:
-    """The mark of each method by its key (`mark_key`); unknown ones take the next free of their family."""
-    marks: dict[str, Mark] = {}
-    unknown: dict[str, bool] = {}
+    """The mark of each mask by its key (`mark_key`), before `with_offset` fills it.
+
+    The first variant of a known method has that method's colour; all others take the next free of their
+    family, and once the colours are used up, a colour again with another shape.
+    """
+    family: dict[str, bool] = {}
+    method_of: dict[str, str | None] = {}
     for subject in subjects:
-        key = mark_key(subject)
-        if key in _KNOWN:
-            marks[key] = _KNOWN[key]
-        else:
-            unknown[key] = runs_dense(subject)
-    for family, cycle in ((False, _PRUNED_CYCLE), (True, _DENSE_CYCLE)):
-        keys = sorted(key for key, dense in unknown.items() if dense is family)
-        used = set(marks.values())
-        order = [mark for mark in cycle if mark not in used] or list(cycle)
-        marks |= {key: order[i % len(order)] for i, key in enumerate(keys)}
+        if subject.method != "dense":
+            key = mark_key(subject)
+            family[key] = family.get(key, True) and runs_dense(subject)
+            method_of[key] = subject.method
+    marks: dict[str, Mark] = {}
+    for key in sorted(family):
+        mark = _KNOWN.get(method_of[key] or "")
+        if mark is not None and mark not in marks.values():
+            marks[key] = mark
+    for warm, cycle in ((False, _PRUNED_CYCLE), (True, _DENSE_CYCLE)):
+        keys = [key for key in sorted(family) if key not in marks and family[key] is warm]
+        marks |= dict(zip(keys, _free(cycle, set(marks.values()), len(keys)), strict=True))
     return marks
 
 
+def _free(cycle: tuple[Mark, ...], used: set[Mark], many: int) -> list[Mark]:
+    """So many marks that are not used: the cycle's own, then the cycle with other shapes."""
+    turned = [
+        replace(mark, shape=_SHAPES[(_SHAPES.index(mark.shape) + turn) % len(_SHAPES)])
+        for turn in range(len(_SHAPES))
+        for mark in cycle
+    ]
+    free = [mark for mark in turned if mark not in used]
+    return [free[i % len(free)] for i in range(many)]
+
+
+def with_offset(mark: Mark, subject: SubjectRecord) -> Mark:
+    """The mask's mark, filled as the offset says."""
+    return replace(mark, hollow=runs_dense(subject), dot=subject.offset == "dct")
+
+
 def mark_key(subject: SubjectRecord) -> str:
-    """What shares a mark: the method, or the label of a model that no method made."""
-    return subject.method or subject.label
+    """What shares a colour: the method with what was changed in its mask, or the label of a model of no method."""
+    return mask_name(subject)

@@ -28,12 +28,19 @@ def table_notes(table: MainTable) -> tuple[list[Any], list[Any]]:
         )
     if table.has_artefact:
         left.append(Markup("Struck through: an artefact, off the scale and not ranked."))
+    if table.has_undecided:
+        left.append(
+            Markup(
+                "<b>Cannot choose</b>: a result of the method, which had nothing to rank the weights by. There is no "
+                "network, so means and figures leave it out; the full reasons stand under “Can we believe it?”."
+            )
+        )
     if table.has_rescue:
         left.append(Markup("Raised <b>+n</b>: weights that a rescue gave back to a layer that kept none."))
     if table.has_runs_dense:
         right.append(
             Markup(
-                "Hollow marks run dense: a frozen or DCT offset fills the weights off the mask, so these networks "
+                "Hollow marks run dense: a frozen or (with a dot) DCT offset fills the weights off the mask, so they "
                 '<b class="alert">save no MACs</b>. Pruned networks save theirs only on hardware that skips zeros.'
             )
         )
@@ -57,7 +64,7 @@ def _reasons(table: MainTable) -> list[str]:
     """ "not found: 300 of 480: SNIP 0.95" for the dashes in columns without room for a reason."""
     found: dict[str, list[str]] = {}
     for section in table.sections:
-        for row in section.rows:
+        for row in (row for row in section.rows if not row.not_made):
             who = f"{row.name} {section.title.removeprefix('Sparsity ')}".strip()
             cells = {"clean": row.clean, "distance": row.distance, "stored": row.stored, "macs": row.macs}
             for column, cell in cells.items():

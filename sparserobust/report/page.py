@@ -22,6 +22,7 @@ from sparserobust.report.parts import panels
 from sparserobust.report.parts.believe import believe
 from sparserobust.report.parts.caps import distance_caps
 from sparserobust.report.parts.connectivity import connectivity
+from sparserobust.report.parts.frontier import against_sparsity
 from sparserobust.report.parts.glossary import glossary
 from sparserobust.report.parts.gradients import gradient_norms
 from sparserobust.report.parts.other import other_measurements
@@ -30,9 +31,10 @@ from sparserobust.report.parts.saliency import saliency
 from sparserobust.report.parts.saved import multiply_adds, stored_bytes
 from sparserobust.report.parts.training import training
 from sparserobust.report.rows import MainTable, main_table
+from sparserobust.report.spans import Paragraph
 from sparserobust.report.theme import variables
 from sparserobust.report.threat import threat_model, title
-from sparserobust.report.verdict import Paragraph, verdict
+from sparserobust.report.verdict import verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -146,7 +148,7 @@ def _parts(found: Judged, table: MainTable) -> dict[str, Any]:
     saved = [t for t in (stored_bytes(found), multiply_adds(found)) if t is not None]
     return {
         "believe": believe(found),
-        "frontier": panels.against_sparsity(found),
+        "frontier": against_sparsity(found),
         "eps": panels.against_eps(found),
         "distance": _some(panels.against_distance(found), distance_caps(found)),
         "saliency": saliency(found),

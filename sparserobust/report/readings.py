@@ -23,13 +23,14 @@ _NORMS = {"fgsm": "linf", "carlini-wagner": "l2"}
 
 @dataclass(frozen=True)
 class Reading:
-    """One number of one run, or the reason why there is none."""
+    """One number of one run, or the reason why there is none. `share`: it lies in [0, 1] by its definition."""
 
     value: float | None
     low: float | None = None
     high: float | None = None
     n: int | None = None
     reason: str = ""
+    share: bool = False
 
 
 def ok(run: Run, evaluator: str) -> Outcome | None:
@@ -56,7 +57,8 @@ def read(run: Run, evaluator: str, score: str, *, at: float | str | None = None)
         found = outcome.score(score, at=at)
     except RecordError as error:
         return Reading(None, reason=f"not measured: {error}")
-    return Reading(found.value, found.ci_low, found.ci_high, found.n, found.reason or "")
+    share = found.unit == "fraction" and not score.endswith("_gap")  # a gap is a difference of two shares
+    return Reading(found.value, found.ci_low, found.ci_high, found.n, found.reason or "", share)
 
 
 def attack_name(evaluator: str) -> str:

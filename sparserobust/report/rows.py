@@ -15,10 +15,11 @@ from sparserobust.report.cells import (
     stored_cell,
 )
 from sparserobust.report.compare import HIGHER, LOWER, Difference, comparisons
-from sparserobust.report.estimates import RowEstimate, band, estimate
+from sparserobust.report.estimates import estimate
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
+from sparserobust.report.names import shows_offset
 from sparserobust.report.numbers import (
     DASH,
     count,
@@ -26,13 +27,19 @@ from sparserobust.report.numbers import (
     realised,
 )
 from sparserobust.report.readings import attack_name
+from sparserobust.report.row_strip import believable_ends, strip_of
 from sparserobust.report.strip import Scale, Strip, scale_over
-from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NOT_SCORED
+from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NO_MASK, NOT_SCORED
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the main table."""
+    """One row of the main table.
+
+    Attributes:
+        says_dense: whether "runs dense" stands beside a name that does not show its offset.
+        not_made: stands in place of the numbers where there is no network.
+    """
 
     anchor: str
     name: str
@@ -40,6 +47,7 @@ class Row:
     mark: Mark
     dense: bool
     runs_dense: bool
+    says_dense: bool
     chip: str
     filled: bool
     sparsity: str
@@ -60,6 +68,7 @@ class Row:
     macs: Cell
     saving: str
     saving_alert: bool
+    not_made: str
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ class MainTable:
     comparisons: int
     has_rescue: bool
     has_artefact: bool
+    has_undecided: bool
     has_runs_dense: bool
     has_trainable_harmonic: bool
     single_seed: bool
@@ -99,7 +109,7 @@ class MainTable:
 def main_table(judged: Judged) -> MainTable:
     """Every row, grouped by target sparsity, dense first."""
     lineup = judged.lineup
-    scale = scale_over(_believable_ends(judged))
+    scale = scale_over(believable_ends(judged))
     rows = [_row(i, judged, scale) for i in range(len(lineup.groups))]
     sections = [Section("", "", tuple(row for row in rows if row.dense))] if lineup.dense else []
     for sparsity in lineup.sparsities:
@@ -128,6 +138,7 @@ def main_table(judged: Judged) -> MainTable:
         comparisons=comparisons(judged.differences),
         has_rescue=any(row.rescued for row in rows),
         has_artefact=any(row.struck for row in rows),
+        has_undecided=NO_MASK in {trust.verdict for trust in judged.trust.values()},
         has_runs_dense=any(row.runs_dense for row in rows),
         has_trainable_harmonic="harmonic" in shown and any(row.runs_dense for row in rows),
         single_seed=single,
@@ -138,15 +149,6 @@ def _primary_title(lineup: Lineup) -> tuple[str, str]:
     if lineup.attack is None:
         return "clean accuracy, %", "no attack scored"
     return "robust accuracy, %", f"{attack_name(lineup.attack[0])}, ε = {lineup.attack[1]:g}"
-
-
-def _believable_ends(judged: Judged) -> list[float]:
-    """The ends, in percent, of all intervals that may set the scale."""
-    ends: list[float] = []
-    for i, e in judged.primary.items():
-        if e.value is not None and judged.trust[i].ranked:
-            ends += [100 * x for x in (band(e) or ()) + (e.value,)]
-    return ends
 
 
 def _kept(lineup: Lineup, places: list[int]) -> str:
@@ -178,15 +180,16 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
         mark=group.mark,
         dense=group.dense,
         runs_dense=group.runs_dense,
-        chip="" if trust.verdict in (FINE, NOT_SCORED) else trust.verdict,
+        says_dense=group.runs_dense and not shows_offset(subject),
+        chip="" if trust.verdict in (FINE, NOT_SCORED, NO_MASK) else trust.verdict,
         filled=struck,
-        sparsity=realised(subject.sparsity),
+        sparsity="" if group.not_made else realised(subject.sparsity),
         rescued=f"+{count(subject.rescued)}" if subject.rescued else "",
         clean=percent_cell(estimate(group, "accuracy", "top1")),
         primary=primary,
         struck=struck,
         bold=d is not None and d.word == HIGHER and trust.verdict in (FINE, NOT_SCORED),
-        strip=_strip(i, judged, scale, hidden=gone),
+        strip=strip_of(i, judged, scale, hidden=gone),
         difference=difference_cell(group, d, gone),
         word="" if d is None or gone else d.word,
         word_tone=_tone(d),
@@ -198,6 +201,7 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
         macs=macs_cell(group),
         saving=saving,
         saving_alert=alert,
+        not_made=group.not_made,
     )  # fmt: skip
 
 
@@ -216,28 +220,3 @@ def _tone(d: Difference | None) -> str:
     if d is None or d.value is None:
         return "dim"
     return {HIGHER: "strong", LOWER: "strong", "not ranked": "alert"}.get(d.word, "dim")
-
-
-def _strip(i: int, judged: Judged, scale: Scale | None, *, hidden: bool) -> Strip:
-    if scale is None:
-        return Strip()
-    lineup, group, value = judged.lineup, judged.lineup.groups[i], judged.primary[i]
-    dense = group if group.dense else lineup.dense_of(group)
-    reference = judged.primary[lineup.groups.index(dense)] if dense is not None else RowEstimate(None)
-    ends = band(reference)
-    strip = Strip(
-        band=(scale.place(100 * ends[0]), scale.place(100 * ends[1])) if ends else None,
-        line=scale.place(100 * reference.value) if reference.value is not None else None,
-    )
-    if hidden or value.value is None:
-        return strip
-    if judged.trust[i].verdict == ARTEFACT:
-        side = "right" if 100 * value.value > (scale.low + scale.high) / 2 else "left"
-        return Strip(band=strip.band, line=strip.line, beyond=side)
-    own = band(value)
-    return Strip(
-        tick=scale.place(100 * value.value),
-        bar=(scale.place(100 * own[0]), scale.place(100 * own[1])) if own else None,
-        band=strip.band,
-        line=strip.line,
-    )

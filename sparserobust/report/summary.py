@@ -6,42 +6,73 @@ from collections.abc import Sequence
 
 from sparserobust.records import Run
 from sparserobust.report.compare import ALIKE, NOT_AFTER_HOLM, Difference
-from sparserobust.report.estimates import RowEstimate, band, estimate
-from sparserobust.report.groups import Group, arrange
+from sparserobust.report.estimates import CLAIM_SEEDS, RowEstimate, band, estimate
+from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.judged import Judged, judged
 from sparserobust.report.numbers import THIN, count, kib, percent, points, realised, significant
 from sparserobust.report.readings import attack_name
-from sparserobust.report.trust import COLLAPSED
+from sparserobust.report.trust import COLLAPSED, NO_MASK
+from sparserobust.report.unmade import in_short, is_made
 
 WIDTH = 100
+LONGEST_NAME = 44  # columns that names may take from the numbers
 _NUMBERS = 1  # columns from here on are right-aligned
+_OPTIONAL = ("C&W l2", "minus dense", "KiB", "MACs")
 _SHORT = {ALIKE: "not dist.", NOT_AFTER_HOLM: "not Holm"}
+_NO_MASK, _NO_CLAIM = "no mask", "no claim"
 _LEGEND = {
     "not dist.": "not dist. = not distinguishable from dense: the interval of the difference holds 0",
     "not Holm": "not Holm = differs from dense, but not after Holm's correction over the table",
+    _NO_CLAIM: f"no claim = fewer than {CLAIM_SEEDS} seeds say nothing about a method",
+    _NO_MASK: "no mask = the method could not choose its weights, which is a result of it",
 }
 
 
 def summary_table(runs: Sequence[Run]) -> str:
-    """The main numbers of a report as text, one line per row, then what failed or was skipped.
+    """The main numbers of a report as text, one line per row, then what was not made, failed or was skipped.
 
-    Accuracies are in percent, differences in points; "-" is not measured, "x3" three seeds.
+    Accuracies are in percent, differences in points; "-" is not measured, "x3" three seeds. Where names need the
+    room, the last columns are left to the report.
 
     Raises:
         ConfigError: no runs.
     """
     found = judged(arrange(runs))
-    attack = found.lineup.attack
-    title = f"{attack_name(attack[0])} {attack[1]:g}" if attack else "robust"
+    lineup = found.lineup
+    title = f"{attack_name(lineup.attack[0])} {lineup.attack[1]:g}" if lineup.attack else "robust"
     head = ["method", "sparsity", "clean", title, "95 %", "C&W l2", "minus dense", "KiB", "MACs"]
-    rows = [head, *(_line(i, found) for i in range(len(found.lineup.groups)))]
-    widths = [max(len(row[k]) for row in rows) for k in range(len(head))]
-    spare = WIDTH - sum(widths[1:]) - 2 * (len(head) - 1)
-    widths[0] = min(widths[0], max(8, spare))
+    seeds = {len(group.runs) for group in lineup.groups}
+    rows = [head, *(_line(i, found, seeds=len(seeds) > 1) for i in range(len(lineup.groups)))]
+    legend = [f"{count(min(seeds))} seeds per row"] if len(seeds) == 1 and seeds != {1} else []
+    legend += [
+        text for word, text in _LEGEND.items() if any(word in cell for row in rows[1:] for cell in row[2:])
+    ]
+    left_out = _narrowed(rows)
+    legend += [f"in the report: {', '.join(left_out)}"] if left_out else []
+    widths = _widths(rows)
+    widths[0] = max(8, min(widths[0], _spare(widths)))
     lines = ["  ".join(_fit(cell, widths[k], k) for k, cell in enumerate(row)).rstrip() for row in rows]
     lines.insert(1, "-" * min(WIDTH, max(len(line) for line in lines)))
-    legend = [text for word, text in _LEGEND.items() if any(word in row[6] for row in rows)]
-    return "\n".join([*lines, *legend, *_problems(found.lineup.runs)])
+    return "\n".join([*lines, *legend, *_problems(lineup)])
+
+
+def _narrowed(rows: list[list[str]]) -> list[str]:
+    """Takes columns off the right of all rows until the names fit; returns the heads of those taken."""
+    taken: list[str] = []
+    while rows[0][-1] in _OPTIONAL and min(_widths(rows)[0], LONGEST_NAME) > _spare(_widths(rows)):
+        taken.insert(0, rows[0][-1])
+        for row in rows:
+            del row[-1]
+    return taken
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+
+
+def _spare(widths: Sequence[int]) -> int:
+    """The room that the other columns leave to the names."""
+    return WIDTH - sum(widths[1:]) - 2 * (len(widths) - 1)
 
 
 def _fit(cell: str, width: int, column: int) -> str:
@@ -49,13 +80,17 @@ def _fit(cell: str, width: int, column: int) -> str:
     return text.rjust(width) if column >= _NUMBERS else text.ljust(width)
 
 
-def _line(i: int, found: Judged) -> list[str]:
+def _line(i: int, found: Judged, *, seeds: bool) -> list[str]:
     group, value = found.lineup.groups[i], found.primary[i]
     attacked = found.lineup.attack is not None
-    seeds = f" x{len(group.runs)}" if len(group.runs) > 1 else ""
+    many = f" x{len(group.runs)}" if seeds and len(group.runs) > 1 else ""
+    name = f"{group.name} {group.tag}".strip() + many
     gone = attacked and found.trust[i].verdict == COLLAPSED
+    if group.not_made:
+        clean = _NO_MASK if found.trust[i].verdict == NO_MASK else "-"
+        return [_ascii(name), f"{group.target:.4f}", clean, *"------"]
     cells = [
-        f"{group.name} {group.tag}".strip() + seeds,
+        name,
         realised(group.first.subject.sparsity),
         _percent(estimate(group, "accuracy", "top1")),
         "collapsed" if gone else _percent(value) if attacked else "-",
@@ -84,7 +119,10 @@ def _number(e: RowEstimate, form: str) -> str:
 def _difference(group: Group, d: Difference | None) -> str:
     if group.dense:
         return "reference"
-    return "-" if d is None or d.value is None else f"{points(d.value)} {_SHORT.get(d.word, d.word)}"
+    if d is None or d.value is None:
+        return "-"
+    word = _NO_CLAIM if d.word.startswith(_NO_CLAIM) else _SHORT.get(d.word, d.word)
+    return f"{points(d.value)} {word}"
 
 
 def _stored(group: Group) -> str:
@@ -106,12 +144,20 @@ def _ascii(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in plain)
 
 
-def _problems(runs: Sequence[Run]) -> list[str]:
-    """One line per outcome that is not ok."""
+def _problems(lineup: Lineup) -> list[str]:
+    """One line for each row that could not be made and for each outcome that is not ok."""
     lines = []
-    for run in runs:
-        for name, outcome in run.outcomes.items():
-            if outcome.status != "ok":
-                text = f"{run.subject.label}: {name} {outcome.status}: {' '.join((outcome.reason or '').split())}"
-                lines.append(_fit(_ascii(text), WIDTH, 0).rstrip())
-    return list(dict.fromkeys(lines))
+    for group in lineup.groups:
+        seeds_of: dict[str, list[int | None]] = {}
+        for run in group.runs:
+            if not is_made(run):
+                seeds_of.setdefault(in_short(run.subject.not_made or ""), []).append(run.subject.seed)
+                continue
+            for name, outcome in run.outcomes.items():
+                if outcome.status != "ok":
+                    lines.append(f"{run.subject.label}: {name} {outcome.status}: {outcome.reason}")
+        for reason, seeds in seeds_of.items():
+            some = f", seed {', '.join(map(str, seeds))}" if len(seeds) < len(group.runs) else ""
+            lines.append(f"{group.title}{some}: {reason}")
+    plain = (_ascii(" ".join(line.split())) for line in lines)
+    return [_fit(line, WIDTH, 0).rstrip() for line in dict.fromkeys(plain)]

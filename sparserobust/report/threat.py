@@ -19,14 +19,18 @@ _NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ₂"}
 
 
 def title(lineup: Lineup) -> str:
-    """ "mlp5 on MNIST, six methods at three sparsities"."""
+    """ "mlp5 on MNIST, six methods at three sparsities", or "three methods in twelve variants"."""
     models = listed(list(dict.fromkeys(run.subject.model for run in lineup.runs)))
     data = listed(list(dict.fromkeys(data_name(run.data.name) for run in lineup.runs)))
-    methods, sparsities = len(lineup.methods()), lineup.sparsities
-    if not methods:
+    rows, sparsities = len({(group.name, group.tag) for group in lineup.sparse}), lineup.sparsities
+    if not rows:
         return f"{models} on {data}"
-    noun = "method" if all(group.first.subject.method for group in lineup.sparse) else "network"
-    what = f"{spelled(methods)} {noun}{'s' if methods > 1 else ''}"
+    methods = {group.first.subject.method for group in lineup.sparse}
+    noun = "network" if None in methods else "method"
+    varied = noun == "method" and len({group.name for group in lineup.sparse}) == rows > len(methods)
+    many = len(methods) if varied else rows
+    what = f"{spelled(many)} {noun}{'s' if many > 1 else ''}"
+    what += f" in {spelled(rows)} variants" if varied else ""
     where = (
         f"sparsity {target(sparsities[0])}"
         if len(sparsities) == 1

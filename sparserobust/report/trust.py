@@ -13,10 +13,11 @@ from sparserobust.report.estimates import combine
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.numbers import DASH, count, fixed, percent, points
 from sparserobust.report.readings import Reading, attack_name, ok, read, robust
+from sparserobust.report.unmade import could_not_choose, is_made
 from sparserobust.stats import newcombe_paired
 
 FINE, CHECK, COLLAPSED, ARTEFACT = "no red flag", "check", "collapsed", "artefact"
-NOT_SCORED = "not scored"
+NOT_SCORED, NO_MASK = "not scored", "cannot choose"
 ZERO_LOOK, ZERO_FAIL = 0.02, 0.15  # share of images on which the attack had no direction to go
 MARGIN_LOOK, MARGIN_FAIL = 0.03, 0.10  # how much more the step on the margin breaks
 RISE_LOOK = 0.02  # accuracy that rises with the budget
@@ -41,7 +42,8 @@ class Trust:
     """What the checks say of one row.
 
     Attributes:
-        verdict: no red flag, check, collapsed, artefact, or not scored (no attack was measured).
+        verdict: no red flag, check, collapsed, artefact, not scored (no attack was measured), or cannot
+            choose (the method had nothing to choose its weights by: a result, and no network to judge).
         evidence: by check: "zero", "margin", "largest", "rise", "found", and the names of other attacks.
         notes: sentences for the reader, worst first.
         failures: outcomes that failed, with the error.
@@ -55,7 +57,7 @@ class Trust:
     @property
     def ranked(self) -> bool:
         """Whether the row takes part in comparisons."""
-        return self.verdict not in (COLLAPSED, ARTEFACT)
+        return self.verdict not in (COLLAPSED, ARTEFACT, NO_MASK)
 
 
 def collapsed(run: Run) -> bool:
@@ -66,6 +68,8 @@ def collapsed(run: Run) -> bool:
 
 def judge(group: Group, lineup: Lineup) -> Trust:
     """The checks on one row."""
+    if all(could_not_choose(run) for run in group.runs):
+        return Trust(NO_MASK, {}, tuple(_gathered(group, _reason)))
     evidence: dict[str, Evidence] = {}
     if lineup.attack is not None:
         name, eps = lineup.attack
@@ -80,14 +84,18 @@ def judge(group: Group, lineup: Lineup) -> Trust:
         evidence["found"] = _found(group)
     notes = [e.why for e in sorted(evidence.values(), key=lambda e: -e.level) if e.why]
     notes += _gathered(group, _warnings)
+    undecided = _gathered(group, lambda run: _reason(run) if could_not_choose(run) else [])
+    others = "" if group.not_made else "; the means are over the other seeds"
+    notes += [f"{reason}{others}" for reason in undecided]
     failures = tuple(_gathered(group, _failures))
-    fallen = sum(collapsed(run) for run in group.runs)
-    if fallen == len(group.runs):
+    made = [run for run in group.runs if is_made(run)]
+    fallen = sum(collapsed(run) for run in made)
+    if made and fallen == len(made):
         share = percent(group.first.data.majority_share)
         reason = f"collapsed: robustness not meaningful; predicts no better than always one class ({share} %)"
         return Trust(COLLAPSED, evidence, (reason, *notes), failures)
     if fallen:
-        notes.insert(0, f"{fallen} of {len(group.runs)} seeds collapsed; the mean mixes two kinds of network")
+        notes.insert(0, f"{fallen} of {len(made)} seeds collapsed; the mean mixes two kinds of network")
     worst = max((e.level for e in evidence.values()), default=0)
     if worst == 2:
         return Trust(ARTEFACT, evidence, tuple(notes), failures)
@@ -199,7 +207,13 @@ def _stronger(group: Group, lineup: Lineup, other: str, attack: str, eps: float)
     return Evidence(points(drop), level, why)
 
 
+def _reason(run: Run) -> list[str]:
+    return [run.subject.not_made] if run.subject.not_made else []
+
+
 def _failures(run: Run) -> list[str]:
+    if not is_made(run):
+        return [] if could_not_choose(run) else _reason(run)
     return [f"{name} failed: {o.reason}" for name, o in run.outcomes.items() if o.status == "failed"]
 
 

@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 from sparserobust.report.badge import not_audited
-from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, Difference
+from sparserobust.report.by_sparsity import by_sparsity
+from sparserobust.report.compare import HIGHER
 from sparserobust.report.estimates import CLAIM_SEEDS, band, estimate
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import (
     bracket,
-    fixed,
-    listed,
     percent,
+    plural,
     points,
     signed_bracket,
     target,
     times,
 )
 from sparserobust.report.readings import attack_name
-from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NOT_SCORED
+from sparserobust.report.spans import Paragraph, Span
+from sparserobust.report.trust import ARTEFACT, FINE, NO_MASK, NOT_SCORED
 
-Kind = Literal["plain", "strong", "em", "alert"]
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch of text of one kind."""
-
-    text: str
-    kind: Kind = "plain"
-
-
-Paragraph = tuple[Span, ...]
+MOST_ARTEFACTS = 3  # that are told one by one
 
 
 def verdict(judged: Judged) -> list[Paragraph]:
@@ -43,7 +30,7 @@ def verdict(judged: Judged) -> list[Paragraph]:
     paragraphs: list[Paragraph] = []
     if lineup.sparse and judged.differences:
         paragraphs += [_lead(judged)]
-        paragraphs += _by_sparsity(judged)
+        paragraphs += by_sparsity(judged)
     elif not lineup.sparse:
         paragraphs.append((Span("Only dense networks were given; there is nothing to compare them with."),))
     paragraphs += _red_flags(judged)
@@ -69,9 +56,12 @@ def _lead(judged: Judged) -> Paragraph:
             Span(f"{_named(groups[i])} is more {adjective} than its dense parent", "strong"),
             Span(f": {_against(i, judged)}{_price(groups[i])}."),
         )
+    if all(judged.trust[i].verdict == NO_MASK for i in judged.differences):
+        return (Span("No method here could choose its weights", "strong"), Span("; the table says why."))
     compared = [d for d in judged.differences.values() if d.value is not None]
     if not compared:
-        reason = next((d.reason for d in judged.differences.values() if d.reason), "")
+        reasons = [d.reason for i, d in judged.differences.items() if not groups[i].not_made]
+        reason = next((reason for reason in reasons if reason), "no network could be made")
         return (
             Span("Relative to dense: not measured", "strong"),
             Span(f" ({reason})." if reason else "."),
@@ -138,70 +128,23 @@ def _price(group: Group) -> str:
     return f", with {' and '.join(parts)}" if parts else ""
 
 
-def _by_sparsity(judged: Judged) -> list[Paragraph]:
-    """One sentence for each sparsity: who is lower, who cannot be told apart, who collapsed."""
-    lineup = judged.lineup
-    sentences: list[Span] = []
-    for sparsity in lineup.sparsities:
-        places = [i for i, g in enumerate(lineup.groups) if not g.dense and g.target == sparsity]
-        spans = _clauses(places, judged)
-        if spans:
-            sentences += [Span(f"At {target(sparsity)} "), *spans, Span(". ")]
-    return [tuple(sentences)] if sentences else []
-
-
-def _clauses(places: list[int], judged: Judged) -> list[Span]:
-    by_word: dict[str, list[int]] = {}
-    for i in places:
-        trust, d = judged.trust[i], judged.differences[i]
-        word = trust.verdict if not trust.ranked else d.word
-        if word:
-            by_word.setdefault(word, []).append(i)
-    clauses: list[list[Span]] = []
-    for word in (HIGHER, ALIKE, NOT_AFTER_HOLM, LOWER, COLLAPSED):
-        if word in by_word:
-            clauses.append(_clause(word, by_word[word], judged))
-    spans: list[Span] = []
-    for clause in clauses:
-        spans += [Span("; "), *clause] if spans else clause
-    return spans
-
-
-def _clause(word: str, places: list[int], judged: Judged) -> list[Span]:
-    groups = [judged.lineup.groups[i] for i in places]
-    names = listed([f"{g.name} ({g.tag})" if g.tag else g.name for g in groups])
-    verb = "are" if len(groups) > 1 else "is"
-    if word == ALIKE:
-        seen = _smallest([judged.differences[i] for i in places])
-        return [Span(f"{names} {verb} "), Span(ALIKE, "em"), Span(f" from dense{seen}")]
-    if word == NOT_AFTER_HOLM:
-        return [
-            Span(
-                f"{names} differ{'s' if len(groups) == 1 else ''} from dense, but not after Holm’s correction"
-            )
-        ]
-    if word == COLLAPSED:
-        return [Span(f"{names} collapse{'s' if len(groups) == 1 else ''}")]
-    return [Span(f"{names} {verb} {word} than dense")]
-
-
-def _smallest(differences: list[Difference]) -> str:
-    seen = [d.smallest for d in differences if d.smallest is not None]
-    return f" (a difference under {fixed(100 * max(seen))} points could not have been seen)" if seen else ""
-
-
 def _red_flags(judged: Judged) -> list[Paragraph]:
-    """One paragraph for all artefacts: the number and what speaks against it."""
+    """One paragraph for all artefacts: the number and what speaks against it, of the first ones."""
+    flagged = [
+        (i, trust, value)
+        for i, trust in judged.trust.items()
+        if trust.verdict == ARTEFACT and (value := judged.primary[i].value) is not None
+    ]
     spans: list[Span] = []
-    for i, trust in judged.trust.items():
-        value = judged.primary[i].value
-        if trust.verdict == ARTEFACT and value is not None:
-            why = trust.notes[0] if trust.notes else "its checks fail"
-            spans += [
-                Span(f"{judged.lineup.groups[i].title} reports {percent(value)} %, but {why}: "),
-                Span("an artefact", "alert"),
-                Span(", left out of the ranking. "),
-            ]
+    for i, trust, value in flagged[:MOST_ARTEFACTS]:
+        why = trust.notes[0] if trust.notes else "its checks fail"
+        spans += [
+            Span(f"{judged.lineup.groups[i].title} reports {percent(value)} %, but {why}: "),
+            Span("an artefact", "alert"),
+            Span(", left out of the ranking. "),
+        ]
+    if (more := len(flagged) - MOST_ARTEFACTS) > 0:
+        spans.append(Span(f"{plural(more, 'more row')} {'is' if more == 1 else 'are'} marked as such too."))
     return [tuple(spans)] if spans else []
 
 
@@ -212,7 +155,7 @@ def _caveat(judged: Judged) -> Paragraph:
         parts.append(
             f"{attack_name(lineup.attack[0])} gives upper bounds: a stronger attack can only lower these accuracies."
         )
-    seeds = {len(group.runs) for group in lineup.sparse}
+    seeds = {len(group.runs) for group in lineup.sparse if not group.not_made}
     if seeds == {1}:
         parts.append(
             "With one seed per row these are statements about these networks, not about the methods."

@@ -22,8 +22,8 @@ class SmallConv(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
-        pooled = F.max_pool2d(torch.relu(self.norm(self.conv(images))), 2)
-        logits: Tensor = self.head(torch.relu(self.hidden(self.drop(pooled.flatten(1)))))
+        pooled = F.max_pool2d(_active(self.norm(self.conv(images))), 2)
+        logits: Tensor = self.head(_active(self.hidden(self.drop(pooled.flatten(1)))))
         return logits
 
 
@@ -40,10 +40,15 @@ class SmallResidual(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Logits."""
-        x = torch.relu(self.norm(self.stem(images)))
-        x = torch.relu(x + self.second(torch.relu(self.first(x))))
+        x = _active(self.norm(self.stem(images)))
+        x = _active(x + self.second(_active(self.first(x))))
         logits: Tensor = self.head(x.mean(dim=(2, 3)))
         return logits
+
+
+def _active(x: Tensor) -> Tensor:
+    """A leaky ReLU: in networks this small, units that are dead for all examples would leave too few scores."""
+    return F.leaky_relu(x, 0.1)
 
 
 def small_networks() -> list[nn.Module]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Iterator
@@ -20,12 +21,13 @@ from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
+from sparserobust.training.accuracy import accuracy_of
+from sparserobust.training.augment import Augmentation
 from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
 from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.weights.plan import prunable_modules, values_of
 
 DEFAULT_RECIPE = "freezenet-mnist"
-EVALUATION_BATCH = 512
 
 AnySet = Dataset[Any] | DataLoader[Any]
 
@@ -44,17 +46,18 @@ def train(
     """Trains a subject in place and returns the history, which the subject carries from then on.
 
     After every step the weights off the mask are what the offset says, exactly. The epoch of the best
-    validation accuracy (the earliest of equals) is kept; without a validation split the last one. With the
-    same seed, device and number of threads the result is the same, bit for bit (on CUDA as far as its
-    kernels are deterministic). A loss that is not finite
-    ends the training: status "diverged", with the best weights so far.
+    validation accuracy (the earliest of equals) is kept; without a validation split the last one. A method's
+    `prune_at_end` then sets its frozen offset to zero, and the history says what that cost. With the same
+    seed, device and number of threads the result is the same, bit for bit (on CUDA as far as its kernels are
+    deterministic). A loss that is not finite ends the training: status "diverged", with the best weights so
+    far.
 
     Args:
         subject: what `sparsify` returned, or a module of one's own.
         data: its training and validation splits; or the training examples alone.
         epochs: instead of the recipe's.
         recipe: name, TOML file or Recipe; by default that of the subject's method.
-        seed: of the order of the examples and of dropout.
+        seed: of the order of the examples, of their augmentation and of dropout.
         device: where to train; the model comes back to where it was.
         batch_size: instead of the recipe's.
         progress: a bar on the terminal.
@@ -66,6 +69,7 @@ def train(
     plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
     changed = {"epochs": epochs, "batch_size": batch_size}
     plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
+    plan = plan.for_data(data.name if isinstance(data, Data) else None)
     train_set = as_dataset(data, "train")
     if train_set is None:
         raise ConfigError("training needs training examples; this data has none")
@@ -79,7 +83,7 @@ def train(
         with _repeatable(seed, target):
             session.run(progress)
     finally:
-        session.restore_best()
+        session.finish()
         subject.model.to(home)
         for module, training in modes.items():
             module.training = training
@@ -114,13 +118,17 @@ class _Training:
         self.val_set = val_set
         self.device = device
         self.seed = seed
+        self.augment = Augmentation(recipe, seed)
         self.steps = 0
         self.examples = 0
         self.epochs: list[EpochRecord] = []
         self.diverged = False
+        self.ended = False
         self.best_epoch = 0
         self.best_accuracy = -1.0
         self.best_state = self._state()
+        self.best_decay = copy.deepcopy(subject.weights.decay)
+        self.pruned_at_end: tuple[float | None, float | None] | None = None
 
     def run(self, progress: bool) -> None:
         """All epochs, or as many as the loss stays finite."""
@@ -140,12 +148,12 @@ class _Training:
             if not (epoch.is_finite() and is_finite(model)):
                 self.diverged = True
                 break
-            accuracy = _accuracy(model, self.val_set, self.device) if self.val_set is not None else None
+            accuracy = self._val_accuracy()
             self.epochs.append(
                 epoch.record(
                     number,
                     val_accuracy=accuracy,
-                    learning_rate=self.recipe.learning_rate(self.steps - 1),
+                    learning_rate=self.recipe.learning_rate(self.steps - 1, number - 1),
                     sparsity=tuple(1 - int(m.sum()) / m.numel() for m in self.subject.weights.masks.values()),
                     seconds=time.perf_counter() - start,
                 )
@@ -154,11 +162,13 @@ class _Training:
                 self.best_accuracy = accuracy if accuracy is not None else -1.0
                 self.best_epoch = number
                 self.best_state = self._state()
+                self.best_decay = copy.deepcopy(self.subject.weights.decay)
             bar.set_postfix(
                 loss=f"{epoch.mean_loss():.3f}", val="-" if accuracy is None else f"{accuracy:.3f}"
             )
         handle.remove()
         optimizer.zero_grad(set_to_none=True)
+        self.ended = True
 
     def _epoch(self, model: nn.Module, optimizer: torch.optim.Optimizer, order: torch.Generator) -> EpochSums:
         model.train()
@@ -173,10 +183,11 @@ class _Training:
             dtype=dtype_of(model),
             shuffle=order,
             drop_single=needs_two,
+            crop=self.augment.crop,
         ):
             for group in optimizer.param_groups:
-                group["lr"] = self.recipe.learning_rate(self.steps)
-            logits = model(images)
+                group["lr"] = self.recipe.learning_rate(self.steps, len(self.epochs))
+            logits = model(self.augment(images))
             loss = F.cross_entropy(logits, labels)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -198,9 +209,22 @@ class _Training:
     def _state(self) -> dict[str, Tensor]:
         return {name: tensor.detach().clone() for name, tensor in self.subject.model.state_dict().items()}
 
-    def restore_best(self) -> None:
-        """Loads the weights of the chosen epoch."""
-        self.subject.model.load_state_dict(self.best_state)
+    def finish(self) -> None:
+        """Loads the weights of the chosen epoch; sets a frozen offset to zero where the subject asks for it.
+
+        After an error or an interruption the offset stays.
+        """
+        model, weights = self.subject.model, self.subject.weights
+        model.load_state_dict(self.best_state)
+        weights.decay = self.best_decay
+        if self.ended and self.subject.prune_at_end and weights.kind == "frozen":
+            before = self._val_accuracy()
+            weights.drop_offset()
+            self.pruned_at_end = (before, self._val_accuracy())
+            self.subject.prune_at_end = False
+
+    def _val_accuracy(self) -> float | None:
+        return None if self.val_set is None else accuracy_of(self.subject.model, self.val_set, self.device)
 
     def history(self, data: str) -> History:
         """The record of what was done."""
@@ -214,7 +238,7 @@ class _Training:
             )
         return History(
             recipe=self.recipe.name,
-            settings=self.recipe.model_dump(mode="json"),
+            settings=self.recipe.settings(),
             seed=self.seed,
             data=data,
             layers=tuple(self.subject.weights.masks),
@@ -222,20 +246,10 @@ class _Training:
             chosen_epoch=self.best_epoch,
             chosen_because=why,
             status="diverged" if self.diverged else "completed",
+            pruned_at_end=self.pruned_at_end,
             steps=self.steps,
             examples=self.examples,
             batch_size=self.recipe.batch_size,
             device=str(self.device),
             threads=torch.get_num_threads(),
         )
-
-
-@torch.no_grad()
-def _accuracy(model: nn.Module, dataset: AnySet, device: torch.device) -> float:
-    """Share classified correctly, in evaluation mode."""
-    model.eval()
-    hits = total = 0
-    for images, labels in batches(dataset, EVALUATION_BATCH, device, dtype=dtype_of(model)):
-        hits += int((model(images).argmax(dim=1) == labels).sum())
-        total += len(labels)
-    return hits / total

@@ -7,25 +7,53 @@ import tomllib
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from torch import Tensor
 
+from sparserobust.data import Data
 from sparserobust.errors import ConfigError, did_you_mean
+
+AUGMENTATIONS = ("flip", "crop_padding", "translate", "random_resized_crop")
+
+
+class Normalization(BaseModel):
+    """Mean and standard deviation per channel, in pixel units from 0 to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Normalization:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean and std need as many values, got {len(self.mean)} and {len(self.std)}")
+        return self
 
 
 class Recipe(BaseModel):
-    """Optimizer, schedule and sizes of one protocol.
+    """Optimizer, schedule, sizes and augmentation of one protocol.
 
     Attributes:
         source: paper and section.
         optimizer: "sgd", "adam" (decay added to the gradient) or "adamw" (decoupled).
         weight_decay: on all trainable parameters, biases too; never on what is pruned or frozen.
-        lr_every_steps: the learning rate is multiplied by lr_factor every so many optimizer steps.
+        lr_every_steps: the learning rate is multiplied by lr_factor every so many optimizer steps, and (the
+            factors multiply) after each epoch in lr_drop_epochs, counted from 1.
         clip_norm: l2 norm that the gradient of the trainable parameters is clipped to.
         score_samples: training examples that criteria see in a comparison under this recipe.
+        flip: probability that an image is mirrored.
+        crop_padding: zeros around an image, out of which its size is cropped at random.
+        translate: pixels by which an image is moved at most, down or up and to a side; zeros come in.
+        random_resized_crop: a random part of an image file, resized, as usual on ImageNet.
+        augmented_data: names of the data sets that these four are for, those of the paper; others, and data
+            without a name, are left as they are (a mirrored 3 is none). Empty: all data.
+        normalization: data set -> mean and std of the paper's own, where they are not those of `load_data`.
+        initialisation: of the paper's standard networks, for `create_model`; xavier-normal where it says none.
+            Training itself uses neither this nor `normalization`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,8 +68,16 @@ class Recipe(BaseModel):
     epochs: int = Field(ge=0)
     lr_every_steps: int | None = Field(default=None, ge=1)
     lr_factor: float = Field(default=0.1, gt=0)
+    lr_drop_epochs: tuple[Annotated[int, Field(ge=1)], ...] = ()
     clip_norm: float | None = Field(default=None, gt=0)
     score_samples: int = Field(default=100, ge=1)
+    flip: float = Field(default=0.0, ge=0, le=1)
+    crop_padding: int = Field(default=0, ge=0)
+    translate: int = Field(default=0, ge=0)
+    random_resized_crop: bool = False
+    augmented_data: tuple[str, ...] = ()
+    normalization: dict[str, Normalization] = {}
+    initialisation: str = "xavier-normal"
 
     def changed(self, **values: int | None) -> Recipe:
         """The recipe with other values.
@@ -60,11 +96,30 @@ class Recipe(BaseModel):
         kind = torch.optim.Adam if self.optimizer == "adam" else torch.optim.AdamW
         return kind(parameters, self.lr, weight_decay=self.weight_decay)
 
-    def learning_rate(self, step: int) -> float:
-        """The learning rate of an optimizer step, counted from 0."""
-        if self.lr_every_steps is None:
-            return self.lr
-        return self.lr * self.lr_factor ** (step // self.lr_every_steps)
+    def learning_rate(self, step: int, epoch: int = 0) -> float:
+        """The learning rate of an optimizer step in an epoch, both counted from 0."""
+        drops = sum(epoch >= after for after in self.lr_drop_epochs)
+        if self.lr_every_steps is not None:
+            drops += step // self.lr_every_steps
+        return self.lr * self.lr_factor**drops
+
+    def for_data(self, name: str | None) -> Recipe:
+        """The recipe for the data set of that name (None: it has none), without an augmentation that is not for it."""
+        if not self.augmented_data or name in self.augmented_data:
+            return self
+        off = {key: type(self).model_fields[key].default for key in AUGMENTATIONS}
+        return self.model_copy(update=off)
+
+    def normalize(self, data: Data) -> Data:
+        """The data with the paper's own mean and std, the data itself where the recipe has none for it."""
+        own = self.normalization.get(data.name)
+        return data if own is None else data.normalized(own.mean, own.std)
+
+    def settings(self) -> dict[str, Any]:
+        """The values that training uses, for its record; augmentations and drops only where there are any."""
+        values = self.model_dump(mode="json", exclude={"normalization", "initialisation", "augmented_data"})
+        unused = {key for key in (*AUGMENTATIONS, "lr_drop_epochs") if not values[key]}
+        return {key: value for key, value in values.items() if key not in unused}
 
 
 def list_recipes() -> list[str]:

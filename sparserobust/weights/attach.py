@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from sparserobust.errors import ModelError, ShapeError
+from sparserobust.weights.decay import OffsetDecay
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
 from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
 
@@ -26,6 +27,8 @@ class SparseWeights:
         masks: name -> bool tensor, for every prunable weight.
         kind: the offset.
         trainable_alpha: for "dct".
+        initial_alpha: for "dct", name -> alpha at the start where it is not 1.
+        decay_offset: for "frozen": weight decay shrinks the offset to gamma * W0, see `OffsetDecay`.
         enforce: False where the masks were read off the weights, which then are not touched (-0.0 stays).
 
     Raises:
@@ -40,6 +43,8 @@ class SparseWeights:
         kind: OffsetKind,
         *,
         trainable_alpha: bool = True,
+        initial_alpha: Mapping[str, float] | None = None,
+        decay_offset: bool = False,
         enforce: bool = True,
     ) -> None:
         modules = prunable_modules(model)
@@ -52,11 +57,14 @@ class SparseWeights:
         self.kind: OffsetKind = kind
         self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
         self._frozen: dict[str, Tensor] = {}
+        self.decay = OffsetDecay(list(modules)) if decay_offset else None
         if kind == "dct":
             _refuse_tied(model)
-            for module in modules.values():
+            alphas = initial_alpha or {}
+            for name, module in modules.items():
                 if dct_offset_of(module) is None:
-                    add_dct_offset(module, trainable_alpha=trainable_alpha)
+                    alpha = alphas.get(name, 1.0)
+                    add_dct_offset(module, trainable_alpha=trainable_alpha, initial_alpha=alpha)
         elif kind == "frozen":
             self._frozen = {name: values_of(module).detach().clone() for name, module in modules.items()}
         if enforce:
@@ -72,6 +80,11 @@ class SparseWeights:
                 self._frozen[name] = self._frozen[name].to(device)
         return self._masks
 
+    @property
+    def frozen(self) -> dict[str, Tensor]:
+        """Name -> weight at the start of training, where the offset is frozen; the live tensors."""
+        return self._frozen
+
     @torch.no_grad()
     def restore(self) -> None:
         """Puts every entry off the mask back to what the offset says, exactly."""
@@ -79,9 +92,21 @@ class SparseWeights:
         for name, module in prunable_modules(self.model).items():
             values = values_of(module)
             if name in self._frozen:
-                torch.where(masks[name], values, self._frozen[name], out=values)
+                torch.where(masks[name], values, self._frozen_offset(name), out=values)
             else:
                 values.masked_fill_(~masks[name], 0.0)
+
+    def _frozen_offset(self, name: str) -> Tensor:
+        """W0, or gamma * W0 where the offset decays."""
+        offset = self._frozen[name]
+        return offset if self.decay is None else offset * self.decay.gamma[name]
+
+    def drop_offset(self) -> None:
+        """Sets a frozen offset to zero for good: the subject is a pruned network from here on."""
+        self._frozen.clear()
+        self.decay = None
+        self.kind = "zero"
+        self.restore()
 
     @torch.no_grad()
     def mask_gradients(self) -> None:
@@ -92,9 +117,18 @@ class SparseWeights:
                 gradient.mul_(masks[name])
 
     def hold(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
-        """Restores after each step of `optimizer`, in any training loop; remove the handle to stop."""
+        """Restores after each step of `optimizer`, in any training loop; remove the handle to stop.
+
+        Raises:
+            ConfigError: the offset decays and this optimizer's weight decay is not one factor per layer.
+        """
+        if self.decay is not None:
+            self.decay.check(optimizer)
 
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+            if self.decay is not None:
+                modules = prunable_modules(self.model)
+                self.decay.step(optimizer, {name: values_of(module) for name, module in modules.items()})
             self.restore()
 
         return optimizer.register_step_post_hook(after_step)
@@ -103,19 +137,21 @@ class SparseWeights:
     def load(self, state: Mapping[str, Tensor]) -> None:
         """Sets the model to the weights of a dense state_dict under this plan.
 
-        Zero: weights times mask. Frozen: the dense weights, which also become the offset. DCT: values 0
-        and alpha 1; the dense weights do not enter.
+        Zero: weights times mask. Frozen: the dense weights, which also become the offset, not decayed. DCT:
+        values 0 and alpha as at the start; the dense weights do not enter.
         """
         modules = prunable_modules(self.model)
         for name, module in modules.items():
             values = values_of(module)
             if (dct := dct_offset_of(module)) is not None:
                 values.zero_()
-                dct.alpha.fill_(1.0)
+                dct.alpha.fill_(dct.initial_alpha)
             else:
                 values.copy_(state[name])
                 if name in self._frozen:
                     self._frozen[name] = values.detach().clone()
+        if self.decay is not None:
+            self.decay = OffsetDecay(list(modules))
         own = self.model.state_dict()
         for name, tensor in state.items():
             if name not in modules:
@@ -130,7 +166,7 @@ class SparseWeights:
             if (dct := dct_offset_of(module)) is not None:
                 offset = dct.offset().detach().clone()
             elif name in self._frozen:
-                offset = self._frozen[name].clone()
+                offset = self._frozen_offset(name).clone()
             else:
                 offset = torch.zeros_like(values_of(module)).detach()
             plan[name] = TensorPlan(masks[name].clone(), self.kind, offset)

@@ -38,14 +38,15 @@ def dct_block(shape: tuple[int, ...], *, dtype: torch.dtype = torch.float32) -> 
 
 
 class DCTOffset(nn.Module):
-    """Parametrization values -> alpha * block + values, with one scalar alpha per layer, 1 at the start.
+    """Parametrization values -> alpha * block + values, with one scalar alpha per layer, 1 at the start by default.
 
     The block is not part of the state_dict: it follows from the shape.
     """
 
-    def __init__(self, weight: Tensor, *, trainable_alpha: bool = True) -> None:
+    def __init__(self, weight: Tensor, *, trainable_alpha: bool = True, initial_alpha: float = 1.0) -> None:
         super().__init__()
-        self.alpha = nn.Parameter(weight.new_ones(()), requires_grad=trainable_alpha)
+        self.initial_alpha = initial_alpha
+        self.alpha = nn.Parameter(weight.new_full((), initial_alpha), requires_grad=trainable_alpha)
         self.block: Tensor
         self.register_buffer(
             "block", dct_block(tuple(weight.shape), dtype=weight.dtype).to(weight.device), persistent=False
@@ -60,7 +61,7 @@ class DCTOffset(nn.Module):
         return self.offset() + values
 
 
-def add_dct_offset(module: nn.Module, *, trainable_alpha: bool = True) -> None:
+def add_dct_offset(module: nn.Module, *, trainable_alpha: bool = True, initial_alpha: float = 1.0) -> None:
     """Turns a layer's weight into alpha * block + values, with values starting at exactly 0.
 
     Raises:
@@ -68,7 +69,8 @@ def add_dct_offset(module: nn.Module, *, trainable_alpha: bool = True) -> None:
     """
     if isinstance(module, _ConvTransposeNd):
         raise ModelError("a DCT offset is defined for conv and linear layers, got a transposed convolution")
-    offset = DCTOffset(weight_of(module).detach(), trainable_alpha=trainable_alpha)
+    weight = weight_of(module).detach()
+    offset = DCTOffset(weight, trainable_alpha=trainable_alpha, initial_alpha=initial_alpha)
     parametrize.register_parametrization(module, "weight", offset)
     with torch.no_grad():
         values_of(module).zero_()

@@ -153,21 +153,6 @@ def test_an_evaluator_that_fails_is_in_the_report_and_the_exit_status_is_1(netwo
     assert "does not require grad" in (network / "out" / "report.html").read_text()
 
 
-def test_a_criterion_that_cannot_choose_is_a_result_and_the_others_go_on(network, capsys):
-    """SNIP on a network whose last layer is zero at initialisation has scores in one layer only."""
-    (network / "zero.py").write_text(
-        NETWORK + "\ndef flat():\n    net = build()\n    nn.init.zeros_(net[3].weight)\n    return net\n"
-    )
-    code = run(
-        "evaluate", "zero:flat", "--methods", "snip,magnitude", "--sparsity", "0.5", "--epochs", "1",
-        "--evaluators", "accuracy", "--out", "out",
-    )  # fmt: skip
-    assert code == 1
-    assert "DegenerateScores" in sr.load_run("out/snip-0.5-0").outcomes["accuracy"].reason
-    assert sr.load_run("out/magnitude-0.5-0").outcomes["accuracy"].status == "ok"
-    assert "DegenerateScores" in capsys.readouterr().err
-
-
 def test_a_name_with_markup_in_it_is_text_in_the_report(comparison, tmp_path):
     _, out = comparison
     raw = json.loads((out / "snip-0.9-0" / "run.json").read_text())
@@ -230,9 +215,16 @@ def test_a_saved_model_of_ones_own_network_is_scored_with_the_network_named(netw
 
 def test_two_saved_models_of_one_name_keep_a_folder_each(comparison, tmp_path):
     _, out = comparison
-    path = out / "snip-0.9-0" / "model.sparse"
+    path = out / "dctps-0.9-0" / "model.sparse"
     assert run("evaluate", path, path, "--evaluators", "storage", "--out", tmp_path) == 0
-    assert {p.name for p in tmp_path.iterdir()} == {"snip-0.9-0", "snip-0.9-0-2", "report.html"}
+    assert {p.name for p in tmp_path.iterdir()} == {"dctps-0.9-0", "dctps-0.9-0-2", "report.html"}
+
+
+def test_a_saved_model_with_changed_parameters_is_filed_under_them(comparison, tmp_path):
+    _, out = comparison
+    path = out / "snip-0.9-0" / "model.sparse"
+    assert run("evaluate", path, "--evaluators", "storage", "--out", tmp_path) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"snip-rescue-random-0.9-0", "report.html"}
 
 
 def test_a_network_that_does_not_take_the_images_is_refused_before_anything_is_trained(network, capsys):

@@ -168,7 +168,8 @@ def failed(name: str, reason: str) -> Outcome:
     return Outcome(evaluator=name, status="failed", reason=reason)
 
 
-def history(recipe: str = "digits", lr: float = 0.003, epochs: int = 3) -> History:
+def history(recipe: str = "digits", lr: float = 0.003, epochs: int = 3, level: float = 0.9) -> History:
+    """A training whose gradients shrink towards `level`."""
     records = tuple(
         EpochRecord(
             epoch=e,
@@ -177,7 +178,7 @@ def history(recipe: str = "digits", lr: float = 0.003, epochs: int = 3) -> Histo
             val_accuracy=1 - 0.4 / e,
             learning_rate=lr,
             sparsity=(0.9, 0.9),
-            gradient_mean=0.01 / e,
+            gradient_mean=0.01 * (1.1 - level) + 0.01 / e,
             gradient_std=0.002,
             gradient_unmasked_mean=0.01 / e,
             gradient_unmasked_std=0.002,
@@ -218,15 +219,30 @@ def run(
     rescued: int = 0,
     command: str | None = None,
     input_shape: tuple[int, ...] = (1, 8, 8),
+    changed: dict[str, Any] | None = None,
 ) -> Run:
-    """A run of `method` at `sparsity` with these outcomes; 1000 prunable weights in two layers."""
+    """A run of `method` at `sparsity` with these outcomes; 1000 prunable weights in two layers.
+
+    `changed` are parameters that are not the default: they stand in the label as `sparsify` writes it.
+    """
     kept = round((1 - sparsity) * 1000)
-    shown = label if label is not None else "dense" if method == "dense" else f"{method} {sparsity:g}"
+    bracket = f"[{', '.join(f'{k}={v}' for k, v in changed.items())}]" if changed else ""
+    made = "dense" if method == "dense" else f"{method}{bracket} {sparsity:g}"
+    shown = label if label is not None else made
+    offset = (changed or {}).get("offset", offset)
+    params = {
+        "allocation": "global",
+        "offset": offset,
+        "rescue": None,
+        "score_samples": 100,
+        **(changed or {}),
+    }
     subject = SubjectRecord(
         label=shown,
         model=model,
         parameters=1010,
         method=method,
+        params=params if changed is not None else {},
         offset=offset,
         target_sparsity=sparsity,
         sparsity=1 - kept / 1000,
@@ -267,6 +283,21 @@ def run(
             command=command,
         ),
     )
+
+
+CANNOT = (
+    "cannot choose 100 weights: event 2 of 60: only 12 of 1000 scores are finite and non-zero, but 100 weights are to "
+    "be kept; score on more examples, another initialisation or a lower sparsity"
+)
+
+
+def not_made(one: Run, reason: str = CANNOT, status: str = "skipped") -> Run:
+    """The run as it is recorded when there is no network."""
+    subject = one.subject.model_copy(
+        update={"layers": (), "rescued": 0, "weights_sha256": "", "not_made": reason}
+    )
+    outcomes = {name: Outcome(evaluator=name, status=status, reason=reason) for name in one.outcomes}
+    return one.model_copy(update={"subject": subject, "outcomes": outcomes, "history": None, "passes": {}})
 
 
 def attacked(clean: int, robust: int, **facts: Any) -> tuple[Outcome, Outcome]:

@@ -12,6 +12,7 @@ import pytest
 
 from sparserobust.report.page import render
 
+from .factorial import factorial
 from .factory import attacked, run
 from .test_page import comparison
 
@@ -63,10 +64,16 @@ def test_a_script_in_the_page_would_be_seen_by_the_test_above(page, tmp_path):
     assert "CONSOLE" in browse(file, tmp_path / "profile").stderr
 
 
-@pytest.mark.parametrize("width", [1280, 900, 420])
-def test_nothing_is_wider_than_the_window(page, tmp_path, width):
+@pytest.fixture(scope="module")
+def large() -> str:
+    return render(factorial())
+
+
+@pytest.mark.parametrize("which", ["page", "large"])
+@pytest.mark.parametrize("width", [1280, 1040, 900, 420])
+def test_nothing_is_wider_than_the_window(request, tmp_path, width, which):
     """The page in a frame of that width; a script outside the frame reads how wide its content is."""
-    inner = escape(POLICY.sub("", page), quote=True)
+    inner = escape(POLICY.sub("", request.getfixturevalue(which)), quote=True)
     script = (
         "onload = () => { const d = document.querySelector('iframe').contentDocument.documentElement; "
         "document.title = d.clientWidth + ' of ' + d.scrollWidth; }"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 ROW = 33.0  # px
 LEFT = 92.0  # px for the names of the rows
+CHARACTERS = 15  # of a name that fit into them
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def _series(ax: Axes, mark: Mark, y: float, points: Sequence[tuple[float, float]
     ax.plot([v for _, v in points], [y] * len(points), color=mark.colour, linewidth=1.2, zorder=3)
     for place, (_, value) in enumerate(points):
         size = 6.5 if len(points) == 1 else 4.2 + 3.3 * place / (len(points) - 1)
-        ax.plot([value], [y], zorder=4, linestyle="none", **style.marker_style(mark, size))
+        style.markers(ax, [value], [y], mark, size)
 
 
 def _ticks(ax: Axes, y: float, points: Sequence[tuple[float, float]]) -> None:
@@ -100,12 +102,29 @@ def _ticks(ax: Axes, y: float, points: Sequence[tuple[float, float]]) -> None:
 def _name(ax: Axes, row: DotRow, y: float) -> None:
     assert ax.figure is not None
     left = ax.get_position().x0 * ax.figure.bbox.width
-    name = row.name if len(row.name) <= 15 else f"{row.name[:14]}…"
     ax.annotate(
-        name, (0, y), xytext=(-left, 0), xycoords=("axes fraction", "data"), textcoords="offset pixels",
-        color=row.mark.text, fontsize=style.SIZE, parse_math=False, ha="left",
-        va="center_baseline", annotation_clip=False,
+        two_lines(row.name), (0, y), xytext=(-left, 0), xycoords=("axes fraction", "data"), textcoords="offset pixels",
+        color=row.mark.text, fontsize=style.SIZE, parse_math=False, ha="left", linespacing=1.1,
+        va="center", annotation_clip=False,
     )  # fmt: skip
+
+
+def two_lines(name: str) -> str:
+    """The name in at most two lines that fit the margin, broken before its offset or its bracket where it can be."""
+    if len(name) <= CHARACTERS:
+        return name
+    method, plus, offset = name.rpartition(" + ")
+    method, bracket, changed = (method, "", "") if plus else name.partition(" (")
+    if plus:
+        lines = [method, f"+ {offset}"]
+    elif bracket:
+        lines = [method, f"({changed}"]
+    else:
+        first, *rest = textwrap.wrap(name, CHARACTERS, break_long_words=False)
+        lines = [first, " ".join(rest)]
+    return "\n".join(
+        line if len(line) <= CHARACTERS + 1 else f"{line[:CHARACTERS]}…" for line in lines if line
+    )
 
 
 def _sparsities(ax: Axes, row: DotRow, y: float, points: Sequence[tuple[float, float]]) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sparserobust.records import Run
 from sparserobust.report.estimates import RowEstimate, estimate
 from sparserobust.report.figures import style
+from sparserobust.report.figures.splits import Split
 from sparserobust.report.groups import Group, Lineup, arrange
-from sparserobust.report.numbers import percent
+from sparserobust.report.numbers import fixed, percent
 from sparserobust.report.readings import attack_name
 from sparserobust.report.strip import scale_over
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Value = Callable[[Group], RowEstimate]
+Labels = Literal["full", "names", "brief"]
 
 
 def plot_frontier(ax: Axes, runs: Sequence[Run], *, clean: bool = False) -> None:
@@ -32,7 +34,8 @@ def plot_frontier(ax: Axes, runs: Sequence[Run], *, clean: bool = False) -> None
         ConfigError: no runs.
     """
     lineup = arrange(runs)
-    draw(ax, lineup, clean_value if clean or lineup.attack is None else robust_value(lineup))
+    value = clean_value if clean or lineup.attack is None else robust_value(lineup)
+    draw(ax, lineup, value, Split("", tuple(lineup.methods())))
     style.title(ax, heading(lineup, clean=clean))
 
 
@@ -59,17 +62,36 @@ def draw(
     ax: Axes,
     lineup: Lineup,
     value: Value,
+    curves: Split,
     *,
     suspicious: frozenset[int] = frozenset(),
     collapsed: frozenset[int] = frozenset(),
-    values_at_end: bool = True,
+    labels_as: Labels = "full",
+    room: float = math.inf,
 ) -> None:
-    """Draws every method over its sparsities; what is not believable is dotted, what collapsed is a cross."""
+    """Draws these methods over their sparsities; what is not believable is dotted, what collapsed is a cross.
+
+    The axes hold all of the line-up, so that panels can be compared.
+
+    Args:
+        ax: where.
+        lineup: all groups, for the axes and the dense references.
+        value: what is drawn.
+        curves: of this panel.
+        suspicious: places in the line-up whose numbers are not believable.
+        collapsed: places of networks that always name one class.
+        labels_as: see `end_text`.
+        room: px that names may take beside the axis.
+    """
     style.clean(ax)
     labels: list[tuple[float, str, str]] = []
     heights: list[float] = []
     fallen: list[tuple[float, float, str]] = []
-    for name, mark, groups in lineup.methods():
+    for _, _, groups in curves.others:
+        known = [(_place(g), 100 * e.value) for g in groups if (e := value(g)).value is not None]
+        ax.plot([x for x, _ in known], [y for _, y in known], color=style.RULE, linewidth=1.2, zorder=1.5)
+        heights += [y for _, y in known]
+    for name, mark, groups in curves.methods:
         points = [(_place(g), value(g), lineup.groups.index(g)) for g in groups]
         points = [p for p in points if p[1].value is not None]
         if not points:
@@ -80,7 +102,7 @@ def draw(
             sure = not {alive[k][2], alive[k + 1][2]} & suspicious
             look = style.line_style(mark, believable=sure)
             ax.plot(x[k : k + 2], y[k : k + 2], linewidth=1.6, **look)
-        ax.plot(x, y, linestyle="none", zorder=4, **style.marker_style(mark))
+        style.markers(ax, x, y, mark)
         bounded = [
             (p[0], p[1].low, p[1].high) for p in alive if p[1].low is not None and p[1].high is not None
         ]
@@ -92,11 +114,11 @@ def draw(
         heights += y
         last_place, last, last_index = points[-1]
         end = 100 * (last.value or 0.0)
-        if last_index in collapsed:
-            fallen.append((last_place, end, f"{name} {percent(last.value or 0.0)} collapsed"))
+        gone, doubtful = last_index in collapsed, last_index in suspicious
+        text = end_text(name, end, gone=gone, doubtful=doubtful, labels_as=labels_as, room=room)
+        if gone:
+            fallen.append((last_place, end, text))
         else:
-            text = f"{name} {percent(last.value or 0.0)}" if values_at_end else name
-            text += ", not believable" if last_index in suspicious else ""
             labels.append((end, text, mark.text))
     heights += _dense(ax, lineup, value, labels)
     _axes(ax, lineup, heights)
@@ -105,6 +127,32 @@ def draw(
         ax.plot([place], [shown], "x", color=style.ACCENT, markersize=5, zorder=5, clip_on=False)
         labels.append((shown, text, style.ACCENT))
     style.end_labels(ax, labels)
+
+
+def end_text(
+    name: str, value: float, *, gone: bool, doubtful: bool, labels_as: Labels, room: float = math.inf
+) -> str:
+    """What stands at the end of a line: "SNIP 45.2", "SNIP 10.0 collapsed", "SNIP 45.2, not believable".
+
+    Args:
+        name: of the curve; where `room` is short of px, its end is left out.
+        value: in percent.
+        gone: whether the network always names one class.
+        doubtful: whether the number is not believable.
+        labels_as: "names" leaves the value out, "brief" what the dotted line and the red cross say already.
+        room: px for all of it.
+    """
+    shown = fixed(value)
+    end = {
+        "full": f" {shown} collapsed" if gone else f" {shown}{', not believable' if doubtful else ''}",
+        "names": f" {shown} collapsed" if gone else ", not believable" if doubtful else "",
+        "brief": " collapsed" if gone else f" {shown}",
+    }[labels_as]
+    if room == math.inf:
+        return name + end
+    if labels_as == "brief" and gone and style.clipped(name + end, room) != name + end:
+        end = ""
+    return style.clipped(name, room - style.CHARACTER * len(end)) + end
 
 
 def _place(group: Group) -> float:

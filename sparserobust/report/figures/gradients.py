@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sparserobust.records import Run
+from sparserobust.records import EpochRecord, Run
 from sparserobust.report.estimates import estimate
 from sparserobust.report.figures import dots, style
 from sparserobust.report.groups import Group, Lineup, arrange
@@ -60,16 +60,32 @@ def _relative(group: Group, at: str) -> float | None:
     return estimate(group, EVALUATOR, "relative_to_dense", at=at).value
 
 
-def draw_training(ax: Axes, groups: Sequence[Group]) -> None:
-    """Draws the first seed of each group over its epochs on a log scale, names at the line ends."""
+def draw_training(
+    ax: Axes, groups: Sequence[Group], names: Sequence[str] = (), *, others: Sequence[Group] = ()
+) -> None:
+    """Draws the first seed of each group over its epochs on a log scale, names at the line ends.
+
+    Args:
+        ax: where.
+        groups: whose curves to draw.
+        names: of the groups, their own unless given.
+        others: drawn thin and grey for comparison; the axes hold them too.
+    """
     style.clean(ax)
     ax.set_yscale("log")
     labels: list[tuple[float, str, str]] = []
     longest = 1
     values: list[float] = []
-    for group in groups:
-        history = group.first.history
-        epochs = [e for e in history.epochs if e.gradient_mean > 0] if history is not None else []
+    for group in others:
+        epochs = _recorded(group)
+        ax.plot(
+            [e.epoch for e in epochs], [e.gradient_mean for e in epochs],
+            color=style.RULE, linewidth=1.2, zorder=1.5,
+        )  # fmt: skip
+        longest = max([longest, *(e.epoch for e in epochs)])
+        values += [e.gradient_mean for e in epochs]
+    for group, name in zip(groups, names or [group.name for group in groups], strict=True):
+        epochs = _recorded(group)
         if not epochs:
             continue
         x = [e.epoch for e in epochs]
@@ -77,9 +93,11 @@ def draw_training(ax: Axes, groups: Sequence[Group]) -> None:
         low = [max(e.gradient_mean - e.gradient_std, e.gradient_mean * 0.1) for e in epochs]
         colour = style.INK3 if group.dense else group.mark.colour
         ax.plot(x, mean, **{"linewidth": 1.5, **style.line_style(group.mark, dense=group.dense)})
+        if not group.dense:
+            style.markers(ax, x[-1:], mean[-1:], group.mark, 5.0)
         high = [e.gradient_mean + e.gradient_std for e in epochs]
         ax.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-        labels.append((mean[-1], "dense" if group.dense else group.name, group.mark.text))
+        labels.append((mean[-1], "dense" if group.dense else name, group.mark.text))
         longest, values = max(longest, x[-1]), [*values, *mean]
     if not values:
         return
@@ -93,6 +111,12 @@ def draw_training(ax: Axes, groups: Sequence[Group]) -> None:
     ax.minorticks_off()
     epochs_axis(ax, longest)
     style.end_labels(ax, labels, x=longest)
+
+
+def _recorded(group: Group) -> list[EpochRecord]:
+    """The epochs of its first seed that have a gradient to show."""
+    history = group.first.history
+    return [e for e in history.epochs if e.gradient_mean > 0] if history is not None else []
 
 
 def epochs_axis(ax: Axes, longest: int) -> None:

@@ -17,6 +17,7 @@ INK, INK2, INK3 = LIGHT["ink"], LIGHT["ink2"], LIGHT["ink3"]
 RULE, BAND, ACCENT, PAPER = LIGHT["rule"], LIGHT["band"], LIGHT["accent"], LIGHT["paper"]
 SIZE = 11.0  # px of all text in figures
 LABEL_GAP = 13.0  # px between direct labels
+CHARACTER = 5.6  # px of one character in a label, on average
 DASH = (0, (4, 2.4))
 DOTTED = (0, (1, 2))
 
@@ -91,15 +92,27 @@ def line_style(mark: Mark, *, dense: bool = False, believable: bool = True) -> d
     return {"color": mark.colour, "linestyle": "-" if believable else DOTTED, "zorder": 3}
 
 
-def marker_style(mark: Mark, size: float = 6.0) -> dict[str, Any]:
-    """The marker of a method: filled, or an outline on paper for what runs dense."""
-    return {
-        "marker": mark.shape,
-        "markersize": size,
-        "markerfacecolor": PAPER if mark.hollow else mark.colour,
-        "markeredgecolor": mark.colour,
-        "markeredgewidth": 1.4 if mark.hollow else 0.0,
-    }
+def markers(ax: Axes, x: Sequence[float], y: Sequence[float], mark: Mark, size: float = 6.0) -> None:
+    """Draws the marker of a row at every point: filled, an outline on paper, or that with a dot (DCT)."""
+    ax.plot(
+        x, y, linestyle="none", zorder=4, marker=mark.shape, markersize=size,
+        markerfacecolor=PAPER if mark.hollow else mark.colour, markeredgecolor=mark.colour,
+        markeredgewidth=1.4 if mark.hollow else 0.0,
+    )  # fmt: skip
+    if mark.dot:
+        ax.plot(x, y, linestyle="none", zorder=4.1, marker="o", markersize=0.36 * size, color=mark.colour,
+                markeredgewidth=0.0)  # fmt: skip
+
+
+def clipped(text: str, px: float) -> str:
+    """The text, or as much of it as fits into so many px beside a line's end."""
+    most = max(8, int((px - 12) / CHARACTER) + 1)
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
+
+
+def room(labels: Sequence[str], least: float, most: float) -> float:
+    """The px that the longest of these labels takes at a line's end, between `least` and `most`."""
+    return min(most, max([least, *(12 + CHARACTER * len(label) for label in labels)]))
 
 
 def width_of(place: int, many: int) -> float:

@@ -11,7 +11,8 @@ from sparserobust.report.numbers import listed, target
 from sparserobust.report.parts.tables import PlainTable
 from sparserobust.report.parts.versus import against_dense
 from sparserobust.report.readings import attack_name, ok
-from sparserobust.report.trust import FINE, NONE, NOT_SCORED, Evidence
+from sparserobust.report.trust import FINE, NO_MASK, NONE, NOT_SCORED, Evidence
+from sparserobust.report.unmade import could_not_choose, is_made
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def believe(found: Judged) -> Believe:
                 mark=group.mark,
                 sparsity=sparsity,
                 verdict=trust.verdict,
-                fine=trust.verdict in (FINE, NOT_SCORED),
+                fine=trust.verdict in (FINE, NOT_SCORED, NO_MASK),
                 filled=trust.verdict == "artefact",
                 evidence=tuple(trust.evidence.get(check.key, NONE) for check in checks),
                 first=last is not None and sparsity != last,
@@ -134,10 +135,16 @@ def _unscored(found: Judged) -> tuple[tuple[str, str, str], ...]:
     gathered: dict[tuple[str, str], list[str]] = {}
     for group in found.lineup.groups:
         for run in group.runs:
+            who = _who(group, run.subject.seed)
+            if could_not_choose(run):
+                continue  # said among the remarks
+            if not is_made(run):
+                reason = (run.subject.not_made or "").removeprefix("not made: ")
+                gathered.setdefault(("not made", reason), []).append(who)
+                continue
             for name, outcome in run.outcomes.items():
                 if outcome.status != "ok":
-                    key = (f"{name} {outcome.status}", outcome.reason or "")
-                    gathered.setdefault(key, []).append(_who(group, run.subject.seed))
+                    gathered.setdefault((f"{name} {outcome.status}", outcome.reason or ""), []).append(who)
     return tuple((what, reason, ", ".join(dict.fromkeys(who))) for (what, reason), who in gathered.items())
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sparserobust.report.figures import dots, gradients, style
+from sparserobust.report.figures.splits import Split, split
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
-from sparserobust.report.parts.panels import NARROW, Panel, Panels, figure
+from sparserobust.report.parts.panels import NARROW, PANEL, Panel, Panels, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
 def gradient_norms(found: Judged) -> Panels | None:
     """At initialisation relative to dense, and while training at one sparsity."""
     lineup = found.lineup
-    panels = []
+    wide: list[Panel] = []
     rows = gradients.rows(lineup)
     with style.drawing():
         if any(v is not None for row in rows for _, v in row.values):
             about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
-            panels.append(
+            wide.append(
                 _twins(
                     Panel(None, "At initialisation, relative to dense", about=about),
                     "gradient-start",
@@ -34,23 +35,52 @@ def gradient_norms(found: Judged) -> Panels | None:
                     right=8.0,
                 )
             )
-        chosen = trained_groups(lineup)
-        if chosen:
-            at = f", sparsity {chosen[-1].target:g}" if lineup.sparse else ""
-            panels.append(
-                _twins(
-                    Panel(
-                        None, f"While training{at}", about="epoch; mean |gradient| on kept weights, log scale"
-                    ),
-                    "gradient-course",
-                    420,
-                    250,
-                    lambda ax: gradients.draw_training(ax, chosen),
-                    left=34.0,
-                    right=92.0,
-                )
-            )
-    return Panels(tuple(panels)) if panels else None
+        small, large = _course(lineup)
+    wide += large
+    facts = ("Grey lines are the curves of the other panels.",) if small else ()
+    return Panels(tuple(small), facts, wide=tuple(wide)) if wide or small else None
+
+
+def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
+    """(small panels, one large panel) of the course of training; one of the two is empty, or both."""
+    chosen = trained_groups(lineup)
+    if not chosen:
+        return [], []
+    heading = f"While training{f', sparsity {chosen[-1].target:g}' if lineup.sparse else ''}"
+    about = "epoch; mean |gradient| on kept weights, log scale"
+    dense = [g for g in chosen if g.dense]
+    curves = split([(_called(g), g.mark, [g]) for g in chosen if not g.dense])
+    if len(curves) == 1:
+        names = [_called(g) for g in chosen]
+        panel = _twins(
+            Panel(None, heading, about=about),
+            "gradient-course",
+            420,
+            250,
+            lambda ax: gradients.draw_training(ax, chosen, names),
+            left=34.0,
+            right=style.room(names, 92.0, 190.0),
+        )
+        return [], [panel]
+    return [_small(dense, own, n, heading, about) for n, own in enumerate(curves)], []
+
+
+def _small(dense: list[Group], curves: Split, number: int, heading: str, about: str) -> Panel:
+    """One of several panels of the course of training: its own curves in colour, the others grey."""
+    own = [*dense, *(groups[0] for _, _, groups in curves.methods)]
+    called = ["dense" for _ in dense] + [name for name, _, _ in curves.methods]
+    right = style.room(called, 60.0, 0.45 * PANEL)
+    names = [style.clipped(name, right) for name in called]
+    svg = figure(
+        f"gradient-course-part{number}", f"Gradient norm: {heading}, {curves.title}", PANEL, 190,
+        lambda ax: gradients.draw_training(ax, own, names, others=[groups[0] for _, _, groups in curves.others]),
+        left=34.0, right=right,
+    )  # fmt: skip
+    return Panel(svg, curves.title, about=f"{heading}; {about}" if number == 0 else "")
+
+
+def _called(group: Group) -> str:
+    return f"{group.name} {group.tag}".strip()
 
 
 def _twins(
@@ -66,4 +96,5 @@ def trained_groups(lineup: Lineup) -> list[Group]:
     """Dense and the groups of the middle sparsity, as far as their training was recorded."""
     sparsities = [s for s in lineup.sparsities if any(g.first.history for g in lineup.at(s))]
     middle = lineup.at(sparsities[len(sparsities) // 2]) if sparsities else []
-    return [g for g in [*lineup.dense, *middle] if g.first.history is not None and g.first.history.epochs]
+    chosen = [*lineup.dense, *(g for g in middle if not g.not_made)]
+    return [g for g in chosen if g.first.history is not None and g.first.history.epochs]

@@ -1,4 +1,4 @@
-"""The sections that are figures: frontier, accuracy against eps, success against distance, layers, gradients, cost."""
+"""The sections that are figures: accuracy against eps, success against distance, layers, cost; and their panels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparserobust.report.figures import cost, distance, dots, eps, frontier, layers, style
+from sparserobust.report.figures import cost, distance, dots, eps, layers, style
+from sparserobust.report.figures.splits import Method
 from sparserobust.report.figures.svg import to_svg
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
@@ -38,11 +39,17 @@ class Panel:
 
 @dataclass(frozen=True)
 class Panels:
-    """A section of figures; `facts` are sentences that depend on the records."""
+    """A section of figures; `facts` are sentences that depend on the records.
+
+    Attributes:
+        panels: in a grid of so many `columns`.
+        wide: side by side above them.
+    """
 
     panels: tuple[Panel, ...]
     facts: tuple[str, ...] = ()
     columns: int = 3
+    wide: tuple[Panel, ...] = ()
 
 
 def places(found: Judged, verdict: str) -> frozenset[int]:
@@ -65,15 +72,17 @@ def by_method(
     paint: Callable[[Axes, list[Group]], None],
     usable: Callable[[Group], bool],
     *,
+    methods: list[Method] | None = None,
     aside: str,
     title: str,
     width: float = PANEL,
     height: float = 150.0,
     **margins: float,
 ) -> tuple[Panel, ...]:
-    """One panel per method, each over the same axes."""
+    """One panel per method (all of the line-up unless given), each over the same axes."""
     panels: list[Panel] = []
-    methods = [(name, mark, [g for g in own if usable(g)]) for name, mark, own in found.lineup.methods()]
+    every = found.lineup.methods() if methods is None else methods
+    methods = [(name, mark, [g for g in own if usable(g)]) for name, mark, own in every]
     methods = [m for m in methods if m[2]]
     if not methods and any(usable(g) for g in found.lineup.dense):
         dense = found.lineup.dense[0]
@@ -129,50 +138,20 @@ def against_distance(found: Judged) -> Panels | None:
     return Panels(panels, (fact,)) if panels else None
 
 
-def against_sparsity(found: Judged) -> Panels | None:
-    """The frontier: robust and clean accuracy over density; None with fewer than two sparsities."""
-    lineup = found.lineup
-    if len(lineup.sparsities) < 2:
-        return None
-    suspicious, collapsed = places(found, ARTEFACT), places(found, COLLAPSED)
-    wanted: list[tuple[str, frontier.Value, bool, float]] = [("clean", frontier.clean_value, True, 300.0)]
-    if lineup.attack is not None:
-        wanted.insert(0, ("robust", frontier.robust_value(lineup), False, 550.0))
-    panels = []
-    with style.drawing():
-        for kind, value, clean, width in wanted:
-            if not any(value(g).value is not None for g in lineup.sparse):
-                continue
-            heading = frontier.heading(lineup, clean=clean)
-            svgs = [
-                figure(
-                    f"frontier-{kind}{size:g}", f"{heading}, over the density kept", size, 330,
-                    lambda ax, value=value, size=size: frontier.draw(  # type: ignore[misc]
-                        ax, lineup, value, suspicious=suspicious, collapsed=collapsed, values_at_end=size > 320,
-                    ),
-                    right=130.0 if size > 320 else 84.0, bottom=22.0,
-                )
-                for size in (width, NARROW)
-            ]  # fmt: skip
-            panels.append(
-                Panel(svgs[0], heading, twin=svgs[1], about="density kept, log scale; sparser to the right")
-            )
-    over = f"over {lineup.seeds} seeds" if lineup.seeds > 1 else "over images"
-    return Panels(tuple(panels), (f"Bands are pointwise 95 % intervals {over}.",)) if panels else None
-
-
 def kept_per_layer(found: Judged) -> Panels | None:
-    """Density kept per layer, a panel per method."""
+    """Density kept per layer, a panel per mask: variants that differ in their offset alone share one."""
     groups = [g for g in found.lineup.sparse if layers.densities(g)]
     if not groups:
         return None
     bottom = layers.floor(groups)
-    columns = layer_columns(found)
+    masks = _masks(found)
+    columns = min(6, max(4, len(masks)))  # small panels where there are many
     panels = by_method(
         found,
         "layers",
         lambda ax, own: layers.draw(ax, own, bottom),
         lambda g: bool(layers.densities(g)),
+        methods=masks,
         aside="",
         title="share of weights kept in each layer, log scale",
         width=(880.0 + 20.0) / columns - 20.0,
@@ -183,13 +162,23 @@ def kept_per_layer(found: Judged) -> Panels | None:
     named = groups[0].first.subject.layers
     numbered = ", ".join(f"{k + 1} {layer.name.removesuffix('.weight')}" for k, layer in enumerate(named))
     same = len({g.first.subject.model for g in groups}) == 1
-    facts = (f"Layers: {numbered}.",) if same and len(named) <= 12 else ()
-    return Panels(panels, facts, columns)
+    facts = [f"Layers: {numbered}."] if same and len(named) <= 12 else []
+    if len(masks) < len(found.lineup.methods()):
+        facts.append("An offset leaves the mask as it is: one panel stands for every offset of a mask.")
+    return Panels(panels, tuple(facts), columns)
 
 
-def layer_columns(found: Judged) -> int:
-    """How many panels stand side by side: small ones where there are many methods."""
-    return min(6, max(4, len(found.lineup.methods())))
+def _masks(found: Judged) -> list[Method]:
+    """The methods, those with the same mask and the same densities once and under the mask's name."""
+    kept: dict[str, list[Method]] = {}
+    for method in found.lineup.methods():
+        groups = method[2]
+        seen = str([groups[0].mask, groups[0].tag, *((g.target, layers.densities(g)) for g in groups)])
+        kept.setdefault(seen, []).append(method)
+    return [
+        own[0] if len(own) == 1 else (f"{own[0][2][0].mask} {own[0][2][0].tag}".strip(), *own[0][1:])
+        for own in kept.values()
+    ]
 
 
 def savings(found: Judged) -> tuple[Panel, ...]:

@@ -10,6 +10,7 @@ from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import count, listed, plural
 from sparserobust.report.threat import data_name
+from sparserobust.report.unmade import is_made
 
 HEX = 16  # digits of a sha256 that are shown
 
@@ -108,7 +109,7 @@ def _settings(run: Run) -> dict[str, str]:
 
 def _recipes(lineup: Lineup) -> tuple[tuple[str, str, str], ...]:
     found: dict[tuple[str, str], list[str]] = {}
-    for group in lineup.groups:
+    for group in (group for group in lineup.groups if not group.not_made):
         run = group.first
         name = run.history.recipe if run.history is not None else "not trained here"
         settings = ", ".join(f"{key} {value}" for key, value in _settings(run).items())
@@ -121,7 +122,7 @@ def _recipes(lineup: Lineup) -> tuple[tuple[str, str, str], ...]:
 
 def _deviations(lineup: Lineup) -> tuple[str, ...]:
     found: dict[str, list[str]] = {}
-    for group in lineup.sparse:
+    for group in (group for group in lineup.sparse if not group.not_made):
         text = _deviation(group)
         if text:
             found.setdefault(text, []).append(group.title)
@@ -131,6 +132,8 @@ def _deviations(lineup: Lineup) -> tuple[str, ...]:
 def _deviation(group: Group) -> str:
     """How this group was trained unlike dense, "" where alike or unknown."""
     for run, dense in zip(group.runs, group.references, strict=True):
+        if not is_made(run):
+            continue
         if dense is None or (run.history is None) != (dense.history is None):
             if dense is not None:
                 return "trained elsewhere than dense, under settings that are not recorded"

@@ -52,8 +52,8 @@ Build = Callable[[Group], Cell]
 def plain_table(
     found: Judged, title: str, columns: list[tuple[Column, Build]], *, notes: tuple[str, ...] = ()
 ) -> PlainTable | None:
-    """The table of these columns over all groups, None where no cell has a number."""
-    groups = found.lineup.groups
+    """The table of these columns over all groups that have a network, None where no cell has a number."""
+    groups = [group for group in found.lineup.groups if not group.not_made]
     cells = {column: [build(g) for g in groups] for column, build in columns}
     kept = [column for column, own in cells.items() if any(c.text not in ("", DASH) or c.dim for c in own)]
     if not kept:

@@ -1,0 +1,69 @@
+"""The variants of a comparison with all their parameters, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sparserobust.apply import build_method
+from sparserobust.cli.options import Settings
+from sparserobust.cli.variants import Variant
+from sparserobust.errors import ConfigError
+from sparserobust.methods.base import FixedMask
+from sparserobust.training import Recipe, load_recipe
+
+DENSE = Variant("dense", {})
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A variant with its method; `params` are what `sparsify` takes."""
+
+    variant: Variant
+    method: FixedMask
+    params: dict[str, Any]
+
+    @property
+    def dense(self) -> bool:
+        """Whether it is the reference."""
+        return self.variant.method == DENSE.method
+
+    @property
+    def scores_once(self) -> bool:
+        """Whether one scoring serves every sparsity: a method of several events scores anew for each."""
+        return len(self.method.events(1000, 10)) == 1
+
+
+def bind(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) -> list[Bound]:
+    """The variants in their order, the dense reference first; one that comes out like another is dropped.
+
+    All that score on training examples see the same number of them: the recipe's, or the largest of the
+    methods' own recipes.
+
+    Raises:
+        PluginError: unknown method. ConfigError: a parameter that it does not take or that cannot be.
+    """
+    methods = [_built(variant, variant.settings({}, settings)) for variant in named]
+    recipes = [recipe] if recipe else [load_recipe(method.recipe) for method in methods]
+    samples = max((recipe.score_samples for recipe in recipes), default=100)
+    bound: list[Bound] = []
+    for variant in [DENSE, *(variant for variant in named if variant.method != DENSE.method)]:
+        needs_data = _built(variant, variant.settings({}, settings)).needs_data
+        params = variant.settings({"score_samples": samples} if needs_data else {}, settings)
+        method = _built(variant, params)
+        if method not in [other.method for other in bound]:
+            bound.append(Bound(variant, method, params))
+    return bound
+
+
+def _built(variant: Variant, params: dict[str, Any]) -> FixedMask:
+    """The method; a value of a type that it cannot take is an error in one line too."""
+    try:
+        return build_method(variant.method, params)
+    except TypeError as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        raise ConfigError(
+            f"{variant.method} cannot be made with {given}: {error}; `sparserobust describe {variant.method}` shows "
+            "what it takes"
+        ) from None

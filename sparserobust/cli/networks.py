@@ -1,0 +1,52 @@
+"""The networks of a comparison: made anew for a seed, and tried on one image before anything is trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from sparserobust.cli.request import Request
+from sparserobust.cli.weights import build_network, load_weights
+from sparserobust.data import Data
+from sparserobust.device import device_of
+from sparserobust.errors import ModelError
+from sparserobust.models import create_model
+from sparserobust.models.create import OWN_INITIALISATION
+from sparserobust.training import Recipe
+from sparserobust.weights.untouched import examined
+
+
+def fresh_network(request: Request, data: Data, recipe: Recipe | None, seed: int) -> nn.Module:
+    """A network drawn by this seed: one of ours, or the user's own with its weights where some are named.
+
+    Ours are initialised as asked for, else as the recipe's paper did, but for networks that need their own.
+    """
+    if not request.networks:
+        name, initialisation = request.model_name, request.initialisation
+        if initialisation is None and recipe is not None and name not in OWN_INITIALISATION:
+            initialisation = recipe.initialisation
+        return create_model(name, data, seed=seed, initialisation=initialisation)
+    torch.manual_seed(seed)
+    network = build_network(request.networks[0])
+    if request.weights is not None:
+        load_weights(network, request.weights)
+    return network
+
+
+def try_one_image(model: nn.Module, data: Data, name: str) -> None:
+    """Raises ModelError unless the network takes the data's images and returns its classes' logits."""
+    device = device_of(model)
+    with examined(model), torch.no_grad():
+        image, _ = data.test[0]
+        try:
+            logits = model(image.unsqueeze(0).to(device))
+        except RuntimeError as error:
+            text = str(error).splitlines()[0]
+            raise ModelError(
+                f"{name} does not take images of shape {tuple(image.shape)} ({data.name}): {text}"
+            ) from None
+    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != (1, data.num_classes):
+        got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise ModelError(
+            f"{name} must return logits (1, {data.num_classes}) for one image of {data.name}, got {got}"
+        )

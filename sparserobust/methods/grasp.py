@@ -1,0 +1,41 @@
+"""GraSP: keeps the weights that the gradient flow after pruning rests on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.base import Scored
+
+
+@dataclass(frozen=True, kw_only=True)
+class GraSP(Scored):
+    """Keeps the globally highest w * (H g), one shot. The sign counts: a large negative score is pruned first.
+
+    Gradient and Hessian are those of the loss with logits divided by a temperature, which keeps a network
+    at initialisation out of the flat ends of the softmax. The official code draws the linear layers anew in
+    the copy that it scores on; here the weights that are trained are those that were scored. SNIP-it's port
+    of GraSP keeps the complement.
+
+    Attributes:
+        temperature: logits are divided by it.
+    """
+
+    name: ClassVar[str] = "grasp"
+    source: ClassVar[str] = (
+        "Wang et al. 2020, arXiv:2002.07376, Algorithm 2; sign: FreezeNet, supplement S1.3"
+    )
+    criterion: ClassVar[str] = "grasp"
+    recipe: ClassVar[str] = "grasp"
+
+    temperature: float = 200.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.temperature > 0:
+            raise ConfigError(f"temperature of grasp must be above 0, got {self.temperature}")
+
+    def scoring(self) -> dict[str, Any]:
+        """With the temperature."""
+        return super().scoring() | {"temperature": self.temperature}

@@ -1,0 +1,38 @@
+"""New initial weights for a network that has some already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import nn
+
+from sparserobust.errors import ConfigError
+from sparserobust.models.initial import REPEATABLE, draw_weights
+from sparserobust.models.network import Network
+from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+
+
+def redraw(model: nn.Module, initialisation: str | None, seed: int) -> None:
+    """Draws all conv and linear weights anew, in place; biases and normalisation layers stay as they are.
+
+    Args:
+        model: the origin of one of our networks says afterwards how to draw these weights again.
+        initialisation: by name; None for the one that the network was drawn by.
+        seed: 0 <= seed < 2**32.
+
+    Raises:
+        ConfigError: unknown name, or None for a network that `create_model` did not make.
+    """
+    origin = model.origin if isinstance(model, Network) else None
+    name = initialisation or (origin.initialisation if origin is not None else None)
+    if name is None:
+        raise ConfigError(
+            f"how {type(model).__name__} was initialised is not known; "
+            "name one, for instance initialisation='xavier-normal'"
+        )
+    draw_weights(model, name, seed)
+    if isinstance(model, Network) and origin is not None:
+        drawn = sha256_of({key: values_of(module) for key, module in prunable_modules(model).items()})
+        model.origin = replace(
+            origin, seed=seed, initialisation=name, sha256=drawn, repeatable=name in REPEATABLE
+        )

@@ -1,0 +1,207 @@
+"""A copy of a network that scores can be taken on at any sparse point; the network itself is never touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sparserobust.errors import ConfigError
+from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
+
+Batches = Sequence[tuple[Tensor, Tensor]]
+Loss = Literal["cross-entropy", "raw-logits"]
+BatchNorm = Literal["running", "batch"]
+
+
+class Probe:
+    """The network at one sparse point, with what a criterion may look at.
+
+    The prunable weights of the copy are views into one flat vector, and so are the scores, so that going to
+    another point and ranking all weights are single operations on memory that is there already. The copy is
+    in evaluation mode (no dropout) and changing it changes nothing else.
+
+    Args:
+        model: is copied; parametrized weights are replaced by what they compute.
+        device: where scores are computed.
+        generator: for criteria that draw.
+        examples: event number -> (images, labels) batches on `device`; each pruning event may see new ones.
+        input_shape: (c, h, w) of an image, for criteria that make their own input.
+        loss: "cross-entropy", or "raw-logits": minus the mean logit of the label, as `nll_loss` gives when it
+            is applied to logits, which several published codes do.
+        batchnorm: "running": normalise with the running statistics; "batch": with those of each batch.
+        temperature: logits are divided by it before the loss.
+
+    Attributes:
+        model: the copy, which computes with dense * mask.
+        dense: name -> weight before any mask.
+        candidates: name -> weight that a score multiplies: the dense one where a pruned weight may come back,
+            else the present one, which is zero where it was pruned.
+        batches: the examples of the present event.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        device: torch.device,
+        generator: torch.Generator,
+        *,
+        examples: Callable[[int], Batches] | None = None,
+        input_shape: tuple[int, ...] | None = None,
+        loss: Loss = "cross-entropy",
+        batchnorm: BatchNorm = "running",
+        temperature: float = 1.0,
+    ) -> None:
+        self.model = plain_copy(model).to(device).eval()
+        self.generator = generator
+        self.input_shape = input_shape
+        self.loss = loss
+        self.temperature = temperature
+        self.dense: dict[str, Tensor] = {}
+        self.batches: Batches = ()
+        self.first: dict[str, Tensor] | None = None
+        self.first_dtype: torch.dtype | None = None
+        self._examples = examples
+        self._modules = prunable_modules(self.model)
+        self._dense = torch.cat([weight_of(m).detach().reshape(-1) for m in self._modules.values()])
+        self._flat: Tensor = self._dense
+        self._bind()
+        self.candidates = self.dense
+        if batchnorm == "batch":
+            for module in self.model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.train()
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every prunable weight."""
+        return {name: tuple(weight.shape) for name, weight in self.dense.items()}
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """The live weights of the copy, in the order of `dense`, on the graph."""
+        return [weight_of(module) for module in self._modules.values()]
+
+    def weighted(self, sensitivities: Sequence[Tensor | None]) -> dict[str, Tensor]:
+        """Name -> candidate weight * sensitivity, in the order of `dense`, as views into one vector.
+
+        The next call but one overwrites them: an event may look at the scores of the event before.
+        """
+        self._arenas.reverse()
+        start = 0
+        scores = {}
+        for (name, weight), value in zip(self.candidates.items(), sensitivities, strict=True):
+            end = start + weight.numel()
+            scores[name] = self._arenas[0][start:end].view(weight.shape)
+            if value is None:
+                scores[name].zero_()
+            else:
+                torch.mul(weight, value, out=scores[name])
+            start = end
+        return scores
+
+    def move(self, event: int, mask: Tensor | None, *, revive: bool = False) -> None:
+        """To the point dense * mask (the dense network when None), with the examples of this event.
+
+        Args:
+            event: counted from 0.
+            mask: bool, flat over all prunable weights, on the CPU.
+            revive: whether scores see the dense weights there.
+        """
+        with torch.no_grad():
+            if mask is not None and self._flat is self._dense:
+                self._flat = torch.empty_like(self._dense)
+                self._view()
+            if mask is None:
+                if self._flat is not self._dense:
+                    self._flat.copy_(self._dense)
+            elif self._flat.device.type == "cpu" and self._flat.dtype != torch.bfloat16:
+                # numpy multiplies by a mask six times faster than torch, but knows no bfloat16
+                np.multiply(self._dense.numpy(), mask.numpy(), out=self._flat.numpy())
+            else:
+                torch.mul(self._dense, mask.to(self._dense.device), out=self._flat)
+        self._offer(revive)
+        if self._examples is not None:
+            self.batches = self._examples(event)
+
+    def change(self, function: Callable[[Tensor], Tensor], dtype: torch.dtype | None = None) -> None:
+        """Applies a function to every weight, other parameter and buffer of the copy, in another type if given.
+
+        `dense` changes alike; the mask stays where it is, and with it what scores see.
+        """
+        revive = self.candidates is self.dense
+        with torch.no_grad():
+            kept = self._flat != 0 if self._flat is not self._dense else None
+            if dtype is not None:
+                self.model.to(dtype)
+            prunable = {id(weight) for weight in self.weights}
+            for tensor in [*self.model.parameters(), *self.model.buffers()]:
+                if tensor.is_floating_point() and id(tensor) not in prunable:
+                    tensor.copy_(function(tensor))
+            self._dense = function(self._dense if dtype is None else self._dense.to(dtype))
+            self._bind()
+            if kept is not None:
+                self._flat = self._dense * kept
+                self._view()
+        self._offer(revive)
+
+    def empty_layers(self) -> list[str]:
+        """Layers whose weights are all zero at this point: no signal and no gradient passes them."""
+        return [name for name, weight in zip(self.dense, self.weights, strict=True) if not bool(weight.any())]
+
+    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss, summed over the examples."""
+        logits = logits / self.temperature
+        if self.loss == "raw-logits":
+            return nn.functional.nll_loss(logits, labels, reduction="sum")
+        return nn.functional.cross_entropy(logits, labels, reduction="sum")
+
+    def shape_of_image(self) -> tuple[int, ...]:
+        """(c, h, w).
+
+        Raises:
+            ConfigError: it is not known.
+        """
+        if self.input_shape is None:
+            raise ConfigError(
+                "scoring without data needs the shape of an image; give input_shape=(c, h, w) or data="
+            )
+        return self.input_shape
+
+    def _bind(self) -> None:
+        """Makes the weights of the copy views into one flat tensor, at the dense point."""
+        self._flat = self._dense  # one memory until the first sparse point
+        self._arenas = [torch.empty_like(self._dense), torch.empty_like(self._dense)]
+        self._view()
+
+    def _view(self) -> None:
+        """Makes `dense` and the weights of the copy views into their vectors."""
+        start = 0
+        for name, module in self._modules.items():
+            weight = weight_of(module)
+            end = start + weight.numel()
+            self.dense[name] = self._dense[start:end].view(weight.shape)
+            weight.data = self._flat[start:end].view(weight.shape)
+            weight.requires_grad_(True)
+            start = end
+
+    def _offer(self, revive: bool) -> None:
+        """Lets scores see the dense weights, or else the present ones."""
+        live = [weight.detach() for weight in self.weights]
+        self.candidates = self.dense if revive else dict(zip(self.dense, live, strict=True))
+
+
+def flat(tensors: Mapping[str, Tensor]) -> Tensor:
+    """All tensors, one after the other, as one vector; without a copy where they lie so in memory."""
+    parts = list(tensors.values())
+    end = parts[0].storage_offset()
+    for part in parts:
+        here = part.untyped_storage().data_ptr() == parts[0].untyped_storage().data_ptr()
+        if not (here and part.storage_offset() == end and part.is_contiguous()):
+            return torch.cat([part.reshape(-1) for part in parts])
+        end += part.numel()
+    start = parts[0].storage_offset()
+    return parts[0].as_strided((end - start,), (1,), start)

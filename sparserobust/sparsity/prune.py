@@ -1,0 +1,160 @@
+"""Pruning in events: score at the present sparse point, keep the best, go there, score again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparserobust.errors import DegenerateScores
+from sparserobust.sparsity.allocation import allocate
+from sparserobust.sparsity.probe import Probe, flat
+from sparserobust.sparsity.scores import Criterion
+from sparserobust.sparsity.select import Ties, select
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The masks after all events, name -> bool on the CPU, and what a reader should know of the way there."""
+
+    masks: dict[str, Tensor]
+    notes: tuple[str, ...] = ()
+
+
+def prune(
+    probe: Probe,
+    criterion: Criterion,
+    counts: Sequence[int],
+    *,
+    allocation: str,
+    revive: bool,
+    generator: torch.Generator,
+    ties: Ties = "draw",
+) -> Pruned:
+    """Keeps counts[0] weights of the dense network, then counts[1] of that one, and so on.
+
+    The score of the dense network is taken once per probe, so that a grid of sparsities shares it. There an
+    event that is not the last one keeps fewer than its count when fewer weights have a usable score. Later
+    on, weights whose score has become zero (a part of the network is cut off) rank below all others and
+    among themselves by their score at the event before; a note says how many of them were kept at last.
+
+    Args:
+        probe: the network; it ends at the last point but one.
+        criterion: scores and what they need.
+        counts: how many weights each event keeps, never rising (see `schedule`).
+        allocation: by name, see `allocation.allocate`.
+        revive: whether a weight that is pruned at this point is ranked again by its dense value (FORCE);
+            otherwise it stays pruned.
+        generator: for ties.
+        ties: see `select.topk_mask`.
+
+    Raises:
+        DegenerateScores: an event cannot choose; says which, and what no gradient passes.
+    """
+    masks: dict[str, Tensor] = {}
+    scores: dict[str, Tensor] = {}
+    notes: tuple[str, ...] = ()
+    for event, k in enumerate(counts):
+        if event and k == counts[event - 1] and not revive:
+            continue  # nothing to prune: `halving` below one half, or more events than weights that fall
+        before, standing = scores, masks
+        per_layer = allocate(allocation, probe.shapes, k)
+        try:
+            scores = _scores(probe, criterion, event, masks, revive, several=len(counts) > 1)
+            try:
+                masks = select(
+                    scores,
+                    k,
+                    counts=per_layer,
+                    generator=generator,
+                    ties=ties,
+                    at_least=counts[-1] if event == 0 else k,
+                )
+                notes = ()
+            except DegenerateScores:
+                if event == 0:
+                    raise
+                ranks = _ranked(scores, before, standing)
+                masks = select(
+                    ranks, k, counts=per_layer, generator=generator, ties=ties, at_least=counts[-1]
+                )
+                notes = (_note(masks, scores),)
+                scores = ranks  # at the next event they may have no score again
+        except DegenerateScores as error:
+            raise _explained(error, probe, event, len(counts)) from None
+    return Pruned(masks, notes)
+
+
+def _scores(
+    probe: Probe,
+    criterion: Criterion,
+    event: int,
+    masks: dict[str, Tensor],
+    revive: bool,
+    *,
+    several: bool,
+) -> dict[str, Tensor]:
+    """Scores at the point of these masks; those of the dense network are kept for the next sparsity.
+
+    Raises:
+        DegenerateScores: after the first event, when no weight has a score.
+    """
+    if event == 0:
+        if probe.first is None:
+            if criterion.prepare is not None:
+                criterion.prepare(probe)
+            probe.move(0, None)
+            first = criterion.score(probe)  # of several events the later ones would overwrite it
+            probe.first = {name: score.clone() for name, score in first.items()} if several else first
+            probe.first_dtype = probe.weights[0].dtype
+        elif probe.first_dtype is not None and probe.first_dtype != probe.weights[0].dtype:
+            probe.change(torch.clone, probe.first_dtype)  # another sparsity needed a wider range on its way
+        return probe.first
+    if event == 1 and probe.first is not None:
+        probe.first = {
+            name: score.clone() for name, score in probe.first.items()
+        }  # later scores overwrite it
+    probe.move(event, flat(masks), revive=revive)
+    scores = criterion.score(probe)
+    if not bool(flat(scores).any()):
+        raise DegenerateScores("all scores are zero", tuple(scores))
+    return scores
+
+
+def _ranked(
+    scores: dict[str, Tensor], before: dict[str, Tensor], masks: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """Ranks from 1 up by score, below them by the score before where it is zero now and the mask stands."""
+    now, then = flat(scores).cpu(), flat(before).cpu()
+    first = torch.isfinite(now) & (now != 0)
+    second = ~first & flat(masks) & torch.isfinite(then) & (then != 0)
+    ranks = torch.zeros(len(now), dtype=torch.float64)
+    lowest = 1.0
+    for group, values in ((second, then), (first, now)):
+        if bool(group.any()):
+            ranks[group] = torch.unique(values[group], return_inverse=True)[1].double() + lowest
+            lowest = float(ranks.max()) + 1
+    parts = torch.split(ranks, [score.numel() for score in scores.values()])
+    return {name: part.view(score.shape) for (name, score), part in zip(scores.items(), parts, strict=True)}
+
+
+def _note(masks: dict[str, Tensor], scores: dict[str, Tensor]) -> str:
+    cut_off = int((flat(masks) & (flat(scores).cpu() == 0)).sum())
+    return (
+        f"{cut_off} kept weights had no score at the last pruning event: they lie in parts that are cut off"
+    )
+
+
+def _explained(error: DegenerateScores, probe: Probe, event: int, events: int) -> DegenerateScores:
+    """The error with its event and the layers that no gradient passes at this point."""
+    dead = [name for name, weight in probe.dense.items() if not bool(weight.any())]
+    message, blocked = str(error), probe.empty_layers() if event else dead
+    if events > 1:
+        message = f"event {event + 1} of {events}: {message}"
+    if blocked:
+        named = ", ".join(blocked[:3]) + (f" and {len(blocked) - 3} more" if len(blocked) > 3 else "")
+        why = "keeps no weight" if event else "is initialised with zeros"
+        message += f". The flow has collapsed: no gradient passes {named}, which {why}"
+    return DegenerateScores(message, tuple(blocked) or error.layers)

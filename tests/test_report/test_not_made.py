@@ -1,0 +1,145 @@
+"""Rows without a network: a method that cannot choose is a result, anything else a failure."""
+
+from __future__ import annotations
+
+import pytest
+
+from sparserobust.report import summary_table
+from sparserobust.report.badge import badge
+from sparserobust.report.figures import cost
+from sparserobust.report.groups import arrange
+from sparserobust.report.judged import judged
+from sparserobust.report.page import render
+from sparserobust.report.rows import main_table
+from sparserobust.report.trust import CHECK, NO_MASK
+from sparserobust.report.unmade import in_short
+from sparserobust.report.verdict import verdict
+
+from .factory import CANNOT, accuracy, attacked, first, history, not_made, run
+from .test_page import full, read
+
+SHORT = "cannot choose 100 weights: event 2 of 60: only 12 of 1000 scores are finite and non-zero"
+BROKEN = "not made: ModelError: layers a and b share one tensor"
+
+
+def words(*runs) -> str:
+    return " ".join("".join(s.text for s in paragraph) for paragraph in verdict(judged(arrange(runs))))
+
+
+def three(made=(0, 1, 2), robust=90, **facts):
+    """Three seeds of dense and SNIP; those that are not in `made` have no network."""
+    runs = [run("dense", 0.0, *attacked(190, 100 + s), seed=s, trained=history()) for s in range(3)]
+    for s in range(3):
+        one = run("snip", 0.9, *attacked(190, robust + s), seed=s, trained=history(), **facts)
+        runs.append(one if s in made else not_made(one))
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("reason", "short"),
+    [
+        (CANNOT, SHORT),
+        ("cannot choose 3 weights: all scores are equal", "cannot choose 3 weights: all scores are equal"),
+        ("cannot choose 3 weights: no flow. No gradient passes a", "cannot choose 3 weights: no flow"),
+        (BROKEN, BROKEN),
+    ],
+)  # fmt: skip
+def test_the_reason_in_short_is_its_first_clause(reason, short):
+    assert in_short(reason) == short
+    assert len(in_short(reason * 9)) <= 120
+
+
+def test_a_list_of_layers_is_cut_after_a_whole_name():
+    layers = ", ".join(f"body.{k}.conv2.weight" for k in range(3, 50))
+    short = in_short(f"cannot choose 171956 weights: event 1 of 100: nothing passes {layers}")
+    assert short.endswith(", body.4.conv2.weight …")
+
+
+def test_the_row_stands_in_the_table_with_the_reason_in_place_of_numbers():
+    table = main_table(judged(arrange(three(made=()))))
+    (row,) = table.sections[1].rows
+    assert (row.name, row.not_made, row.chip, row.sparsity) == ("SNIP", SHORT, "", "")
+    assert table.has_undecided
+    html = render(three(made=()))
+    assert f">{SHORT}</td>" in html
+    assert "another initialisation or a lower sparsity" in "".join(read(html).text)
+
+
+def test_a_row_that_could_not_be_made_is_no_red_flag_and_no_comparison():
+    runs = three(made=())
+    found = judged(arrange(runs))
+    assert found.trust[1].verdict == NO_MASK
+    assert found.trust[1].failures == ()
+    assert found.differences[1].value is None
+    shown = badge(found)
+    assert (shown.text, shown.level) == ("Trust: upper bound", 0)
+    assert shown.lines[:2] == ("1 of 1 row without a red flag", "1 row without a network: cannot choose")
+
+
+def test_any_other_error_is_a_red_flag_told_once():
+    dense = run("dense", 0.0, *attacked(190, 100))
+    broken = not_made(run("snip", 0.9, *attacked(190, 90)), BROKEN, "failed")
+    found = judged(arrange([dense, broken]))
+    assert found.trust[1].verdict == CHECK
+    assert found.trust[1].failures == (BROKEN,)
+    assert badge(found).text == "Trust: check"
+    assert render([dense, broken]).count("share one tensor") == 2  # in the table, and among the remarks
+    assert "cannot choose" not in words(dense, broken)
+
+
+def test_one_seed_that_cannot_choose_leaves_the_mean_to_the_others():
+    lineup = arrange(three(made=(0, 2)))
+    (group,) = lineup.sparse
+    assert [r.subject.seed for r in group.runs] == [0, 1, 2]
+    row = main_table(judged(lineup)).sections[1].rows[0]
+    assert (row.primary.text, row.not_made, row.chip) == ("45.5", "", CHECK)  # 90 and 92 of 200
+    assert row.clean.dim.endswith("n = 2")
+    trust = judged(lineup).trust[1]
+    assert trust.notes == (f"{CANNOT} (seed 1); the means are over the other seeds",)
+    assert trust.failures == ()
+
+
+def test_seeds_that_were_not_made_stand_with_those_that_were_and_not_with_another_recipe():
+    one = not_made(run("snip", 0.9, *attacked(190, 90), seed=1))
+    other = run("snip", 0.9, *attacked(190, 90), seed=0, trained=history("snip-it"))
+    assert [len(g.runs) for g in arrange([one, other]).groups] == [2]
+    elsewhere = run("snip", 0.9, *attacked(190, 90), seed=0, changed={"offset": "dct"})
+    assert [len(g.runs) for g in arrange([one, elsewhere]).groups] == [1, 1]
+
+
+def test_the_verdict_tells_it_as_a_result():
+    runs = [*three(made=()), *(run("random", 0.9, *attacked(190, 60), seed=s) for s in range(3))]
+    assert "random is lower than dense; SNIP cannot choose its weights." in words(*runs)
+    text = words(*three(made=()))
+    assert text.startswith("No method here could choose its weights; the table says why.")
+
+
+def test_figures_and_cost_leave_it_out():
+    gone = not_made(full("snip", 0.95))
+    runs = [full("dense", 0.0), full("snip", 0.9), gone, not_made(full("grasp", 0.9))]
+    lineup = arrange(runs)
+    assert [(name, len(groups)) for name, _, groups in lineup.methods()] == [("SNIP", 1)]
+    (row,) = cost.rows(lineup, "kept")
+    assert row.values == ((0.9, pytest.approx(0.1)),)
+
+
+def test_a_recipe_or_a_deviation_is_never_claimed_for_what_was_not_trained():
+    text = "".join(read(render([full("dense", 0.0), not_made(full("snip", 0.9))])).text)
+    assert "trained elsewhere" not in text
+    assert "not trained here" not in text
+
+
+def test_the_terminal_says_it_in_one_line():
+    lines = summary_table(three(made=(0, 2))).splitlines()
+    assert sum("cannot choose" in line for line in lines) == 1
+    assert lines[-1].startswith("SNIP 0.9, seed 1: cannot choose 100 weights: event 2 of 60")
+    lines = summary_table(three(made=())).splitlines()
+    assert lines[-1].startswith("SNIP 0.9: cannot choose 100 weights")
+    assert any(line.split()[:4] == ["SNIP", "0.9000", "no", "mask"] for line in lines)
+    assert any(line.startswith("no mask = ") for line in lines)
+
+
+def test_a_page_of_nothing_but_dense_and_undecided_methods_stands():
+    runs = [full("dense", 0.0), *(not_made(full(m, s)) for m in ("snip", "grasp") for s in (0.9, 0.95))]
+    read(render(runs))
+    read(render([not_made(run("snip", 0.9, accuracy(first(190))))]))
