@@ -1,6 +1,6 @@
 """What an FGSM sweep over ten eps costs: ours, foolbox's and torchattacks', as ratios to the bare passes.
 
-    python benchmarks/fgsm_sweep.py
+    python benchmarks/bench_fgsm.py
 
 The floor is one forward, one backward and ten forwards on the same images, without any library. Medians of
 seven rounds in one process and one thread, the contestants taking turns; quote the ratios, not the times.
