@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias, overload
@@ -98,6 +99,11 @@ def sparsify(
         raise ModelError(
             "the model already has a DCT offset; sparsify the plain network that it was made from"
         )
+    for name, module in model.named_modules():
+        if "weight_orig" in module._parameters:
+            raise ModelError(
+                f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
+            )
     with random_states_kept(), repeatable_kernels(), torch.enable_grad():
         probe = _probe(model, bound, data, seed, resolve_device(device))
         choices = [bound.choose(probe, target, generator(seed, "select")) for target in targets]
@@ -214,7 +220,8 @@ class _Examples:
     dtype: torch.dtype
 
     def __call__(self, event: int) -> list[tuple[Tensor, Tensor]]:
-        """Batches of at most SCORE_BATCH."""
+        """Batches of about one size, at most SCORE_BATCH."""
         seed = self.seed if event == 0 else derived_seed(self.seed, f"examples of event {event}")
         subset, _ = stratified_subset(self.dataset, self.samples, seed)
-        return list(batches(subset, SCORE_BATCH, self.device, dtype=self.dtype))
+        size = math.ceil(self.samples / math.ceil(self.samples / SCORE_BATCH))  # no last batch of one example
+        return list(batches(subset, size, self.device, dtype=self.dtype))

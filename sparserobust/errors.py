@@ -37,7 +37,7 @@ class PluginError(SparseRobustError):
 class DegenerateScores(SparseRobustError):
     """Fewer finite non-zero scores than weights to keep: the criterion cannot choose.
 
-    `layers` names the layers that have no usable score at all.
+    `layers` names the cause: the layers that nothing passes, or else those that have no usable score.
     """
 
     def __init__(self, message: str, layers: tuple[str, ...] = ()) -> None:

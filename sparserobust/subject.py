@@ -135,7 +135,10 @@ class Subject:
         return 1 - self.kept / self.prunable if self.prunable else 0.0
 
     def untrained(self) -> Subject | None:
-        """A copy as it was before training: same masks and offset, initial values. None without a parent."""
+        """A copy before training: the masks and the kind of offset that it has now, initial values.
+
+        None without a parent.
+        """
         if self.parent is None:
             return None
         twin = copy.deepcopy(self)

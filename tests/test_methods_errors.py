@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.prune import random_unstructured
 
 import sparserobust as sr
 from sparserobust.errors import ConfigError, DegenerateScores, ModelError, PluginError
@@ -137,7 +138,24 @@ from sparserobust.weights.plan import prunable_modules
         ),
         ({"method": "iter-snip", "data": None}, ConfigError, "iter-snip scores weights on training examples"),
         ({"method": "grasp", "data": None}, ConfigError, "grasp scores weights on training examples"),
-        ({"method": "snip", "score_samples": 0}, ConfigError, "score_samples must be at least 1, got 0"),
+        (
+            {"method": "snip", "score_samples": 0},
+            ConfigError,
+            "score_samples of snip must be a whole number, at least 1, got 0",
+        ),
+        ({"method": "snip", "score_samples": 2.5}, ConfigError, "a whole number, at least 1, got 2.5"),
+        (
+            {"method": "force", "score_samples": 1, "batchnorm": "batch"},
+            ConfigError,
+            "score_samples of force must be a whole number, at least 2, got 1",
+        ),
+        ({"method": "grasp", "temperature": "200"}, ConfigError, "must be a number above 0, got '200'"),
+        (
+            {"method": "synflow", "input_shape": 5},
+            ConfigError,
+            r"must be \(c, h, w\), three whole numbers, got 5",
+        ),
+        ({"method": "synflow", "input_shape": (8, 8)}, ConfigError, r"three whole numbers, got \(8, 8\)"),
         ({"method": "snip", "device": "cuda:77"}, ConfigError, "device must be auto, cpu or cuda"),
     ],
 )
@@ -168,8 +186,21 @@ def test_scores_that_cannot_choose_are_refused_and_name_the_layers(network, prob
     last = list(prunable_modules(network))[-1]
     with torch.no_grad():
         prunable_modules(network)[last].weight.zero_()
-    text = rf"no usable score at all in .*no gradient passes {last}, which is initialised with zeros"
+    text = rf"no usable score at all in .*Nothing passes {last}: initialised with zeros"
     with pytest.raises(DegenerateScores, match=text) as caught:
         sr.sparsify(network, "snip", 0.5, problem(64))
     assert all(name in str(caught.value) for name in list(prunable_modules(network))[:5])
     assert caught.value.layers == (last,)
+
+
+def test_a_weight_pruned_by_torch_is_refused_with_what_to_do(network, problem):
+    random_unstructured(next(m for m in network.modules() if isinstance(m, nn.Linear)), "weight", 0.5)
+    with pytest.raises(ModelError, match=r"weight is pruned by torch.nn.utils.prune; .* prune.remove first"):
+        sr.sparsify(network, "snip", 0.5, problem(16))
+
+
+def test_batch_statistics_never_meet_a_batch_of_one_example(problem):
+    """513 examples in batches of at most 512 are two of about one size."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.LeakyReLU(), nn.Linear(8, 4))
+    subject = sr.sparsify(model, "snip", 0.5, problem(513), score_samples=513, batchnorm="batch")
+    assert subject.kept == subject.prunable // 2

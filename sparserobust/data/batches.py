@@ -69,7 +69,9 @@ def _raw(
         for batch in dataset:
             yield batch[0], torch.as_tensor(batch[1])
     else:
-        loader = DataLoader(dataset, batch_size, shuffle=shuffle is not None, generator=shuffle)
+        loader = DataLoader(
+            dataset, batch_size, shuffle=shuffle is not None, generator=shuffle or torch.Generator()
+        )
         for batch in loader:
             yield batch[0], torch.as_tensor(batch[1])
 

@@ -183,8 +183,11 @@ class Scored(FixedMask):
         self.require("batchnorm", ("running", "batch"))
         self.require("loss", ("cross-entropy", "raw-logits"))
         self.require("ties", TIES)
-        if self.score_samples < 1:
-            raise ConfigError(f"score_samples must be at least 1, got {self.score_samples}")
+        least = 2 if self.batchnorm == "batch" else 1
+        if not isinstance(self.score_samples, int) or self.score_samples < least:
+            raise ConfigError(
+                f"score_samples of {self.name} must be a whole number, at least {least}, got {self.score_samples!r}"
+            )
 
     def scoring(self) -> dict[str, Any]:
         """Loss and BatchNorm mode."""

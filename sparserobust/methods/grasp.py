@@ -33,8 +33,8 @@ class GraSP(Scored):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.temperature > 0:
-            raise ConfigError(f"temperature of grasp must be above 0, got {self.temperature}")
+        if not isinstance(self.temperature, int | float) or not self.temperature > 0:
+            raise ConfigError(f"temperature of grasp must be a number above 0, got {self.temperature!r}")
 
     def scoring(self) -> dict[str, Any]:
         """With the temperature."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from sparserobust.errors import ConfigError
 from sparserobust.methods.base import FixedMask
 from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
 from sparserobust.sparsity.select import TIES, Ties
@@ -38,6 +39,13 @@ class SynFlow(FixedMask):
         super().__post_init__()
         check_schedule(self.schedule, self.steps)
         self.require("ties", TIES)
+        shape = self.input_shape
+        if shape is not None and not (
+            isinstance(shape, list | tuple)
+            and len(shape) == 3
+            and all(isinstance(n, int) and n > 0 for n in shape)
+        ):
+            raise ConfigError(f"input_shape of synflow must be (c, h, w), three whole numbers, got {shape!r}")
 
     def scoring(self) -> dict[str, Any]:
         """The shape of an image, where it was given."""

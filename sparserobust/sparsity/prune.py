@@ -148,13 +148,13 @@ def _note(masks: dict[str, Tensor], scores: dict[str, Tensor]) -> str:
 
 
 def _explained(error: DegenerateScores, probe: Probe, event: int, events: int) -> DegenerateScores:
-    """The error with its event and the layers that no gradient passes at this point."""
+    """The error with its event and the layers that nothing passes at this point."""
     dead = [name for name, weight in probe.dense.items() if not bool(weight.any())]
     message, blocked = str(error), probe.empty_layers() if event else dead
     if events > 1:
         message = f"event {event + 1} of {events}: {message}"
     if blocked:
         named = ", ".join(blocked[:3]) + (f" and {len(blocked) - 3} more" if len(blocked) > 3 else "")
-        why = "keeps no weight" if event else "is initialised with zeros"
-        message += f". The flow has collapsed: no gradient passes {named}, which {why}"
+        why = "the flow has collapsed there" if event else "initialised with zeros"
+        message += f". Nothing passes {named}: {why}"
     return DegenerateScores(message, tuple(blocked) or error.layers)

@@ -67,7 +67,7 @@ class SparseWeights:
                     add_dct_offset(module, trainable_alpha=trainable_alpha, initial_alpha=alpha)
         elif kind == "frozen":
             self._frozen = {name: values_of(module).detach().clone() for name, module in modules.items()}
-        if enforce:
+        if enforce and kind != "frozen":  # frozen weights are their offset
             self.restore()
 
     @property

@@ -53,7 +53,7 @@ def test_values_are_json_or_text_where_they_are_not():
         ("rndom[allocation=epl]", "unknown method 'rndom'; did you mean 'random'?"),
         ("random[alocation=epl]", "random has no parameter 'alocation'; did you mean 'allocation'?"),
         ("random[allocation=elp]", "got 'elp'; did you mean 'epl'?"),
-        ("snip[score_samples=many]", "snip cannot be made with score_samples='many'"),
+        ("snip[score_samples=many]", "score_samples of snip must be a whole number, at least 1, got 'many'"),
     ],
 )
 def test_a_wrong_bracket_is_one_clear_line(capsys, tmp_path, text, expected):

@@ -172,7 +172,9 @@ def test_the_temperature_divides_the_logits_and_is_200_unless_given(network, in_
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 def test_a_temperature_that_is_not_above_zero_is_refused(network, problem, temperature):
-    with pytest.raises(ConfigError, match=r"temperature of grasp must be above 0, got (0.0|-1.0|nan)"):
+    with pytest.raises(
+        ConfigError, match=r"temperature of grasp must be a number above 0, got (0.0|-1.0|nan)"
+    ):
         sr.sparsify(network, "grasp", 0.5, problem(8), temperature=temperature)
 
 
