@@ -42,11 +42,19 @@ def bind(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) ->
     methods' own recipes.
 
     Raises:
-        PluginError: unknown method. ConfigError: a parameter that it does not take or that cannot be.
+        PluginError: unknown method. ConfigError: a parameter that it does not take or that cannot be, or a
+            recipe that cannot train it.
     """
     methods = [_built(variant, variant.settings({}, settings)) for variant in named]
     recipes = [recipe] if recipe else [load_recipe(method.recipe) for method in methods]
     samples = max((recipe.score_samples for recipe in recipes), default=100)
+    for method in methods:
+        own = recipe or load_recipe(method.recipe)
+        if method.decay_offset and own.optimizer == "adam" and own.weight_decay:
+            raise ConfigError(
+                f"{method.name} decays its frozen weights, which recipe {own.name} cannot (adam couples decay and "
+                "gradient); name one with sgd or adamw, for instance --recipe freezenet-mnist"
+            )
     bound: list[Bound] = []
     for variant in [DENSE, *(variant for variant in named if variant.method != DENSE.method)]:
         needs_data = _built(variant, variant.settings({}, settings)).needs_data

@@ -174,3 +174,11 @@ def test_only_methods_of_one_event_share_a_scoring_between_sparsities():
     bound = bind(variants("snip,random"), {}, DIGITS)
     assert all(b.scores_once for b in bound)
     assert not Bound(Variant("theirs", {}), TwoEvents(), {}).scores_once
+
+
+def test_a_recipe_that_cannot_decay_frozen_weights_is_refused_before_anything_is_trained(capsys, tmp_path):
+    assert run("evaluate", "--methods", "freezenet-wd", "--out", tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert "freezenet-wd decays its frozen weights, which recipe digits cannot" in error
+    assert "--recipe freezenet-mnist" in error
+    assert error.count("\n") == 1
