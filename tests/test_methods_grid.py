@@ -106,3 +106,11 @@ def test_a_grid_in_any_order_equals_single_calls(problem, method, params):
         first.weights.masks["conv.weight"].fill_(True)
     assert not bool((last.model.conv.weight == 7).any())
     assert not bool(last.weights.masks["conv.weight"].all())
+
+
+def test_a_subject_made_with_an_input_shape_is_saved_and_comes_back(tmp_path):
+    model = sr.create_model("conv2", input_shape=(1, 8, 8), num_classes=3)
+    subject = sr.sparsify(model, "synflow", 0.9, input_shape=(1, 8, 8), steps=2)
+    again = sr.load_subject(subject.save(tmp_path / "a.sparse"))
+    assert again.params["input_shape"] == [1, 8, 8]
+    assert again.kept == subject.kept

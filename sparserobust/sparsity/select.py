@@ -59,7 +59,7 @@ def topk_mask(
     if available < (k if at_least is None else at_least):
         raise DegenerateScores(
             f"only {available} of {total} scores are finite and non-zero, but {k} weights are to be kept; "
-            "score on more examples, another initialisation or a lower sparsity"
+            "score on more examples, another initialisation or a higher sparsity"
         )
     k = min(k, available)
     threshold, above, tied = kth_largest(values, k, usable)
