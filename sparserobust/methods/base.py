@@ -71,6 +71,7 @@ class FixedMask:
         self.require("offset", OFFSET_KINDS)
         self.require("rescue", ("random", None))
         self.require("control", ("layer-shuffled", "reinitialised", None))
+        self.require("trainable_alpha", (True, False))
         self.require("initial_alpha", ALPHAS)
         if self.initialisation is not None and self.control != "reinitialised":
             raise ConfigError(

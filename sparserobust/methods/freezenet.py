@@ -66,6 +66,7 @@ class FreezeNetWD(FreezeNet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require("prune_at_end", (True, False))
         if self.offset != "frozen":
             raise ConfigError(f"freezenet-wd decays a frozen offset, got offset={self.offset!r}")
 

@@ -48,7 +48,7 @@ def synflow(probe: Probe) -> dict[str, Tensor]:
             return scores
     empty = probe.empty_layers()
     if empty:
-        reason = f"nothing passes {', '.join(empty)}"
+        reason = f"{len(empty)} layers hold only zeros"
     elif total:
         reason = f"it is {total:g}, beyond the range of float64"
     else:
