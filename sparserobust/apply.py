@@ -6,13 +6,14 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeAlias, overload
+from functools import cached_property
+from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 
-from sparserobust.data import AnyData, Data, as_dataset, batches, stratified_subset
+from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches, stratified_subset
+from sparserobust.data.batches import labels_of
 from sparserobust.data.subset import without_loader
 from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
@@ -20,17 +21,17 @@ from sparserobust.methods.base import Choice, FixedMask
 from sparserobust.models.fixup import fixup_alphas
 from sparserobust.models.network import Network
 from sparserobust.models.redraw import redraw
+from sparserobust.origin import origin_of
 from sparserobust.registry import methods
 from sparserobust.seeds import derived_seed, generator
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.sparsity.probe import Probe
-from sparserobust.subject import Subject, dense_state, origin_of
+from sparserobust.subject import Subject, dense_state
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import check_finite, prunable_modules
 from sparserobust.weights.untouched import random_states_kept
 
-AnySet: TypeAlias = "Dataset[Any] | DataLoader[Any]"
 SCORE_BATCH = 512
 
 
@@ -219,9 +220,14 @@ class _Examples:
     device: torch.device
     dtype: torch.dtype
 
+    @cached_property
+    def _labels(self) -> Tensor:
+        """Read once: not every data set has them at hand."""
+        return labels_of(self.dataset)
+
     def __call__(self, event: int) -> list[tuple[Tensor, Tensor]]:
         """Batches of about one size, at most SCORE_BATCH."""
         seed = self.seed if event == 0 else derived_seed(self.seed, f"examples of event {event}")
-        subset, _ = stratified_subset(self.dataset, self.samples, seed)
+        subset, _ = stratified_subset(self.dataset, self.samples, seed, labels=self._labels)
         size = math.ceil(self.samples / math.ceil(self.samples / SCORE_BATCH))  # no last batch of one example
         return list(batches(subset, size, self.device, dtype=self.dtype))

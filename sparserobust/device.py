@@ -19,6 +19,15 @@ def repeatable_kernels() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def repeatable(seed: int, device: torch.device) -> Iterator[None]:
+    """Dropout drawn from the seed, cuDNN deterministic; the global random state is as before afterwards."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices), repeatable_kernels():
+        torch.manual_seed(seed)
+        yield
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's parameters or buffers are; the CPU for a model without any."""
     return next((t.device for t in chain(model.parameters(), model.buffers())), torch.device("cpu"))

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 
 from sparserobust.errors import ModelError, RecordError
 from sparserobust.models.create import create_model, is_model
+from sparserobust.origin import ModelOrigin
 from sparserobust.records import History, SubjectRecord
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import read_model
-from sparserobust.subject import ModelOrigin, Subject, dense_state, initial_sha256, others_of
+from sparserobust.subject import Subject, dense_state, initial_sha256, others_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
+from sparserobust.origin import ModelOrigin, origin_of
 from sparserobust.records import History, LayerRecord, SubjectRecord
 from sparserobust.storage.codecs import pack_mask
 from sparserobust.storage.modelfile import write_model
@@ -27,25 +28,6 @@ from sparserobust.weights.plan import (
     values_of,
     weight_of,
 )
-
-
-@dataclass(frozen=True)
-class ModelOrigin:
-    """How one of our networks was drawn, so that its initial weights can be drawn again.
-
-    `sha256` is that of its prunable weights as drawn; `repeatable` is False where another machine may draw
-    other bits from the same seed.
-    """
-
-    name: str
-    input_shape: tuple[int, ...]
-    num_classes: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    seed: int
-    sha256: str
-    initialisation: str = "xavier-normal"
-    repeatable: bool = True
 
 
 @dataclass(eq=False)
@@ -252,12 +234,6 @@ def drawn_by_us(subject: Subject) -> bool:
     if drawn is None or not origin_of(subject.model, "repeatable"):
         return False
     return bool(drawn == initial_sha256(subject))
-
-
-def origin_of(model: nn.Module, attribute: str) -> Any:
-    """An attribute of the model's origin, None when `create_model` did not make it."""
-    origin = getattr(model, "origin", None)
-    return getattr(origin, attribute) if isinstance(origin, ModelOrigin) else None
 
 
 def dense_state(model: nn.Module) -> dict[str, Tensor]:

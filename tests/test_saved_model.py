@@ -9,7 +9,7 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust.errors import ModelError, RecordError
-from sparserobust.models import create
+from sparserobust.models import redraw
 from sparserobust.storage.modelfile import read_model
 
 
@@ -78,8 +78,8 @@ def test_the_file_is_as_small_as_the_bitmask_figure_and_its_header(digits, tmp_p
 
 def test_an_offset_that_the_seed_no_longer_gives_is_refused(digits, tmp_path, monkeypatch):
     path = trained(digits, "freezenet").save(tmp_path / "m.sparse")
-    real = create.draw_weights
-    monkeypatch.setattr(create, "draw_weights", lambda model, name, seed: real(model, name, seed + 1))
+    real = redraw.draw_weights
+    monkeypatch.setattr(redraw, "draw_weights", lambda model, name, seed: real(model, name, seed + 1))
     with pytest.raises(RecordError, match="does not match its sha256"):
         sr.load_subject(path)
 
@@ -89,9 +89,9 @@ def test_pruned_and_dct_models_do_not_depend_on_the_initialiser(digits, tmp_path
         subject = trained(digits, method)
         path = subject.save(tmp_path / "m.sparse")
         with monkeypatch.context() as patch:
-            real = create.draw_weights
+            real = redraw.draw_weights
             patch.setattr(
-                create, "draw_weights", lambda model, name, seed, real=real: real(model, name, seed + 1)
+                redraw, "draw_weights", lambda model, name, seed, real=real: real(model, name, seed + 1)
             )
             back = sr.load_subject(path)
         assert torch.equal(logits(subject, digits), logits(back, digits))

@@ -13,16 +13,17 @@ from sparserobust.cli.list import catalogue
 from sparserobust.errors import ConfigError, did_you_mean
 
 INDENT = " " * 6
-PREFIX = "torchvision:"
 
 
 @click.command()
 @click.argument("name")
 def describe(name: str) -> int:
     """Print source, parts and parameters of a method, evaluator, model, data set or recipe."""
+    from sparserobust.models.create import is_model
+
     groups = {group: entries() for group, entries in catalogue().items()}
-    if name.startswith(PREFIX) and _is_model(name):
-        groups["models"][name] = ""
+    if is_model(name):
+        groups["models"].setdefault(name, "")  # one of torchvision's is not listed by its name
     holders = [group for group, entries in groups.items() if name in entries]
     if not holders:
         known = [entry for entries in groups.values() for entry in entries]
@@ -84,21 +85,15 @@ def _evaluator(name: str) -> None:
         click.echo(f"  {setting:<18} {value!r}")
 
 
-def _is_model(name: str) -> bool:
-    from sparserobust.models.create import is_model
-
-    return is_model(name)
-
-
 def _model(name: str) -> None:
     from sparserobust.models import MODELS
 
-    if name.startswith(PREFIX):
+    if name in MODELS:
+        click.echo(inspect.getdoc(MODELS[name]))
+    else:
         click.echo(
             "torchvision's network of that name, drawn by our initialisations, without trained weights"
         )
-    else:
-        click.echo(inspect.getdoc(MODELS[name]))
 
 
 def _recipe(name: str) -> None:

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 from sparserobust.errors import ConfigError, ShapeError
 
 AnyDataset: TypeAlias = "Dataset[Any]"
+AnySet: TypeAlias = "Dataset[Any] | DataLoader[Any]"
 AnyData: TypeAlias = "Data | tuple[Tensor, Tensor] | Dataset[Any] | DataLoader[Any]"
 """Wherever data is taken: a `Data`, (images, labels) tensors, a Dataset or a DataLoader."""
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from sparserobust.data.batches import labels_of
-from sparserobust.data.bundle import ImageTensors
+from sparserobust.data.bundle import AnySet, ImageTensors
 from sparserobust.errors import ConfigError
 
 
@@ -31,11 +31,12 @@ def stratified_indices(labels: Tensor, size: int, seed: int) -> Tensor:
 
 
 def stratified_subset(
-    dataset: Dataset[Any] | DataLoader[Any], limit: int | None, seed: int
-) -> tuple[Dataset[Any] | DataLoader[Any], str | None]:
+    dataset: AnySet, limit: int | None, seed: int, *, labels: Tensor | None = None
+) -> tuple[AnySet, str | None]:
     """At most `limit` examples and the sha256 of their indices; the whole data set and None without a limit.
 
-    A DataLoader is gone through once and kept in memory when there is a limit.
+    A DataLoader is gone through once and kept in memory when there is a limit. `labels` are those of the data
+    set in its order, for a caller that has them already.
 
     Raises:
         ConfigError: limit < 1.
@@ -45,7 +46,7 @@ def stratified_subset(
     if limit < 1:
         raise ConfigError(f"limit must be at least 1 example, got {limit}")
     dataset = without_loader(dataset)
-    labels = labels_of(dataset)
+    labels = labels_of(dataset) if labels is None else labels
     if limit >= len(labels):
         return dataset, None
     indices = stratified_indices(labels, limit, seed)
@@ -53,7 +54,7 @@ def stratified_subset(
     return Subset(dataset, indices.tolist()), digest
 
 
-def without_loader(dataset: Dataset[Any] | DataLoader[Any]) -> Dataset[Any]:
+def without_loader(dataset: AnySet) -> Dataset[Any]:
     """The data set itself, or what a DataLoader serves in one pass, in memory."""
     if not isinstance(dataset, DataLoader):
         return dataset

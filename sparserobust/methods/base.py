@@ -1,7 +1,7 @@
 """What a method is: score, allocation, schedule, structure and offset, with the paper's name and defaults.
 
 `FixedMask` is every method that fixes its mask before training. `Scored` adds what a score on training
-examples takes, `Iterative` a schedule of several pruning events.
+examples takes, `Scheduled` several pruning events, `Iterative` both.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class FixedMask:
     criterion: ClassVar[str]
     recipe: ClassVar[str] = "freezenet-mnist"
     decay_offset: ClassVar[bool] = False
+    revive: ClassVar[bool] = False
 
     allocation: str = "global"
     offset: OffsetKind = "zero"
@@ -124,7 +125,7 @@ class FixedMask:
             self.rule,
             self.events(prunable, kept_count(prunable, sparsity)),
             allocation=self.allocation,
-            revive=getattr(self, "revive", False),
+            revive=self.revive,
             generator=generator,
             ties=getattr(self, "ties", "draw"),
         )
@@ -196,15 +197,13 @@ class Scored(FixedMask):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iterative(Scored):
-    """A method that prunes in several events before training and scores again at each, on new examples.
+class Scheduled(FixedMask):
+    """A method that prunes in several events before training and scores again at each.
 
     Attributes:
         schedule: "exponential" or "linear" (in `steps` events), "halving" (steps + 2 events) or "one-shot".
         steps: see there.
     """
-
-    revive: ClassVar[bool] = False
 
     schedule: str = "exponential"
     steps: int = 60
@@ -221,3 +220,8 @@ class Iterative(Scored):
         """With the schedule, and whether a weight may come back."""
         back = "pruned weights may come back" if self.revive else "pruned weights stay pruned"
         return super().parts() | {"schedule": f"{self.schedule}, steps {self.steps}, before training; {back}"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iterative(Scheduled, Scored):
+    """A scheduled method whose score sees training examples, new ones at each event."""

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.base import FixedMask
-from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
+from sparserobust.methods.base import Scheduled
 from sparserobust.sparsity.select import TIES, Ties
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynFlow(FixedMask):
+class SynFlow(Scheduled):
     """Keeps the globally largest w * dR/dw, with R the sum of outputs of the network made positive, in 100 events.
 
     The input is all ones (behind the normalisation of our networks) and BatchNorm uses its running
@@ -20,8 +19,6 @@ class SynFlow(FixedMask):
     are pruned first. Fixup networks, whose last layers start at zero, give no score at all.
 
     Attributes:
-        schedule: "exponential" as in the paper, "linear", "halving" or "one-shot".
-        steps: pruning events.
         ties: "draw" keeps exactly k; "drop" is the published rule, under which all ties are pruned.
         input_shape: (c, h, w), for a network that is not one of ours when no data are given.
     """
@@ -30,14 +27,12 @@ class SynFlow(FixedMask):
     source: ClassVar[str] = "Tanaka et al. 2020, arXiv:2006.05467, Algorithm 1"
     criterion: ClassVar[str] = "synflow"
 
-    schedule: str = "exponential"
     steps: int = 100
     ties: Ties = "draw"
     input_shape: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_schedule(self.schedule, self.steps)
         self.require("ties", TIES)
         shape = self.input_shape
         if shape is not None and not (
@@ -50,12 +45,3 @@ class SynFlow(FixedMask):
     def scoring(self) -> dict[str, Any]:
         """The shape of an image, where it was given."""
         return {"input_shape": tuple(self.input_shape)} if self.input_shape is not None else {}
-
-    def events(self, prunable: int, k: int) -> list[int]:
-        """By the schedule."""
-        return SCHEDULES[self.schedule](prunable, k, self.steps)
-
-    def parts(self) -> dict[str, str]:
-        """With the schedule."""
-        text = f"{self.schedule}, steps {self.steps}, before training; pruned weights stay pruned"
-        return super().parts() | {"schedule": text}

@@ -11,10 +11,10 @@ from torch import nn
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.models import conv, fixup, lenet, mlp, mobilenet, resnet, vgg
 from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
-from sparserobust.models.initial import REPEATABLE, draw_weights
 from sparserobust.models.network import Network
-from sparserobust.subject import ModelOrigin
-from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+from sparserobust.models.redraw import redraw
+from sparserobust.origin import ModelOrigin
+from sparserobust.weights.plan import prunable_modules
 
 MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
     "mlp5": mlp.mlp5,
@@ -121,13 +121,9 @@ def create_model(
         body = MODELS[name](shape, classes) if name in MODELS else torchvision_network(name, shape, classes)
         model = Network(body, mean, std)
     initialisation = initialisation or OWN_INITIALISATION.get(name, "xavier-normal")
-    draw_weights(model, initialisation, seed)
+    model.origin = ModelOrigin(name, shape, classes, mean, std, seed, "")
+    redraw(model, initialisation, seed)
     _zero_biases(model)
-    drawn = sha256_of({key: values_of(module) for key, module in prunable_modules(model).items()})
-    repeatable = initialisation in REPEATABLE
-    model.origin = ModelOrigin(
-        name, shape, classes, mean, std, seed, drawn, initialisation=initialisation, repeatable=repeatable
-    )
     return model
 
 

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sparserobust.errors import ShapeError
-from sparserobust.subject import ModelOrigin
+from sparserobust.origin import ModelOrigin
 
 
 class Normalize(nn.Module):

@@ -1,4 +1,4 @@
-"""New initial weights for a network that has some already."""
+"""Initial weights, the first or new ones, and the record of how to draw them again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
 
 
 def redraw(model: nn.Module, initialisation: str | None, seed: int) -> None:
-    """Draws all conv and linear weights anew, in place; biases and normalisation layers stay as they are.
+    """Draws all conv and linear weights, in place; biases and normalisation layers stay as they are.
 
     Args:
         model: the origin of one of our networks says afterwards how to draw these weights again.

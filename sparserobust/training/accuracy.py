@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
 
-from sparserobust.data import batches
+from sparserobust.data import AnySet, batches
 from sparserobust.device import dtype_of
 
 BATCH = 512
 
 
 @torch.no_grad()
-def accuracy_of(model: nn.Module, dataset: Dataset[Any] | DataLoader[Any], device: torch.device) -> float:
+def accuracy_of(model: nn.Module, dataset: AnySet, device: torch.device) -> float:
     """Share classified correctly, in evaluation mode."""
     model.eval()
     hits = total = 0

@@ -5,18 +5,14 @@ from __future__ import annotations
 import copy
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 
-from sparserobust.data import AnyData, Data, as_dataset, batches
-from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
+from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
+from sparserobust.device import device_of, dtype_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
@@ -28,8 +24,6 @@ from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.weights.plan import prunable_modules, values_of
 
 DEFAULT_RECIPE = "freezenet-mnist"
-
-AnySet = Dataset[Any] | DataLoader[Any]
 
 
 def train(
@@ -80,7 +74,7 @@ def train(
     session = _Training(subject, plan, train_set, val_set, target, seed)
     subject.model.to(target)
     try:
-        with _repeatable(seed, target):
+        with repeatable(seed, target):
             session.run(progress)
     finally:
         session.finish()
@@ -89,15 +83,6 @@ def train(
             module.training = training
     subject.history = session.history(data.name if isinstance(data, Data) else "tensors")
     return subject.history
-
-
-@contextmanager
-def _repeatable(seed: int, device: torch.device) -> Iterator[None]:
-    """Dropout drawn from the seed, cuDNN deterministic; the global random state is as before afterwards."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices), repeatable_kernels():
-        torch.manual_seed(seed)
-        yield
 
 
 class _Training:
