@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sparserobust.attacks.losses import margin
 from sparserobust.data import batches
 from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
@@ -16,6 +17,9 @@ from sparserobust.stats import bootstrap, mean_normal, newcombe_independent, wil
 
 class Accuracy(Evaluator):
     """How often and how surely the model is right.
+
+    Per example: whether it is (`correct`), and by how much the label's logit leads the largest other (`margin`,
+    below 0 where it is wrong).
 
     Args:
         bins: equal-width confidence bins of the expected calibration error.
@@ -64,6 +68,7 @@ class _Counting(Measurement):
         self.loss: list[Tensor] = []
         self.confidence: list[Tensor] = []
         self.labels: list[Tensor] = []
+        self.margin: list[Tensor] = []
 
     def update(self, batch: Batch) -> None:
         logits = batch.logits
@@ -71,6 +76,7 @@ class _Counting(Measurement):
         self.loss.append(batch.loss.double().cpu())
         self.confidence.append(logits.double().softmax(dim=1).amax(dim=1).cpu())
         self.labels.append(batch.labels.cpu())
+        self.margin.append(-margin(logits, batch.labels).double().cpu())
         if logits.shape[1] > 5:
             best = logits.topk(5, dim=1).indices
             self.top5.append((best == batch.labels.unsqueeze(1)).any(dim=1).cpu())
@@ -91,7 +97,7 @@ class _Counting(Measurement):
             scores += [train, self._gap(train, top1)]
         return evaluator.outcome(
             scores=tuple(scores),
-            per_example={"correct": correct},
+            per_example={"correct": correct, "margin": torch.cat(self.margin).numpy()},
             tables={"per_class": self._per_class(correct)},
         )
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
+import numpy as np
 from torch import Tensor
 
 from sparserobust.attacks import foolbox_adapter, torchattacks_adapter
+from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.fgsm import fgsm_step
-from sparserobust.errors import ConfigError, did_you_mean
-from sparserobust.records import ScoreSpec
+from sparserobust.records import Score, ScoreSpec
 from sparserobust.scoring import AttackEvaluator, Batch
-from sparserobust.scoring.budget import Norm
+from sparserobust.scoring.attack_scores import BUDGET_SCORES
+from sparserobust.scoring.per_batch import Arrays
+from sparserobust.scoring.settings import budgets, one_of
+from sparserobust.stats import mean_t, wilson
 
 BACKENDS = {"native": None, "foolbox": foolbox_adapter.fgsm, "torchattacks": torchattacks_adapter.fgsm}
 FORWARDS_PER_EPS = {"foolbox": 2, "torchattacks": 1}
@@ -24,7 +27,11 @@ class FGSM(AttackEvaluator):
 
     A first check on gradient masking comes with it: the share of examples whose loss gradient is zero
     everywhere, and the success of the same step on the logit margin. Where the margin succeeds and the
-    loss does not, the gradient of the loss misled the attack. It remains an upper bound on robustness.
+    loss does not, the gradient of the loss misled the attack. It remains an upper bound on robustness:
+    `gradient-masking` audits it.
+
+    A larger step may fool less. The curve is given as it is and as the worst over all smaller eps, on to where
+    accuracy is no better than guessing, with the area below it as one number.
 
     Args:
         eps: linf budgets in pixels from 0 to 1, each >= 0.
@@ -37,24 +44,29 @@ class FGSM(AttackEvaluator):
 
     name = "fgsm"
     source = "Goodfellow et al. 2015, arXiv:1412.6572, sec. 4"
-    norm: ClassVar[Norm] = "linf"
+    norm: Norm = "linf"
     headline_eps = 0.1
     checks_gradient = True
     scores = (
+        *BUDGET_SCORES,
         ScoreSpec(
-            name="robust_accuracy",
+            name="cumulative_robust_accuracy",
             unit="fraction",
             higher_is_better=True,
             axis="eps",
-            headline=True,
-            about="correct and stays correct, over all examples",
+            about="correct at this eps and at every smaller one: a larger step that fools less is no robustness",
         ),
         ScoreSpec(
-            name="attack_success_rate",
-            unit="fraction",
-            higher_is_better=False,
-            axis="eps",
-            about="no longer correct, among the initially correct",
+            name="area_under_curve",
+            unit="eps",
+            higher_is_better=True,
+            about="area under the cumulative curve up to the largest eps: the mean eps that an image withstands",
+        ),
+        ScoreSpec(
+            name="eps_at_chance",
+            unit="eps",
+            higher_is_better=True,
+            about="smallest eps at which cumulative robust accuracy is no better than guessing",
         ),
         ScoreSpec(
             name="margin_attack_success_rate",
@@ -74,19 +86,12 @@ class FGSM(AttackEvaluator):
     def __init__(
         self,
         *,
-        eps: Sequence[float] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
+        eps: Sequence[float] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
         backend: str = "native",
         margin: bool = True,
     ) -> None:
-        self.eps = tuple(float(e) for e in eps)
-        if not self.eps or not all(0 <= e <= 1 for e in self.eps) or len(set(self.eps)) < len(self.eps):
-            hint = "; did you mean n/255?" if self.eps and max(self.eps) > 1 else ""
-            raise ConfigError(f"eps must be one or more different numbers in [0, 1], got {list(eps)}{hint}")
-        if backend not in BACKENDS:
-            raise ConfigError(
-                f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}{did_you_mean(backend, BACKENDS)}"
-            )
-        self.backend = backend
+        self.eps = budgets(eps, "linf")
+        self.backend = one_of("backend", backend, BACKENDS)
         self.margin = self.has_second_opinion = margin
 
     def perturb(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
@@ -106,3 +111,31 @@ class FGSM(AttackEvaluator):
         gradient = -batch.margin_gradient
         for eps in self.eps:
             yield eps, fgsm_step(batch.images, gradient, eps)
+
+    def summary(self, arrays: Arrays, chance: float) -> tuple[Score, ...]:
+        """The cumulative curve, the area under it and where it meets chance."""
+        correct, robust = arrays["correct"], arrays["robust"]
+        order = np.argsort(self.eps)
+        points = np.array(self.eps)[order]
+        withstood = np.logical_and.accumulate(robust[order], axis=0)
+        n = len(correct)
+        scores = []
+        for eps, kept in zip(points.tolist(), withstood.sum(axis=1).tolist(), strict=True):
+            bounds = wilson(kept, n)
+            scores.append(
+                self.score(
+                    "cumulative_robust_accuracy",
+                    kept / n,
+                    at=eps,
+                    n=n,
+                    ci_low=bounds.low,
+                    ci_high=bounds.high,
+                )
+            )
+        heights = np.vstack([correct, withstood]).astype(float)
+        area = mean_t(np.trapezoid(heights, np.concatenate([[0.0], points]), axis=0))
+        scores.append(self.score("area_under_curve", area.value, n=n, ci_low=area.low, ci_high=area.high))
+        lost = withstood.mean(axis=1) <= chance
+        where = float(points[lost.argmax()]) if lost.any() else None
+        reason = None if lost.any() else f"accuracy is above chance ({chance:.3f}) at every eps"
+        return (*scores, self.score("eps_at_chance", where, n=n, reason=reason))

@@ -7,9 +7,10 @@ import math
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
@@ -35,7 +36,7 @@ class FLOPs(Evaluator):
     `executed_macs` multiplies the non-zeros of the effective weights by the positions they are used at:
     a frozen or DCT network is dense and saves nothing. What a pruned one saves needs hardware or kernels
     that skip zeros. Training MACs: forward and backward-to-input on the non-zeros, backward-to-weight on
-    the mask, times the training examples that the history counts.
+    the mask, times the training examples that the history counts; adversarial training runs each several times.
     """
 
     name = "flops"
@@ -134,7 +135,13 @@ class _Counting(Measurement):
             nonzero[name] * use.positions for name, use in uses.items() if use.input_needs_gradient
         )
         to_weight = sum(int(subject.weights.masks[name].sum()) * use.positions for name, use in uses.items())
-        parts = {"forward": forward, "backward_input": to_input, "backward_weight": to_weight}
+        runs = _runs_per_example(subject.history.settings.get("adversarial"))
+        every_input = sum(nonzero[name] * use.positions for name, use in uses.items())
+        parts = {
+            "forward": runs.forward * forward,
+            "backward_input": runs.to_images * every_input + runs.to_weights * to_input,
+            "backward_weight": runs.to_weights * to_weight,
+        }
         parts["total"] = sum(parts.values())
         return [score("training_macs", macs * examples, at=part, n=examples) for part, macs in parts.items()]
 
@@ -145,6 +152,24 @@ class _Counting(Measurement):
             q = max(mask.shape[0], mask[0].numel())
             total += use.positions * (q / 2 * math.log2(max(q, 2)) + mask.shape[0] + int(mask.sum()))
         return total
+
+
+class _Runs(NamedTuple):
+    """How often a training example runs through the network."""
+
+    forward: int
+    to_images: int
+    to_weights: int
+
+
+def _runs_per_example(adversarial: JsonValue) -> _Runs:
+    """Once each; adversarial training looks for the images first, and TRADES learns from two of them."""
+    if not isinstance(adversarial, dict):
+        return _Runs(1, 0, 1)
+    steps = int(str(adversarial["steps"]))
+    learnt = 2 if adversarial["kind"] == "trades" else 1
+    clean = 1 if adversarial["kind"] == "trades" else 0  # TRADES' search needs the clean predictions
+    return _Runs(steps + learnt + clean, steps, learnt)
 
 
 def count_by_operator(model: nn.Module, example: Tensor) -> tuple[Counter[str], Counter[str]]:

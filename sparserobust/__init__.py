@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sparserobust.data import load_data as load_data
     from sparserobust.models import create_model as create_model
     from sparserobust.models import list_models as list_models
+    from sparserobust.presets import list_presets as list_presets
+    from sparserobust.presets import load_preset as load_preset
     from sparserobust.records import Outcome as Outcome
     from sparserobust.records import Run as Run
     from sparserobust.records import Score as Score
@@ -38,6 +40,7 @@ __getattr__, _names, __all__ = lazy_loader.attach(
         "apply": ["list_methods", "sparsify"],
         "training": ["list_recipes", "train"],
         "runner": ["evaluate", "list_evaluators"],
+        "presets": ["list_presets", "load_preset"],
         "subject": ["Subject"],
         "restore": ["load_subject"],
         "records": ["Outcome", "Run", "Score", "load_run"],

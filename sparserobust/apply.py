@@ -9,9 +9,11 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import Any, overload
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparserobust.arguments import plain_numbers, seed_number
 from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches, stratified_subset
 from sparserobust.data.batches import labels_of
 from sparserobust.data.subset import without_loader
@@ -29,7 +31,7 @@ from sparserobust.sparsity.probe import Probe
 from sparserobust.subject import Subject, dense_state
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import check_finite, prunable_modules
+from sparserobust.weights.plan import check_finite, prunable_modules, require_module
 from sparserobust.weights.untouched import random_states_kept
 
 SCORE_BATCH = 512
@@ -62,10 +64,21 @@ def sparsify(
     device: str | torch.device = "auto",
     **params: Any,
 ) -> list[Subject]: ...
+@overload
 def sparsify(
     model: nn.Module,
     method: str,
-    sparsity: float | Sequence[float] = 0.0,
+    sparsity: np.ndarray[Any, Any] | Tensor,
+    data: AnyData | None = None,
+    *,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    **params: Any,
+) -> Subject | list[Subject]: ...
+def sparsify(
+    model: nn.Module,
+    method: str,
+    sparsity: float | Sequence[float] | np.ndarray[Any, Any] | Tensor = 0.0,
     data: AnyData | None = None,
     *,
     seed: int = 0,
@@ -77,10 +90,10 @@ def sparsify(
     Args:
         model: any module with conv or linear layers that maps images to logits.
         method: one of `list_methods()`.
-        sparsity: fraction of prunable weights not kept, in [0, 1); a list gives a list of subjects from
-            one scoring.
+        sparsity: fraction of prunable weights not kept, in [0, 1); a list or an array gives a list of subjects
+            from one scoring.
         data: where the criterion needs examples: its training split, or the examples given.
-        seed: of everything drawn: support, ties, rescue, the examples scored on.
+        seed: of everything drawn: support, ties, rescue, the examples scored on; 0 <= seed < 2**32.
         device: where scores are computed; the copy stays on the model's own device.
         params: the method's parameters (`sparserobust describe METHOD` lists them).
 
@@ -89,10 +102,14 @@ def sparsify(
         DegenerateScores: the criterion cannot choose.
         PluginError: unknown method.
     """
-    targets = list(sparsity) if isinstance(sparsity, Sequence) else [sparsity]
+    wanted, seed = plain_numbers(sparsity), seed_number(seed)
+    targets = wanted if isinstance(wanted, list) else [wanted]
     for target in targets:
         check_sparsity(target)
     bound = build_method(method, params)
+    if isinstance(model, Subject):
+        raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
+    require_module(model)
     check_finite(model)
     if not prunable_modules(model):
         raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
@@ -111,7 +128,7 @@ def sparsify(
     subjects = [
         _bind(model, bound, choice, target, seed) for choice, target in zip(choices, targets, strict=True)
     ]
-    return subjects if isinstance(sparsity, Sequence) else subjects[0]
+    return subjects if isinstance(wanted, list) else subjects[0]
 
 
 def _bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, seed: int) -> Subject:

@@ -48,5 +48,5 @@ class DegenerateScores(SparseRobustError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """ "; did you mean 'x'?" for the closest known name, or "" when nothing is close."""
     lower = {candidate.lower(): candidate for candidate in known}
-    close = difflib.get_close_matches(name.lower(), list(lower), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name).lower(), list(lower), n=1, cutoff=0.5)
     return f"; did you mean {lower[close[0]]!r}?" if close else ""

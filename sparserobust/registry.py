@@ -31,12 +31,18 @@ class Registry:
         """All names, in the order their distributions declare them; imports nothing."""
         return list(self._found())
 
+    def foreign(self) -> list[str]:
+        """The names that another distribution than ours declares, in their order; imports nothing."""
+        return [name for name, entries in self._found().items() if any(not _ours(entry) for entry in entries)]
+
     def load(self, name: str) -> Any:
         """The class behind a name.
 
         Raises:
             PluginError: the name is unknown, defined twice, or its import fails.
         """
+        if not isinstance(name, str):
+            raise PluginError(f"{self.kind}s are named by text, got {name!r}")
         found = self._found()
         if name not in found:
             hint = did_you_mean(name, found)
@@ -57,6 +63,10 @@ class Registry:
                 f"{self.kind} {name!r} from {_distribution(entry)} ({entry.value}) failed to load: "
                 f"{type(error).__name__}: {error}"
             ) from error
+
+
+def _ours(entry: EntryPoint) -> bool:
+    return entry.dist is not None and entry.dist.name == "sparserobust"
 
 
 def _distribution(entry: EntryPoint) -> str:

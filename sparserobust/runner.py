@@ -3,67 +3,45 @@
 from __future__ import annotations
 
 import datetime
+import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict
 from importlib import metadata
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
 
 import sparserobust
+from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, Data
 from sparserobust.device import resolve_device
-from sparserobust.errors import ConfigError, DegenerateScores, PluginError, did_you_mean
+from sparserobust.errors import ConfigError, DegenerateScores
 from sparserobust.methods.base import FixedMask
 from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord
-from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import Evaluator, Measured, measure
+from sparserobust.scoring.cache import Cache
+from sparserobust.scoring.choice import build_evaluator, chosen, default_evaluators, list_evaluators
+from sparserobust.scoring.optimality import with_optimality
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
+from sparserobust.weights.plan import require_module
+
+__all__ = ["build_evaluator", "evaluate", "failed_run", "list_evaluators"]
 
 PACKAGES = ("torch", "torchvision", "foolbox", "fvcore", "numpy", "scipy", "scikit-learn")
-
-
-def list_evaluators() -> list[str]:
-    """Names that `evaluate` takes."""
-    return registry.names()
-
-
-def build_evaluator(evaluator: str | Evaluator, settings: dict[str, Any] | None = None) -> Evaluator:
-    """An evaluator by name with its settings, or the instance itself.
-
-    Raises:
-        PluginError: unknown name. ConfigError: a setting it does not take or that cannot be.
-    """
-    if isinstance(evaluator, Evaluator):
-        return evaluator
-    factory = registry.load(evaluator)
-    try:
-        known = list(factory().settings())
-    except Exception as error:
-        raise PluginError(f"evaluator {evaluator!r} cannot be made without settings: {error}") from None
-    for key in settings or {}:
-        if key not in known:
-            raise ConfigError(
-                f"evaluator {evaluator!r} has no setting {key!r}{did_you_mean(key, known) or ';'} "
-                f"it takes {', '.join(known) or 'none'}"
-            )
-    try:
-        built: Evaluator = factory(**settings or {})
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"evaluator {evaluator!r}: {error}") from None
-    return built
 
 
 def evaluate(
     model: nn.Module | Subject,
     data: AnyData,
-    evaluators: Sequence[str | Evaluator] | None = None,
+    evaluators: str | Evaluator | Iterable[str | Evaluator] | None = None,
     *,
     dense: Run | None = None,
+    dense_model: nn.Module | Subject | None = None,
+    cache: str | os.PathLike[str] | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
     batch_size: int | None = None,
@@ -77,9 +55,13 @@ def evaluate(
     Args:
         model: a Subject, or any module that maps images (n, c, h, w) in [0, 1] to logits.
         data: its test split is evaluated; its training split serves those that need training examples.
-        evaluators: names or instances; all that are installed by default.
+        evaluators: names or instances, one or several, for instance `load_preset("quick")`. By default the core
+            eight and those that other packages bring; attacks that take long run when they are named.
         dense: the run of the dense model trained alike, for what is relative to it.
-        seed: of the subset and of anything drawn.
+        dense_model: that model itself, for attacks that are carried over from it (`transfer`).
+        cache: folder in which results of attacks are kept by content: the same attack on the same model and
+            images is not run again, in this run or any later one, and the record says so.
+        seed: of the subset and of anything drawn, 0 <= seed < 2**32.
         device: where to compute; "auto" is CUDA where there is one.
         batch_size: examples per batch, 256 by default.
         limit: evaluate a seeded stratified subset of this many examples.
@@ -93,45 +75,41 @@ def evaluate(
     Raises:
         ConfigError, ShapeError, DataError, ModelError, PluginError: wrong use, before anything is measured.
     """
-    subject = Subject.of(model)
-    chosen, broken = _installed() if evaluators is None else ([build_evaluator(e) for e in evaluators], {})
-    if not chosen:
-        raise ConfigError("name at least one evaluator; `sparserobust list evaluators` shows all")
+    subject, seed = Subject.of(model), seed_number(seed)
+    named = default_evaluators() if evaluators is None else chosen(evaluators)
+    if dense is not None and not isinstance(dense, Run):
+        raise ConfigError(
+            f"dense must be the run of the dense model, got {type(dense).__name__}; see dense_model"
+        )
+    if cache is not None and not isinstance(cache, str | os.PathLike):
+        raise ConfigError(f"cache must be the path of a folder, got {cache!r}")
+    if dense_model is not None and not isinstance(dense_model, Subject):
+        require_module(dense_model)
     target = resolve_device(device)
     start = time.perf_counter()
     measured = measure(
         subject,
         data,
-        chosen,
+        named,
         seed=seed,
         device=target,
         batch_size=batch_size,
         limit=limit,
         dense=dense,
+        dense_model=dense_model,
+        cache=None if cache is None else Cache(cache),
         progress=progress,
     )
     return Run(
         subject=subject.record() if label is None else subject.record().model_copy(update={"label": label}),
         data=_data_record(data, measured, limit),
         seed=seed,
-        outcomes=measured.outcomes | broken,
+        outcomes=with_optimality(measured.outcomes, named),
         history=subject.history,
         environment=_environment(target, measured.batch_size, time.perf_counter() - start, command),
         passes=measured.passes,
         dense=dense.id if dense is not None else None,
     )
-
-
-def _installed() -> tuple[list[Evaluator], dict[str, Outcome]]:
-    """(every evaluator that is installed, a failed outcome for each one that cannot be loaded)."""
-    loaded: list[Evaluator] = []
-    broken: dict[str, Outcome] = {}
-    for name in list_evaluators():
-        try:
-            loaded.append(build_evaluator(name))
-        except PluginError as error:
-            broken[name] = Outcome(evaluator=name, status="failed", reason=f"PluginError: {error}")
-    return loaded, broken
 
 
 def failed_run(dense: Run, method: FixedMask, sparsity: float, error: Exception) -> Run:

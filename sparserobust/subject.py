@@ -24,6 +24,7 @@ from sparserobust.weights.plan import (
     effective_weights,
     plain_copy,
     prunable_modules,
+    require_module,
     sha256_of,
     values_of,
     weight_of,
@@ -80,10 +81,11 @@ class Subject:
                 is kept whole.
 
         Raises:
-            ModelError: a weight or buffer is NaN or infinite.
+            ModelError: no torch module, or a weight or buffer is NaN or infinite.
         """
         if isinstance(model, Subject):
             return model
+        require_module(model)
         check_finite(model)
         masks = {}
         for key, module in prunable_modules(model).items():

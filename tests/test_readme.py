@@ -23,8 +23,15 @@ def test_the_python_tour_runs_as_printed(tmp_path, monkeypatch):
     assert 0.3 < names["run"].outcomes["fgsm"].score("robust_accuracy", at=0.1).value < 0.8
 
 
-def test_every_method_evaluator_model_and_recipe_is_listed():
-    for name in [*sr.list_methods(), *sr.list_evaluators(), *sr.list_models(), *sr.list_recipes()]:
+def test_everything_that_has_a_name_is_listed():
+    named = [
+        *sr.list_methods(),
+        *sr.list_evaluators(),
+        *sr.list_models(),
+        *sr.list_recipes(),
+        *sr.list_presets(),
+    ]
+    for name in named:
         assert f"`{name}`" in README, name
 
 

@@ -17,7 +17,9 @@ NOTHING = {
     "momentum": 0.0, "lr_every_steps": None, "lr_factor": 0.1, "lr_drop_epochs": (), "clip_norm": None,
     "score_samples": 100, "flip": 0.0, "crop_padding": 0, "translate": 0, "random_resized_crop": False,
     "augmented_data": (), "normalization": {}, "initialisation": "xavier-normal",
+    "adversarial": None,
 }  # fmt: skip
+MNIST_BUDGET = {"norm": "linf", "eps": 0.3, "steps": 40, "step_size": 0.01, "warmup_epochs": 0}
 SNIP_SCHEDULE = {
     "optimizer": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 5e-4, "batch_size": 128, "epochs": 250,
     "lr_every_steps": 30_000, "score_samples": 128, "flip": 0.5, "translate": 4,
@@ -87,6 +89,16 @@ PAPERS = {
         "optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "epochs": 100, "lr_drop_epochs": (30, 60, 90),
         "augmented_data": ("imagenet",),
     },
+    # sec. 5 and the authors' config.json and train.py: 100,000 steps of 50 images
+    "madry-mnist": {
+        "optimizer": "adam", "lr": 1e-4, "weight_decay": 0.0, "batch_size": 50, "epochs": 93,
+        "adversarial": MNIST_BUDGET | {"kind": "pgd", "random_start": True},
+    },
+    # sec. 5; the authors' train_trades_mnist.py divides the rate by ten from the epochs 55, 75 and 90 on
+    "trades-mnist": {
+        "optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0, "batch_size": 128, "epochs": 100,
+        "lr_drop_epochs": (54, 74, 89), "adversarial": MNIST_BUDGET | {"kind": "trades", "beta": 6.0},
+    },
 }  # fmt: skip
 
 
@@ -104,7 +116,7 @@ def test_recipes_hold_the_papers_values_and_no_others(name):
 
 
 def test_every_recipe_loads_and_every_method_names_one():
-    assert set(list_recipes()) == {*PAPERS, "digits"}
+    assert set(list_recipes()) == {*PAPERS, "digits", "digits-pgd"}
     for name in list_recipes():
         found = load_recipe(name)
         assert found.name == name

@@ -6,13 +6,16 @@ import subprocess
 import sys
 import textwrap
 from importlib.metadata import EntryPoint
+from types import SimpleNamespace
 
 import pytest
 
 import sparserobust as sr
+from evaluators import Accuracy
 from sparserobust import registry
-from sparserobust.errors import PluginError
+from sparserobust.errors import ConfigError, PluginError
 from sparserobust.registry import Registry
+from sparserobust.scoring.choice import default_names
 
 
 def entry(name: str, value: str) -> EntryPoint:
@@ -107,6 +110,59 @@ def test_a_broken_evaluator_fails_alone_when_all_that_are_installed_run(monkeypa
     assert run.outcomes["accuracy"].status == "ok"
     assert run.outcomes["theirs"].status == "failed"
     assert "no.such.module" in run.outcomes["theirs"].reason
+
+
+def test_what_runs_when_nothing_is_said_is_the_core_eight_and_what_other_packages_bring(
+    monkeypatch,
+):
+    """Our own other attacks take minutes and are run when they are named."""
+    core = [
+        "accuracy",
+        "fgsm",
+        "carlini-wagner",
+        "saliency",
+        "connectivity",
+        "gradient-norm",
+        "flops",
+        "storage",
+    ]
+    assert default_names() == core
+    found = registry.entry_points(group="sparserobust.evaluators")
+    theirs = EntryPoint("theirs", "evaluators.storage:Storage", "sparserobust.evaluators")
+    theirs = theirs._for(SimpleNamespace(name="their-package"))
+    monkeypatch.setattr(registry, "entry_points", lambda group: (theirs, *found))
+    assert default_names() == [*core, "theirs"]
+    assert {"pgd", "minimum-norm"} < set(sr.list_evaluators())
+
+
+def test_one_name_or_instance_is_enough(make_network, problem):
+    model, data = make_network("conv"), problem(8)
+    assert list(sr.evaluate(model, data, "accuracy").outcomes) == ["accuracy"]
+    assert list(sr.evaluate(model, data, Accuracy()).outcomes) == ["accuracy"]
+    assert list(sr.evaluate(model, data, (e for e in ("storage", Accuracy()))).outcomes) == [
+        "storage",
+        "accuracy",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("evaluators", "text"),
+    [
+        ([], "name at least one evaluator"),
+        (Accuracy, r"must be a name or an instance, got the class Accuracy; did you mean Accuracy\(\)\?"),
+        ([["accuracy"]], r"must be a name or an instance, got \['accuracy'\]"),
+        (5, "must be a name or an instance, got 5"),
+        ({"fgsm": {"eps": [0.1]}}, r"settings go into an instance, FGSM\(eps=\[0.1\]\)"),
+    ],
+)
+def test_what_is_no_evaluator_is_one_clear_line(make_network, problem, evaluators, text):
+    with pytest.raises(ConfigError, match=text):
+        sr.evaluate(make_network("conv"), problem(8), evaluators)
+
+
+def test_a_method_that_is_no_text_is_one_clear_line(make_network):
+    with pytest.raises(PluginError, match=r"methods are named by text, got \['snip'\]"):
+        sr.sparsify(make_network("conv"), ["snip"], 0.5)
 
 
 def test_a_broken_evaluator_asked_for_by_name_is_an_error(monkeypatch, make_network, problem):

@@ -27,7 +27,7 @@ class Bound:
     @property
     def dense(self) -> bool:
         """Whether it is the reference."""
-        return self.variant.method == DENSE.method
+        return self.variant.name == DENSE.name
 
     @property
     def scores_once(self) -> bool:
@@ -56,7 +56,7 @@ def bind(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) ->
                 "gradient); name one with sgd or adamw, for instance --recipe freezenet-mnist"
             )
     bound: list[Bound] = []
-    for variant in [DENSE, *(variant for variant in named if variant.method != DENSE.method)]:
+    for variant in [DENSE, *(variant for variant in named if variant.name != DENSE.name)]:
         needs_data = _built(variant, variant.settings({}, settings)).needs_data
         params = variant.settings({"score_samples": samples} if needs_data else {}, settings)
         method = _built(variant, params)
@@ -68,10 +68,10 @@ def bind(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) ->
 def _built(variant: Variant, params: dict[str, Any]) -> FixedMask:
     """The method; a value of a type that it cannot take is an error in one line too."""
     try:
-        return build_method(variant.method, params)
+        return build_method(variant.name, params)
     except TypeError as error:
         given = ", ".join(f"{name}={value!r}" for name, value in params.items())
         raise ConfigError(
-            f"{variant.method} cannot be made with {given}: {error}; `sparserobust describe {variant.method}` shows "
+            f"{variant.name} cannot be made with {given}: {error}; `sparserobust describe {variant.name}` shows "
             "what it takes"
         ) from None

@@ -11,6 +11,7 @@ from torch import nn
 
 from sparserobust.apply import sparsify
 from sparserobust.cli.bound import Bound, bind
+from sparserobust.cli.evaluators import built
 from sparserobust.cli.networks import fresh_network, try_one_image
 from sparserobust.cli.options import set_threads
 from sparserobust.cli.request import Request
@@ -23,7 +24,7 @@ from sparserobust.report import summary_table, write_report
 from sparserobust.report.names import changed_params
 from sparserobust.report.unmade import in_short
 from sparserobust.restore import load_subject
-from sparserobust.runner import build_evaluator, evaluate, failed_run
+from sparserobust.runner import evaluate, failed_run
 from sparserobust.subject import Subject
 from sparserobust.training import Recipe, load_recipe, train
 
@@ -53,7 +54,7 @@ class Comparison:
         request.check()
         self.request = request
         self.device = str(resolve_device(request.device))
-        self.evaluators = [build_evaluator(name, request.settings.get(name)) for name in request.evaluators]
+        self.evaluators = built(request.evaluators, request.preset, request.settings)
         self.recipe = self._shared_recipe()
         self.bound = bind(request.methods, request.settings, self.recipe)
         self.data = load_data(request.data_name, request.data_root)
@@ -64,6 +65,7 @@ class Comparison:
         try_one_image(self.first, self.data, request.model_name)
         set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
         self.runs: list[Run] = []
+        self.dense_subjects: dict[int | None, Subject] = {}
         self.folders: set[str] = set()
 
     def run(self, out: Path) -> int:
@@ -77,6 +79,7 @@ class Comparison:
         if not self.runs:
             click.echo("interrupted; nothing was finished, so there is no report", err=True)
             return 130
+        self._say_what_was_cached()
         report = write_report(self.runs, out / "report.html")
         click.echo(f"\n{summary_table(self.runs)}\n\nreport: {report}")
         if interrupted:
@@ -91,6 +94,7 @@ class Comparison:
         if not self.saved and (not request.networks or request.methods):
             for seed in request.seeds:
                 yield from self._of_seed(seed, out)
+                self.dense_subjects.clear()  # the next seed has another one
             return
         finished = self.saved or [Subject.of(self.first, name=request.model_name)]
         for subject in sorted(finished, key=lambda subject: subject.method != "dense"):
@@ -125,7 +129,7 @@ class Comparison:
         """A subject or an error for each sparsity: from one scoring where one serves all, else one by one."""
 
         def made(targets: list[float]) -> list[Subject]:
-            method = bound.variant.method
+            method = bound.variant.name
             return sparsify(model, method, targets, self.data, seed=seed, device=self.device, **bound.params)
 
         if bound.scores_once and len(sparsities) > 1:
@@ -157,11 +161,15 @@ class Comparison:
 
     def _score(self, subject: Subject, folder: Path) -> None:
         start = time.perf_counter()
+        if dense := subject.method == "dense":
+            self.dense_subjects.setdefault(subject.seed, subject)
         run = evaluate(
             subject,
             self.data,
             self.evaluators,
-            dense=None if subject.method == "dense" else self._dense(subject.seed),
+            dense=None if dense else self._dense(subject.seed),
+            dense_model=None if dense else self.dense_subjects.get(subject.seed),
+            cache=self.request.cache,
             seed=self.request.seeds[0],
             device=self.device,
             batch_size=self.request.batch_size,
@@ -182,6 +190,13 @@ class Comparison:
                     click.echo(f"  {name} failed: {outcome.reason}", err=True)
         run.save(folder)
         self.runs.append(run)
+
+    def _say_what_was_cached(self) -> None:
+        """One line about the attacks that were not run again."""
+        outcomes = [outcome for run in self.runs for outcome in run.outcomes.values() if outcome.cached]
+        if outcomes:
+            names = ", ".join(dict.fromkeys(outcome.evaluator for outcome in outcomes))
+            click.echo(f"{names}: from the cache ({self.request.cache}); --no-cache measures again")
 
     def _dense(self, seed: int | None) -> Run | None:
         """The run of the dense reference of this seed."""

@@ -18,7 +18,7 @@ INDENT = " " * 6
 @click.command()
 @click.argument("name")
 def describe(name: str) -> int:
-    """Print source, parts and parameters of a method, evaluator, model, data set or recipe."""
+    """Print source, parts and parameters of a method, evaluator, model, data set, recipe or preset."""
     from sparserobust.models.create import is_model
 
     groups = {group: entries() for group, entries in catalogue().items()}
@@ -36,6 +36,7 @@ def describe(name: str) -> int:
         "models": _model,
         "data": lambda name: click.echo(groups["data"][name]),
         "recipes": _recipe,
+        "presets": _preset,
     }
     for group in holders:
         click.echo(f"{name} ({group.removesuffix('s')})\n")
@@ -80,7 +81,8 @@ def _evaluator(name: str) -> None:
     for spec in evaluator.scores:
         unit = f" [{spec.unit}]" if spec.unit else ""
         click.echo(f"  {spec.name:<28} {spec.about}{unit}{' (headline)' if spec.headline else ''}")
-    click.echo("\nsettings (--set NAME.SETTING=VALUE)" if evaluator.settings() else "\nno settings")
+    how = f"\nsettings (--set {name}.SETTING=VALUE, or --evaluators {name}[SETTING=VALUE,...])"
+    click.echo(how if evaluator.settings() else "\nno settings")
     for setting, value in evaluator.settings().items():
         click.echo(f"  {setting:<18} {value!r}")
 
@@ -101,3 +103,16 @@ def _recipe(name: str) -> None:
 
     for key, value in load_recipe(name).model_dump().items():
         click.echo(f"  {key:<18} {value}")
+
+
+def _preset(name: str) -> None:
+    from sparserobust.presets import read_preset
+
+    preset = read_preset(name)
+    click.echo(f"{preset.about.strip()}\n\nsource: {preset.source}\n\nevaluators (--preset {name})")
+    for row in preset.evaluators:
+        click.echo(f"  {row.name}")
+        for setting, value in row.settings.items():
+            click.echo(
+                textwrap.fill(f"{setting} = {value}", 110, initial_indent=INDENT, subsequent_indent=INDENT)
+            )

@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from sparserobust.cli.options import names, new_folder, numbers, settings
-from sparserobust.cli.variants import method_names, variants
+from sparserobust.cli.options import cache_folder, new_folder, numbers, settings
+from sparserobust.cli.variants import names_of, variants
 
 DEMONSTRATION = "dense,snip,freezenet,dctps,random"
-CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-norm,flops,storage"
 
 
 @click.command()
@@ -36,7 +35,13 @@ CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-n
 @click.option("--epochs", type=int, help="instead of the recipe's")
 @click.option("--recipe", help="training recipe for all models, or `own`: each method's  [by data set]")
 @click.option(
-    "--evaluators", default=CORE_EVALUATORS, help="comma-separated, see `list evaluators`  [the core eight]"
+    "--evaluators",
+    metavar="NAME[SETTING=VALUE,...],...",
+    help="comma-separated, settings of one in brackets; see `list evaluators`  [the core eight, and plugins]",
+)
+@click.option(
+    "--preset",
+    help="accuracy and the evaluators of a preset, beside those named; see `list presets`",
 )
 @click.option("--limit", type=int, help="score a seeded stratified subset of so many test examples")
 @click.option(
@@ -50,6 +55,12 @@ CORE_EVALUATORS = "accuracy,fgsm,carlini-wagner,saliency,connectivity,gradient-n
 @click.option("--batch-size", type=int, help="examples per batch while scoring  [256]")
 @click.option("--threads", type=int, help="of torch  [1 for small networks on a CPU]")
 @click.option(
+    "--cache",
+    type=click.Path(path_type=Path),
+    help="folder of attacks that were run before  [~/.cache/sparserobust]",
+)
+@click.option("--no-cache", is_flag=True, help="run every attack again, and keep nothing")
+@click.option(
     "--out", type=click.Path(path_type=Path), help="folder for runs and report  [a new one under runs/]"
 )
 def evaluate(targets: tuple[str, ...], **options: Any) -> int:
@@ -61,15 +72,21 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     To score a saved model of your own network, name the network and then the file.
 
     One method can stand in several variants: `--methods "random[allocation=epl],random[allocation=epl,offset=dct]"`.
+    So can an evaluator whose settings give it another name: `--evaluators "accuracy,pgd,pgd[norm=l2,steps=20]"`.
 
     Exit status: 0 all scored (a method that cannot choose its weights is a result), 1 something failed (the report
     says what), 2 wrong use, 130 interrupted (what was finished is kept and reported).
     """
     from sparserobust.cli.comparison import Comparison
     from sparserobust.cli.request import Request
+    from sparserobust.presets import read_preset
+    from sparserobust.scoring.choice import default_names
 
     methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
-    evaluators = names(options["evaluators"])
+    named, preset = options["evaluators"], options["preset"] and read_preset(options["preset"])
+    evaluators = None if named is None else variants(named, "--evaluators")
+    used = names_of(evaluators or []) if preset or evaluators else default_names()
+    used += [row.name for row in preset.evaluators] if preset else []
     request = Request(
         targets=targets,
         data_name=options["data_name"],
@@ -83,11 +100,13 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
         epochs=options["epochs"],
         recipe=options["recipe"],
         evaluators=evaluators,
-        settings=settings(options["assignments"], [*evaluators, *method_names(methods)]),
+        preset=preset,
+        settings=settings(options["assignments"], list(dict.fromkeys([*used, *names_of(methods)]))),
         limit=options["limit"],
         device=options["device"],
         batch_size=options["batch_size"],
         threads=options["threads"],
+        cache=cache_folder(options["cache"], options["no_cache"]),
         command=shlex.join(["sparserobust", *sys.argv[1:]]),
     )
     return Comparison(request).run(new_folder(options["out"], request.stem))

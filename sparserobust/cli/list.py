@@ -14,10 +14,10 @@ from sparserobust.errors import PluginError
 @click.argument(
     "kind",
     required=False,
-    type=click.Choice(["methods", "evaluators", "models", "data", "recipes"]),
+    type=click.Choice(["methods", "evaluators", "models", "data", "recipes", "presets"]),
 )
 def list_(kind: str | None) -> int:
-    """List methods, evaluators, models, data sets and recipes, with a line about each.
+    """List methods, evaluators, models, data sets, recipes and presets, with a line about each.
 
     Exit status 1 when a plugin cannot be loaded; it is named, the others are listed.
     """
@@ -41,6 +41,7 @@ def catalogue() -> dict[str, Callable[[], dict[str, str]]]:
         "models": _models,
         "data": _data,
         "recipes": _recipes,
+        "presets": _presets,
     }
 
 
@@ -87,3 +88,9 @@ def _recipes() -> dict[str, str]:
     from sparserobust.training import list_recipes, load_recipe
 
     return {name: load_recipe(name).source for name in list_recipes()}
+
+
+def _presets() -> dict[str, str]:
+    from sparserobust.presets import list_presets, read_preset
+
+    return {name: read_preset(name).about.partition("\n")[0] for name in list_presets()}

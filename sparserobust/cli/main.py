@@ -16,7 +16,10 @@ COMMANDS = {
         "Make, train and score models; write a comparison report.",
     ),
     "report": ("sparserobust.cli.report:report", "Write the report again from run.json files."),
-    "list": ("sparserobust.cli.list:list_", "What there is: methods, evaluators, models, data, recipes."),
+    "list": (
+        "sparserobust.cli.list:list_",
+        "What there is: methods, evaluators, models, data, recipes, presets.",
+    ),
     "describe": ("sparserobust.cli.describe:describe", "Source, parts and parameters of one of them."),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,41 @@ def new_folder(out: Path | None, stem: str) -> Path:
             f"--out {out} cannot be made ({error.strerror}); name a folder that you can write"
         ) from None
     return out
+
+
+def cache_folder(named: Path | None, off: bool) -> Path | None:
+    """The folder that results of attacks are kept in: the one named, or the user's own; None with `--no-cache`.
+
+    The user's own is `$XDG_CACHE_HOME/sparserobust`, else `~/.cache/sparserobust`; where it cannot be written,
+    nothing is kept.
+
+    Raises:
+        ConfigError: both options, or the folder that was named is a file or cannot be written.
+    """
+    if off and named is not None:
+        raise ConfigError(f"give either --cache {named} or --no-cache")
+    if off:
+        return None
+    folder = named or _user_caches() / "sparserobust"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if named is None:
+            return None
+        raise ConfigError(
+            f"--cache {folder} cannot be made ({error.strerror}); name a folder that you can write"
+        ) from None
+    if os.access(folder, os.W_OK):
+        return folder
+    if named is None:
+        return None
+    raise ConfigError(f"--cache {folder} cannot be written; name a folder that you can write")
+
+
+def _user_caches() -> Path:
+    """Where programs keep what they can do without (XDG Base Directory Specification: relative paths do not count)."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return named if named.is_absolute() else Path.home() / ".cache"
 
 
 def set_threads(threads: int | None, parameters: int, device: str) -> None:

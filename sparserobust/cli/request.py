@@ -8,6 +8,7 @@ from pathlib import Path
 from sparserobust.cli.options import Settings
 from sparserobust.cli.variants import Variant
 from sparserobust.errors import ConfigError
+from sparserobust.presets import Preset
 from sparserobust.sparsity.allocation import check_sparsity
 
 DEFAULT_MODEL = "conv2"
@@ -28,12 +29,14 @@ class Request:
     seeds: list[int]
     epochs: int | None
     recipe: str | None
-    evaluators: list[str]
+    evaluators: list[Variant] | None
+    preset: Preset | None
     settings: Settings
     limit: int | None
     device: str
     batch_size: int | None
     threads: int | None
+    cache: Path | None
     command: str
 
     @property
@@ -70,7 +73,7 @@ class Request:
             raise ConfigError("--initialisation draws the weights of --model; TARGETS bring their own")
         if self.saved and self.methods:
             raise ConfigError("--methods makes new models; a saved model is scored as it is")
-        if not self.evaluators:
+        if self.evaluators == []:
             raise ConfigError("--evaluators is empty; `sparserobust list evaluators` shows all")
         for sparsity in self.sparsities:
             check_sparsity(sparsity)

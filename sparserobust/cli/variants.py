@@ -1,4 +1,4 @@
-"""Methods with parameters of their own on the command line: `random[allocation=epl,offset=frozen]`."""
+"""Methods and evaluators with parameters of their own: `random[allocation=epl,offset=frozen]`, `pgd[norm=l2]`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,24 @@ SPEAKS_FOR_ITSELF = ("allocation", "offset", "control")
 
 @dataclass(frozen=True)
 class Variant:
-    """A method as `--methods` names it; `params` are those in the bracket."""
+    """A method or evaluator as the command line names it; `params` are those in the bracket."""
 
-    method: str
+    name: str
     params: Mapping[str, Any]
 
     def settings(self, common: Mapping[str, Any], own: Settings) -> dict[str, Any]:
-        """Its parameters: what all share, then `--set` for its method, then the bracket."""
-        return {**common, **own.get(self.method, {}), **self.params}
+        """Its parameters: what all share, then `--set` for its name, then the bracket."""
+        return {**common, **own.get(self.name, {}), **self.params}
 
     @property
     def folder(self) -> str:
         """What its folders are called after: see `folder_stem`."""
-        return folder_stem(self.method, self.params)
+        return folder_stem(self.name, self.params)
+
+    def __str__(self) -> str:
+        """As one would write it."""
+        params = ",".join(f"{name}={value}" for name, value in self.params.items())
+        return f"{self.name}[{params}]" if params else self.name
 
 
 def folder_stem(method: str, params: Mapping[str, Any]) -> str:
@@ -49,62 +54,66 @@ def safe(text: str) -> str:
     return re.sub(r"[^\w.]+", "-", text).strip("-.")
 
 
-def variants(text: str) -> list[Variant]:
+def variants(text: str, option: str = "--methods") -> list[Variant]:
     """ "snip, random[allocation=epl]" -> the variants in their order; values are JSON, or text where they are not.
+
+    Args:
+        text: of the option.
+        option: that an error names.
 
     Raises:
         ConfigError: a bracket that is not closed or not opened, or that holds anything but param=value.
     """
-    return [_variant(part) for part in split_outside_brackets(text) if part]
+    return [_variant(part, option) for part in split_outside_brackets(text, f"{option} {text}") if part]
 
 
-def split_outside_brackets(text: str, whole: str = "") -> list[str]:
+def split_outside_brackets(text: str, quoted: str) -> list[str]:
     """The parts between the commas that stand in no bracket, without spaces around them.
 
     Args:
         text: what to split.
-        whole: what an error quotes, the text itself unless given.
+        quoted: what an error quotes.
 
     Raises:
         ConfigError: a bracket that is not closed or not opened.
     """
-    whole = whole or text
     parts, depth = [""], 0
     for character in text:
         depth += (character == "[") - (character == "]")
         if depth < 0:
-            raise ConfigError(f"--methods {whole}: a ']' without its '['; {GRAMMAR}")
+            raise ConfigError(f"{quoted}: a ']' without its '['; {GRAMMAR}")
         if character == "," and depth == 0:
             parts.append("")
         else:
             parts[-1] += character
     if depth:
-        raise ConfigError(f"--methods {whole}: a '[' without its ']'; {GRAMMAR}")
+        raise ConfigError(f"{quoted}: a '[' without its ']'; {GRAMMAR}")
     return [part.strip() for part in parts]
 
 
-def _variant(part: str) -> Variant:
+def _variant(part: str, option: str) -> Variant:
     name, bracket, rest = part.partition("[")
     name = name.strip()
     if not bracket:
         return Variant(name, {})
     if not name or not rest.endswith("]"):
-        wrong = "no method before the bracket" if not name else "text behind the bracket"
-        raise ConfigError(f"--methods {part}: {wrong}; {GRAMMAR}")
-    if name == "dense":
+        kind = option.removeprefix("--").removesuffix("s")
+        wrong = "text behind the bracket" if name else f"no {kind} before the bracket"
+        raise ConfigError(f"{option} {part}: {wrong}; {GRAMMAR}")
+    if name == "dense" and option == "--methods":
         raise ConfigError(f"--methods {part}: dense is the reference and has no variants; write dense")
     params: dict[str, Any] = {}
-    for assignment in split_outside_brackets(rest[:-1], part):
+    for assignment in split_outside_brackets(rest[:-1], f"{option} {part}"):
         key, equals, value = assignment.partition("=")
         key = key.strip().replace("-", "_")
         if not equals or not key:
-            raise ConfigError(f"--methods {part}: expected param=value in the bracket, got {assignment!r}")
+            raise ConfigError(f"{option} {part}: expected param=value in the bracket, got {assignment!r}")
         if key in params:
-            raise ConfigError(f"--methods {part}: {key} is given twice")
+            raise ConfigError(f"{option} {part}: {key} is given twice")
         params[key] = parsed(value.strip())
     return Variant(name, params)
 
 
-def method_names(named: Sequence[Variant]) -> list[str]:
-    """The methods behind the variants, each once."""
-    return list(dict.fromkeys(variant.method for variant in named))
+def names_of(named: Sequence[Variant]) -> list[str]:
+    """The methods or evaluators behind the variants, each once."""
+    return list(dict.fromkeys(variant.name for variant in named))

@@ -68,9 +68,11 @@ class ImageTensors(Dataset[Any]):
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         if images.ndim != 4 or len(images) != len(labels):
+            hint = "; add a channel with unsqueeze(1)" if images.ndim == 3 else ""
             raise ShapeError(
-                f"images must be (n, c, h, w) with n labels, got {tuple(images.shape)} and {len(labels)} labels"
+                f"images must be (n, c, h, w) with n labels, got {tuple(images.shape)} and {len(labels)} labels{hint}"
             )
+        whole_labels(labels, len(images))
         self.images = images
         self.labels = labels.to(torch.int64)
 
@@ -109,8 +111,20 @@ def as_dataset(data: AnyData, split: str) -> AnyDataset | DataLoader[Any] | None
     if isinstance(data, Dataset | DataLoader):
         return data
     raise ConfigError(
-        f"data must be a Data, (images, labels) tensors, a Dataset or a DataLoader, got {type(data).__name__}"
+        f"data must be a Data, (images, labels) tensors, a Dataset or a DataLoader, got {_what_came(data)}"
     )
+
+
+def _what_came(data: object) -> str:
+    """What was given as data, and what to do about it."""
+    if isinstance(data, str):
+        return f"{data!r}; did you mean load_data({data!r})?"
+    if isinstance(data, list | tuple) and len(data) == 2:
+        first, second = data
+        arrays = all(hasattr(part, "dtype") for part in data)
+        hint = "; torch.as_tensor makes tensors of arrays" if arrays else ""
+        return f"({type(first).__name__}, {type(second).__name__}){hint}"
+    return type(data).__name__
 
 
 def images_in_range(images: Tensor) -> None:
@@ -137,5 +151,8 @@ def whole_labels(labels: Tensor, n: int) -> None:
         raise ShapeError(
             f"labels must be ({n},) whole numbers, got {tuple(labels.shape)}; one-hot labels: argmax(1)"
         )
-    if (labels.is_floating_point() and bool((labels != labels.round()).any())) or int(labels.min()) < 0:
+    if labels.is_floating_point() and bool((labels != labels.round()).any()):  # also catches NaN
+        example = float(labels[labels != labels.round()][0])
+        raise ShapeError(f"labels must be whole numbers from 0 up, got {example:g} among them")
+    if n and int(labels.min()) < 0:
         raise ShapeError(f"labels must be whole numbers from 0 up, got values from {float(labels.min()):g}")

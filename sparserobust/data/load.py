@@ -46,6 +46,7 @@ def load_data(name: str, root: str | os.PathLike[str] | None = None) -> Data:
         return load_torchvision(name, folder)
     if name in FILE_SETS:
         return FILE_SETS[name](folder)
+    name = str(name)
     if name.startswith("folder:") and len(name) > len("folder:"):
         return load_folder(Path(name.removeprefix("folder:")).expanduser())
     known = list_data()

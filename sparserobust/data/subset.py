@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from sparserobust.arguments import whole_number
 from sparserobust.data.batches import labels_of
 from sparserobust.data.bundle import AnySet, ImageTensors
-from sparserobust.errors import ConfigError
 
 
 def stratified_indices(labels: Tensor, size: int, seed: int) -> Tensor:
@@ -39,12 +39,11 @@ def stratified_subset(
     set in its order, for a caller that has them already.
 
     Raises:
-        ConfigError: limit < 1.
+        ConfigError: the limit is no whole number from 1 up.
     """
     if limit is None:
         return dataset, None
-    if limit < 1:
-        raise ConfigError(f"limit must be at least 1 example, got {limit}")
+    limit = whole_number("limit", limit, least=1, unit=" example")
     dataset = without_loader(dataset)
     labels = labels_of(dataset) if labels is None else labels
     if limit >= len(labels):

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 from torch import nn
 
+from sparserobust.arguments import plain_numbers, seed_number, whole_number
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.models import conv, fixup, lenet, mlp, mobilenet, resnet, vgg
 from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
@@ -62,7 +63,7 @@ def list_models() -> list[str]:
 
 def is_model(name: str) -> bool:
     """Whether `create_model` takes that name; torchvision is imported for a name of its own only."""
-    return name in MODELS or (name.startswith(PREFIX) and name in torchvision_names())
+    return name in MODELS or (str(name).startswith(PREFIX) and name in torchvision_names())
 
 
 def create_model(
@@ -96,35 +97,69 @@ def create_model(
         ShapeError: the architecture cannot take images of this size.
     """
     if not is_model(name):
-        known = torchvision_names() if name.startswith(PREFIX) else MODELS
+        known = torchvision_names() if str(name).startswith(PREFIX) else MODELS
         raise ModelError(
             f"unknown model {name!r}{did_you_mean(name, known) or ';'} "
             f"`sparserobust list models` shows all {len(MODELS)}, torchvision:NAME is any of torchvision's"
         )
-    if not 0 <= seed < 2**32:
-        raise ConfigError(f"seed must be in [0, 2**32), got {seed}")
-    shape = tuple(input_shape or (data.input_shape if data is not None else ()))
-    classes = num_classes or (data.num_classes if data is not None else 0)
-    if len(shape) != 3 or classes < 2:
-        raise ConfigError(
-            f"create_model({name!r}) needs data, or input_shape=(c, h, w) and num_classes >= 2; "
-            f"got input_shape={shape or None} and num_classes={classes or None}"
-        )
-    mean = tuple(mean or (data.mean if data is not None else (0.0,) * shape[0]))
-    std = tuple(std or (data.std if data is not None else (1.0,) * shape[0]))
-    if not len(mean) == len(std) == shape[0] or min(std) <= 0:
-        raise ConfigError(
-            f"mean and std need one value per channel ({shape[0]}), std above 0; got {len(mean)} and {len(std)} values"
-        )
+    seed = seed_number(seed)
+    shape, classes = _shape_and_classes(name, data, input_shape, num_classes)
+    means = _per_channel("mean", mean if mean is not None or data is None else data.mean, shape[0], 0.0)
+    stds = _per_channel("std", std if std is not None or data is None else data.std, shape[0], 1.0)
+    if min(stds) <= 0:
+        raise ConfigError(f"std must be above 0 in every channel, got {stds}")
     with torch.random.fork_rng(devices=[]):  # torch's own initialisation would move the global stream
         torch.default_generator.manual_seed(seed)  # draws what is not prunable, such as a class token
         body = MODELS[name](shape, classes) if name in MODELS else torchvision_network(name, shape, classes)
-        model = Network(body, mean, std)
+        model = Network(body, means, stds)
     initialisation = initialisation or OWN_INITIALISATION.get(name, "xavier-normal")
-    model.origin = ModelOrigin(name, shape, classes, mean, std, seed, "")
+    model.origin = ModelOrigin(name, shape, classes, means, stds, seed, "")
     redraw(model, initialisation, seed)
     _zero_biases(model)
     return model
+
+
+def _shape_and_classes(
+    name: str, data: ImageFacts | None, input_shape: object, num_classes: object
+) -> tuple[tuple[int, ...], int]:
+    """What is given, or else what the data says."""
+    facts = ("input_shape", "num_classes", "mean", "std")
+    if data is not None and not all(hasattr(data, fact) for fact in facts):
+        did = (
+            f"did you mean load_data({data!r})?"
+            if isinstance(data, str)
+            else "name input_shape and num_classes"
+        )
+        got = repr(data) if isinstance(data, str) else type(data).__name__
+        raise ConfigError(f"create_model takes what load_data returns as data, got {got}; {did}")
+    if input_shape is None and data is not None:
+        input_shape = data.input_shape
+    if num_classes is None and data is not None:
+        num_classes = data.num_classes
+    try:
+        if not isinstance(input_shape, Sequence) or len(input_shape) != 3:
+            raise ConfigError
+        shape = tuple(whole_number("input_shape", size, least=1) for size in input_shape)
+        return shape, whole_number("num_classes", num_classes, least=2)
+    except ConfigError:
+        raise ConfigError(
+            f"create_model({name!r}) needs data, or input_shape=(c, h, w) and num_classes >= 2; "
+            f"got input_shape={input_shape!r} and num_classes={num_classes!r}"
+        ) from None
+
+
+def _per_channel(what: str, values: object, channels: int, default: float) -> tuple[float, ...]:
+    """One number for each channel."""
+    numbers = [default] * channels if values is None else plain_numbers(values)
+    if (
+        not isinstance(numbers, list)
+        or len(numbers) != channels
+        or not all(isinstance(number, int | float) for number in numbers)
+    ):
+        raise ConfigError(
+            f"{what} must be a list of numbers, one for each of {channels} channels, got {values!r}"
+        )
+    return tuple(float(number) for number in numbers)
 
 
 @torch.no_grad()

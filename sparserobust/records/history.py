@@ -15,8 +15,11 @@ class EpochRecord(Record):
     Attributes:
         epoch: from 1.
         loss: mean training loss over the epoch's examples.
-        train_accuracy: share classified correctly while training (dropout and batch statistics on).
-        val_accuracy: on the validation split in eval mode, None without one.
+        train_accuracy: share classified correctly while training (dropout and batch statistics on); in
+            adversarial training of the perturbed images.
+        val_accuracy: on the validation split in eval mode, None without one; always of the images as they are.
+        val_robust_accuracy: share of the validation split that is right and stays so under PGD with the budget,
+            steps and step size of adversarial training; None without that or without the split.
         learning_rate: at the epoch's last step.
         sparsity: realised sparsity of every prunable layer, in the order of `History.layers`.
         gradient_mean, gradient_std: over the epoch's batches, l1 norm of the gradient on kept weights
@@ -29,6 +32,7 @@ class EpochRecord(Record):
     loss: float
     train_accuracy: float
     val_accuracy: float | None
+    val_robust_accuracy: float | None = None
     learning_rate: float
     sparsity: tuple[float, ...]
     gradient_mean: float

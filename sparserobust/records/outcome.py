@@ -87,6 +87,8 @@ class Outcome(Record):
         verdict: one sentence for the report.
         passes: example-passes spent by this evaluator alone, by kind ("forward", "backward").
         seconds: wall time spent in this evaluator, shared passes not included.
+        cached: examples whose result had been measured before and was taken from the cache; passes and
+            seconds are those of the first time.
     """
 
     evaluator: str
@@ -103,6 +105,7 @@ class Outcome(Record):
     source: str = ""
     passes: dict[str, int] = {}
     seconds: float = 0.0
+    cached: int = 0
 
     @model_validator(mode="after")
     def _status_has_a_reason(self) -> Outcome:

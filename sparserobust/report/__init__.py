@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparserobust.report.figures.frontier import plot_frontier as plot_frontier
     from sparserobust.report.figures.gradients import plot_gradient_norms as plot_gradient_norms
     from sparserobust.report.figures.layers import plot_weights_per_layer as plot_weights_per_layer
+    from sparserobust.report.figures.thin_ice import plot_thin_ice as plot_thin_ice
     from sparserobust.report.figures.training import plot_training as plot_training
     from sparserobust.report.page import write_report as write_report
     from sparserobust.report.summary import summary_table as summary_table
@@ -33,6 +34,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "figures.layers": ["plot_weights_per_layer"],
         "figures.gradients": ["plot_gradient_norms"],
         "figures.cost": ["plot_cost"],
+        "figures.thin_ice": ["plot_thin_ice"],
         "figures.training": ["plot_training"],
     },
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sparserobust.report import audit
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import plural
-from sparserobust.report.readings import ok
-from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE, NO_MASK, NOT_SCORED
+from sparserobust.report.soundness import no_reference
+from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, DIVERGED, FINE, NO_MASK, NOT_SCORED
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def badge(judged: Judged) -> Badge:
         for word, label in (
             (ARTEFACT, "artefact"),
             (COLLAPSED, "collapsed"),
+            (DIVERGED, "diverged"),
             (CHECK, "to check"),
             (NOT_SCORED, "not scored"),
         )
@@ -39,21 +41,20 @@ def badge(judged: Judged) -> Badge:
     lines = [f"{fine} of {plural(n, 'row')} without a red flag", *([", ".join(bad)] if bad else [])]
     if undecided:
         lines.append(f"{plural(undecided, 'row')} without a network: {NO_MASK}")
-    if not_audited(judged):
-        lines.append("no attack here is an audit")
+    audits = [word for _, word, _ in audit.states(judged.lineup.runs)]
+    told = [f"{audits.count(word)} {word}" for word in audit.STATES if word in audits]
+    lines.append(f"audit: {', '.join(told)}" if told else "no attack here is an audit")
+    if judged.lineup.dense and all(no_reference(r) for g in judged.lineup.dense for r in g.runs):
+        lines.append("the dense network is no reference")
     sparse = [judged.trust[i] for i in judged.differences if judged.trust[i].verdict != NO_MASK]
     if sparse and not any(trust.ranked for trust in sparse):
         return Badge("Trust: none", 2, tuple(lines))
-    if any(word in verdicts for word in (ARTEFACT, COLLAPSED, CHECK)):
+    if any(word in verdicts for word in (ARTEFACT, COLLAPSED, DIVERGED, CHECK)):
         return Badge("Trust: check", 1, tuple(lines))
-    return Badge("Trust: upper bound" if not_audited(judged) else "Trust: no red flag", 0, tuple(lines))
+    supported = audits and set(audits) == {audit.SUPPORTED} and len(audits) == len(judged.lineup.runs)
+    return Badge("Trust: supported" if supported else "Trust: upper bound", 0, tuple(lines))
 
 
 def not_audited(judged: Judged) -> bool:
-    """Whether every attack in the records calls itself an upper bound that nobody audited."""
-    attack = judged.lineup.attack
-    if attack is None:
-        return False
-    names = [attack[0], *judged.lineup.other_attacks]
-    outcomes = [o for run in judged.lineup.runs for name in names if (o := ok(run, name)) is not None]
-    return all("not audited" in (outcome.verdict or "") for outcome in outcomes)
+    """Whether robustness was measured and no network was audited."""
+    return judged.lineup.attack is not None and not audit.states(judged.lineup.runs)

@@ -6,7 +6,7 @@ from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, Di
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import fixed, listed, spelled, target
 from sparserobust.report.spans import Paragraph, Span
-from sparserobust.report.trust import COLLAPSED, NO_MASK
+from sparserobust.report.trust import COLLAPSED, DIVERGED, NO_MASK
 
 MOST_NAMES = 4  # longer lists are counted instead
 
@@ -30,7 +30,8 @@ def _clauses(places: list[int], judged: Judged) -> list[Span]:
         word = trust.verdict if not trust.ranked else d.word
         if word:
             by_word.setdefault(word, []).append(i)
-    told = [word for word in (HIGHER, ALIKE, NOT_AFTER_HOLM, LOWER, COLLAPSED, NO_MASK) if word in by_word]
+    words = (HIGHER, ALIKE, NOT_AFTER_HOLM, LOWER, COLLAPSED, DIVERGED, NO_MASK)
+    told = [word for word in words if word in by_word]
     named = {word: _named(by_word[word], places, judged) for word in told}
     longest = max(told, key=lambda word: named[word][1], default="")
     long = longest and (named[longest][1] > MOST_NAMES or MOST_NAMES < len(by_word[longest]) == len(places))
@@ -80,6 +81,8 @@ def _clause(word: str, places: list[int], names: str, judged: Judged, *, one: bo
         return [Span(f"{names} differ{'s' if one else ''} from dense, but not after Holm’s correction")]
     if word == COLLAPSED:
         return [Span(f"{names} collapse{'s' if one else ''}")]
+    if word == DIVERGED:
+        return [Span(f"{names} diverged in training")]
     if word == NO_MASK:
         return [Span(f"{names} cannot choose {'its' if one else 'their'} weights")]
     return [Span(f"{names} {verb} {word} than dense")]

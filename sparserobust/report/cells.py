@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparserobust.records import Run
+from sparserobust.report.attacks import WorstCase
 from sparserobust.report.compare import Difference
 from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
 from sparserobust.report.groups import Group
+from sparserobust.report.nearest import median
 from sparserobust.report.numbers import (
     DASH,
     bracket,
@@ -21,6 +23,7 @@ from sparserobust.report.numbers import (
     signed_bracket,
 )
 from sparserobust.report.readings import Reading, read
+from sparserobust.report.soundness import no_reference
 from sparserobust.stats import harmonic_mean
 
 
@@ -51,7 +54,11 @@ def percent_cell(e: RowEstimate, *, dim: bool = True) -> Cell:
 def difference_cell(group: Group, d: Difference | None, gone: bool) -> Cell:
     """The difference to dense in points, for a collapsed row (`gone`) the reason."""
     if group.dense:
-        return Cell("", f"reference, {plural(len(group.runs), 'network')}")
+        fit = sum(not no_reference(run) for run in group.runs)
+        if fit == 0:
+            return Cell("", f"no reference: {no_reference(group.runs[0])}", alert=True)
+        few = f", {fit} of them fit to be one" if fit < len(group.runs) else ""
+        return Cell("", f"reference, {plural(len(group.runs), 'network')}{few}")
     if gone:
         return Cell(DASH, reason="collapsed: robustness not meaningful")
     if d is None or d.value is None:
@@ -60,9 +67,9 @@ def difference_cell(group: Group, d: Difference | None, gone: bool) -> Cell:
     return Cell(points(d.value), interval)
 
 
-def distance_cell(group: Group) -> Cell:
-    """Median distance of Carlini-Wagner."""
-    e = estimate(group, "carlini-wagner", "median_l2")
+def distance_cell(group: Group, near: WorstCase | None) -> Cell:
+    """Median distance to the nearest image that the minimum-norm attacks found."""
+    e = median(group, near)
     if e.value is None:
         return Cell(DASH, reason=e.reason)
     if e.seeds > 1 and e.half is not None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sparserobust.records import Run
+from sparserobust.report.attacks import Robustness
 from sparserobust.report.estimates import CLAIM_SEEDS
 from sparserobust.report.groups import Group, Lineup
-from sparserobust.report.readings import correct, robust
+from sparserobust.report.readings import correct
+from sparserobust.report.soundness import no_reference
 from sparserobust.stats import (
     holm,
     newcombe_paired,
@@ -22,7 +24,7 @@ from sparserobust.stats import (
 
 ALPHA = 0.05
 HIGHER, LOWER = "higher", "lower"
-ALIKE, NOT_AFTER_HOLM = "not distinguishable", "not after Holm"
+ALIKE, NOT_AFTER_HOLM, NOT_RANKED = "not distinguishable", "not after Holm", "not ranked"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Difference:
         n: of `unit`, "images" or "seeds".
         smallest: the smallest difference that this n could have shown.
         only_row, only_dense: images that one has right and the other wrong (one network only).
+        discordant: the same two counts for every pair of networks.
         word: higher, lower, not distinguishable, not after Holm, or that no claim is possible.
     """
 
@@ -48,6 +51,7 @@ class Difference:
     smallest: float | None = None
     only_row: int | None = None
     only_dense: int | None = None
+    discordant: tuple[tuple[int, int], ...] = ()
     word: str = ""
     reason: str = ""
 
@@ -57,23 +61,32 @@ class Difference:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
-def outcomes_of(run: Run, attack: tuple[str, float] | None) -> NDArray[np.bool_] | None:
-    """What is compared: correct under the attack, or on clean images where no attack was run."""
-    return correct(run) if attack is None else robust(run, *attack)
+def outcomes_of(run: Run, robust: Robustness | None) -> NDArray[np.bool_] | None:
+    """What is compared: right under attack, or on clean images without one."""
+    return correct(run) if robust is None else robust.images(run)
 
 
-def difference(group: Group, attack: tuple[str, float] | None) -> Difference:
-    """The group minus dense, before any correction for many comparisons."""
+def difference(group: Group, robust: Robustness | None) -> Difference:
+    """The group minus dense, before any correction for many comparisons.
+
+    A dense network that collapsed or whose training diverged is no reference: its seed is left out.
+    """
     if group.not_made or group.unpaired:
         return Difference(None, reason=group.not_made or group.unpaired)
     pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]] = []
+    unfit: list[str] = []
     for run, reference in zip(group.runs, group.references, strict=True):
-        own = outcomes_of(run, attack)
-        dense = outcomes_of(reference, attack) if reference is not None else None
+        if reference is None:
+            continue
+        if why := no_reference(reference):
+            unfit.append(why)
+            continue
+        own, dense = outcomes_of(run, robust), outcomes_of(reference, robust)
         if own is not None and dense is not None and len(own) == len(dense):
             pairs.append((own, dense))
     if not pairs:
-        return Difference(None, reason="not measured per image on both")
+        reason = f"{NOT_RANKED}: {unfit[0]}" if unfit else "not measured per image on both"
+        return Difference(None, reason=reason, word=NOT_RANKED if unfit else "")
     return _by_image(*pairs[0]) if len(group.runs) == 1 else _by_seed(pairs)
 
 
@@ -82,27 +95,31 @@ def _by_image(own: NDArray[np.bool_], dense: NDArray[np.bool_]) -> Difference:
     smallest = smallest_difference_examples(d.n, (d.only_a + d.only_b) / d.n)
     return Difference(
         d.difference, d.low, d.high, d.p, n=d.n, unit="images", smallest=smallest,
-        only_row=d.only_a, only_dense=d.only_b,
+        only_row=d.only_a, only_dense=d.only_b, discordant=((d.only_a, d.only_b),),
     )  # fmt: skip
 
 
 def _by_seed(pairs: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]) -> Difference:
     d = paired_t([float(own.mean()) for own, _ in pairs], [float(dense.mean()) for _, dense in pairs])
+    apart = tuple((int((own & ~dense).sum()), int((~own & dense).sum())) for own, dense in pairs)
     if d.n < CLAIM_SEEDS:
-        return Difference(d.difference, d.low, d.high, n=d.n, unit="seeds")
+        return Difference(d.difference, d.low, d.high, n=d.n, unit="seeds", discordant=apart)
     smallest = smallest_difference_seeds(d.sd, d.n) if d.sd is not None else None
-    return Difference(d.difference, d.low, d.high, d.p, n=d.n, unit="seeds", smallest=smallest)
+    return Difference(
+        d.difference, d.low, d.high, d.p, n=d.n, unit="seeds", smallest=smallest, discordant=apart
+    )
 
 
-def compare_all(lineup: Lineup, excluded: set[int]) -> dict[int, Difference]:
+def compare_all(lineup: Lineup, excluded: Set[int], robust: Robustness | None) -> dict[int, Difference]:
     """The difference of every sparse group by its place in the line-up, Holm over those that count.
 
     Args:
         lineup: all groups.
         excluded: places that are shown but neither counted nor ranked (collapsed, artefacts).
+        robust: what is compared; None for clean accuracy.
     """
     places = [i for i, group in enumerate(lineup.groups) if not group.dense]
-    found = {i: difference(lineup.groups[i], lineup.attack) for i in places}
+    found = {i: difference(lineup.groups[i], robust) for i in places}
     counted = [i for i in places if i not in excluded]
     adjusted = dict(zip(counted, holm([found[i].p for i in counted]), strict=True))
     return {i: _worded(found[i], adjusted.get(i), ranked=i not in excluded) for i in places}
@@ -112,7 +129,7 @@ def _worded(d: Difference, p_holm: float | None, *, ranked: bool) -> Difference:
     if d.value is None:
         return d
     if not ranked:
-        word = "not ranked"
+        word = NOT_RANKED
     elif d.p is None:
         word = f"no claim: {d.n} seed{'s' if d.n > 1 else ''}"
     elif d.p < ALPHA and d.excludes_zero:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sparserobust.errors import ConfigError
 from sparserobust.records import Run
+from sparserobust.report.attacks import (
+    Robustness,
+    WorstCase,
+    comparable,
+    main_attack,
+    robustness,
+    worst_case,
+)
 from sparserobust.report.marks import INK, Mark, assign, mark_key, runs_dense, with_offset
 from sparserobust.report.names import mask_name, subject_name
 from sparserobust.report.numbers import target
-from sparserobust.report.readings import headline, is_attack, norm_of, ok
+from sparserobust.report.readings import ok
 from sparserobust.report.references import is_dense, reference
 from sparserobust.report.tags import alike, tag
 from sparserobust.report.unmade import is_made, why_not_made
@@ -124,36 +131,32 @@ class Lineup:
 
     @cached_property
     def attack(self) -> tuple[str, float] | None:
-        """(evaluator, budget) of the robust accuracy in the table: FGSM, else another fixed-budget attack."""
-        candidates: Counter[tuple[int, str, float]] = Counter()
-        for run in self.runs:
-            for name, outcome in run.outcomes.items():
-                budget = headline(outcome) if outcome.status == "ok" and is_attack(outcome) else None
-                if budget is not None:
-                    rank = 0 if name == "fgsm" else 2 if "distance" in outcome.per_example else 1
-                    candidates[(rank, name, budget)] += 1
-        if not candidates:
-            return None
-        best_rank = min(rank for rank, _, _ in candidates)
-        ranked = [(-n, name, budget) for (rank, name, budget), n in candidates.items() if rank == best_rank]
-        _, name, budget = min(ranked)
-        return name, budget
+        """(evaluator, budget) of the attack that leads, see `attacks.main_attack`."""
+        return main_attack(self.runs)
+
+    @cached_property
+    def robustness(self) -> Robustness | None:
+        """What robust accuracy means here; None where no attack was scored."""
+        return robustness(self.runs)
 
     @cached_property
     def other_attacks(self) -> list[str]:
-        """Fixed-budget attacks beside the one in the table, at the same budget and norm."""
-        if self.attack is None:
-            return []
-        main, budget = self.attack
-        norms = {norm_of(o) for run in self.runs if (o := ok(run, main)) is not None}
-        names: set[str] = set()
-        for run in self.runs:
-            for name, outcome in run.outcomes.items():
-                points = [score.at for score in outcome.curve("robust_accuracy")]
-                comparable = norm_of(outcome) in norms or norm_of(outcome) is None
-                if name != main and "distance" not in outcome.per_example and comparable and budget in points:
-                    names.add(name)
-        return sorted(names)
+        """Attacks beside the one that leads, in its norm and at its budget."""
+        return comparable(self.runs, self.attack) if self.attack is not None else []
+
+    @cached_property
+    def near(self) -> WorstCase | None:
+        """The minimum-norm attacks in l2 as one; None where no network was attacked so."""
+        found = worst_case(self.runs, "l2")
+        nearest = [name for name in found.attacks if self._measures_distance(name)] if found else []
+        return WorstCase("l2", tuple(nearest)) if nearest else None
+
+    def worst(self, norm: str) -> WorstCase | None:
+        """All attacks of a norm as one."""
+        return worst_case(self.runs, norm, self.attack[0] if self.attack else "")
+
+    def _measures_distance(self, attack: str) -> bool:
+        return any("distance" in o.per_example for run in self.runs if (o := ok(run, attack)) is not None)
 
 
 def arrange(runs: Sequence[Run]) -> Lineup:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparserobust.report.compare import Difference, compare_all
-from sparserobust.report.estimates import RowEstimate, estimate
+from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.trust import Trust, judge
 
@@ -25,11 +25,11 @@ def judged(lineup: Lineup) -> Judged:
     trust = {i: judge(group, lineup) for i, group in enumerate(lineup.groups)}
     excluded = {i for i, t in trust.items() if not t.ranked}
     primary = {i: primary_estimate(group, lineup) for i, group in enumerate(lineup.groups)}
-    return Judged(lineup, trust, compare_all(lineup, excluded), primary)
+    differences = compare_all(lineup, excluded, lineup.robustness)
+    return Judged(lineup, trust, differences, primary)
 
 
 def primary_estimate(group: Group, lineup: Lineup) -> RowEstimate:
-    """Robust accuracy at the headline budget, or clean accuracy where no attack was run."""
-    if lineup.attack is None:
-        return estimate(group, "accuracy", "top1")
-    return estimate(group, lineup.attack[0], "robust_accuracy", at=lineup.attack[1])
+    """Robust accuracy of the table, or clean accuracy where no attack was run."""
+    robust = lineup.robustness
+    return estimate(group, "accuracy", "top1") if robust is None else estimate_by(group, robust.reading)

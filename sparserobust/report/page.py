@@ -19,13 +19,16 @@ from sparserobust.report.judged import Judged, judged
 from sparserobust.report.notes import table_notes
 from sparserobust.report.numbers import NBSP, plural
 from sparserobust.report.parts import panels
+from sparserobust.report.parts.attacks import attack_by_attack
 from sparserobust.report.parts.believe import believe
 from sparserobust.report.parts.caps import distance_caps
 from sparserobust.report.parts.connectivity import connectivity
+from sparserobust.report.parts.curves import against_distance, against_eps
 from sparserobust.report.parts.frontier import against_sparsity
 from sparserobust.report.parts.glossary import glossary
 from sparserobust.report.parts.gradients import gradient_norms
 from sparserobust.report.parts.other import other_measurements
+from sparserobust.report.parts.paired import paired
 from sparserobust.report.parts.repeat import repeat
 from sparserobust.report.parts.saliency import saliency
 from sparserobust.report.parts.saved import multiply_adds, stored_bytes
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 _TITLES = {
     "believe": "Can we believe it",
+    "paired": "Against dense",
+    "attacks": "Attacks",
     "frontier": "Frontier",
     "eps": "Against ε",
     "distance": "Against distance",
@@ -148,9 +153,11 @@ def _parts(found: Judged, table: MainTable) -> dict[str, Any]:
     saved = [t for t in (stored_bytes(found), multiply_adds(found)) if t is not None]
     return {
         "believe": believe(found),
+        "paired": paired(found),
+        "attacks": attack_by_attack(found),
         "frontier": against_sparsity(found),
-        "eps": panels.against_eps(found),
-        "distance": _some(panels.against_distance(found), distance_caps(found)),
+        "eps": against_eps(found),
+        "distance": _some(against_distance(found), distance_caps(found)),
         "saliency": saliency(found),
         "layers": _some(layers, connected),
         "gradients": gradient_norms(found),

@@ -14,11 +14,15 @@ _ATTACK_NAMES = {
     "fgsm": "FGSM",
     "carlini-wagner": "Carlini–Wagner",
     "pgd": "PGD",
+    "pgd-l2": "PGD ℓ₂",
     "autoattack": "AutoAttack",
+    "autoattack-l2": "AutoAttack ℓ₂",
     "square": "Square",
+    "square-l2": "Square ℓ₂",
     "minimum-norm": "minimum norm",
+    "minimum-norm-linf": "minimum norm ℓ∞",
 }
-_NORMS = {"fgsm": "linf", "carlini-wagner": "l2"}
+_NORMS = {"fgsm": "linf", "carlini-wagner": "l2", "pgd-l2": "l2", "minimum-norm-linf": "linf"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ def ok(run: Run, evaluator: str) -> Outcome | None:
     """The evaluator's outcome where it was scored."""
     outcome = run.outcomes.get(evaluator)
     return outcome if outcome is not None and outcome.status == "ok" else None
+
+
+def by_design(run: Run, outcome: Outcome) -> bool:
+    """Whether an outcome is skipped because there can be none: nothing is carried over from dense to itself."""
+    return outcome.status == "skipped" and outcome.evaluator == "transfer" and run.subject.method == "dense"
 
 
 def read(run: Run, evaluator: str, score: str, *, at: float | str | None = None) -> Reading:
@@ -68,7 +77,7 @@ def attack_name(evaluator: str) -> str:
 
 def norm_of(outcome: Outcome) -> str | None:
     """ "linf" or "l2" where the record or the attack's definition says so."""
-    stated = outcome.settings.get("norm")
+    stated = outcome.settings.get("norm")  # an evaluator of its own is named for its norm
     return str(stated) if stated in ("linf", "l2") else _NORMS.get(outcome.evaluator)
 
 
@@ -82,6 +91,11 @@ def headline(outcome: Outcome) -> float | None:
     named = [s for s in outcome.curve("robust_accuracy") if isinstance(s.at, float)]
     chosen = [s for s in named if s.headline] or named
     return float(chosen[0].at) if chosen and chosen[0].at is not None else None
+
+
+def headline_point(outcome: Outcome, score: str) -> float | None:
+    """The point on the axis at which a score is the headline."""
+    return next((float(s.at) for s in outcome.curve(score) if s.headline and isinstance(s.at, float)), None)
 
 
 def correct(run: Run) -> NDArray[np.bool_] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sparserobust.report.estimates import RowEstimate, band
 from sparserobust.report.judged import Judged
+from sparserobust.report.soundness import no_reference
 from sparserobust.report.strip import Scale, Strip
 from sparserobust.report.trust import ARTEFACT
 
@@ -23,6 +24,8 @@ def strip_of(i: int, judged: Judged, scale: Scale | None, *, hidden: bool) -> St
         return Strip()
     lineup, group, value = judged.lineup, judged.lineup.groups[i], judged.primary[i]
     dense = group if group.dense else lineup.dense_of(group)
+    if dense is not None and all(no_reference(run) for run in dense.runs):
+        dense = None
     reference = judged.primary[lineup.groups.index(dense)] if dense is not None else RowEstimate(None)
     ends = band(reference)
     strip = Strip(

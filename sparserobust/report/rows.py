@@ -14,7 +14,7 @@ from sparserobust.report.cells import (
     saving_words,
     stored_cell,
 )
-from sparserobust.report.compare import HIGHER, LOWER, Difference, comparisons
+from sparserobust.report.compare import HIGHER, LOWER, NOT_RANKED, Difference, comparisons
 from sparserobust.report.estimates import estimate
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
@@ -22,6 +22,7 @@ from sparserobust.report.marks import Mark
 from sparserobust.report.names import shows_offset
 from sparserobust.report.numbers import (
     DASH,
+    NBSP,
     count,
     fixed,
     realised,
@@ -30,6 +31,8 @@ from sparserobust.report.readings import attack_name
 from sparserobust.report.row_strip import believable_ends, strip_of
 from sparserobust.report.strip import Scale, Strip, scale_over
 from sparserobust.report.trust import ARTEFACT, COLLAPSED, FINE, NO_MASK, NOT_SCORED
+
+COLUMNS = 2  # attacks with a column of their own; the others stand in a table of attacks
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class MainTable:
     pairing: str
     scale: Scale | None
     others: tuple[str, ...]
+    distance: tuple[str, str]
     sections: tuple[Section, ...]
     shown: frozenset[str]
     absent: tuple[str, ...]
@@ -116,25 +120,29 @@ def main_table(judged: Judged) -> MainTable:
         own = [i for i, group in enumerate(lineup.groups) if not group.dense and group.target == sparsity]
         sections.append(Section(f"Sparsity {sparsity:g}", _kept(lineup, own), tuple(rows[i] for i in own)))
     scored = {name for run in lineup.runs for name, outcome in run.outcomes.items() if outcome.status == "ok"}
-    columns = {"distance": "carlini-wagner", "stored": "storage", "macs": "flops"}
+    columns = {"stored": "storage", "macs": "flops"}
     shown = {column for column, evaluator in columns.items() if evaluator in scored}
+    if lineup.near is not None:
+        shown.add("distance")
+    absent = [e for e in ("fgsm", "carlini-wagner", *columns.values()) if e not in scored]
     if "storage" in scored and "accuracy" in scored and lineup.sparse:
         shown.add("harmonic")
     if lineup.attack is not None:
         shown.add("clean")
     if lineup.sparse:
         shown.add("difference")
-    if any(d.smallest is not None for d in judged.differences.values()):
+    if any(d.smallest is not None for d in judged.differences.values()) and not _columns(lineup):
         shown.add("smallest")
     single = all(len(group.runs) == 1 for group in lineup.groups)
     return MainTable(
         primary=_primary_title(lineup),
         pairing="paired by image, 95 %" if single else "paired by seed, 95 %",
         scale=scale,
-        others=tuple(attack_name(name) for name in lineup.other_attacks[:2]),
+        others=tuple(attack_name(name) for name in _columns(lineup)),
+        distance=_distance_title(lineup),
         sections=tuple(sections),
         shown=frozenset(shown),
-        absent=tuple(e for e in ("fgsm", *columns.values()) if e not in scored),
+        absent=tuple(e for e in absent if e != "carlini-wagner" or lineup.near is None),
         comparisons=comparisons(judged.differences),
         has_rescue=any(row.rescued for row in rows),
         has_artefact=any(row.struck for row in rows),
@@ -146,9 +154,25 @@ def main_table(judged: Judged) -> MainTable:
 
 
 def _primary_title(lineup: Lineup) -> tuple[str, str]:
-    if lineup.attack is None:
+    robust = lineup.robustness
+    if robust is None:
         return "clean accuracy, %", "no attack scored"
-    return "robust accuracy, %", f"{attack_name(lineup.attack[0])}, ε = {lineup.attack[1]:g}"
+    return "robust accuracy, %", f"{robust.name}, ε = {robust.eps:g}"
+
+
+def _distance_title(lineup: Lineup) -> tuple[str, str]:
+    if lineup.near is None or lineup.near.attacks == ("carlini-wagner",):
+        return "C&W,", "median ℓ₂"
+    names = lineup.near.attacks
+    return (f"{attack_name(names[0])}," if len(names) == 1 else f"nearest of{NBSP}{len(names)},"), "median ℓ₂"
+
+
+def _columns(lineup: Lineup) -> list[str]:
+    """The attacks with a column of their own: those behind the worst case, or those beside the one attack."""
+    if lineup.attack is None or lineup.robustness is None:
+        return []
+    names = [lineup.attack[0], *lineup.other_attacks]
+    return names[:COLUMNS] if lineup.robustness.several else names[1 : COLUMNS + 1]
 
 
 def _kept(lineup: Lineup, places: list[int]) -> str:
@@ -195,7 +219,7 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
         word_tone=_tone(d),
         smallest="" if d is None or d.smallest is None or gone else fixed(100 * d.smallest),
         others=_others(group, lineup),
-        distance=distance_cell(group),
+        distance=distance_cell(group, lineup.near),
         harmonic=harmonic_cell(group),
         stored=stored_cell(group),
         macs=macs_cell(group),
@@ -206,17 +230,16 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
 
 
 def _others(group: Group, lineup: Lineup) -> tuple[Cell, ...]:
-    """Robust accuracy under the first two of the other attacks, at the budget of the table."""
+    """Robust accuracy under each attack with a column, at the budget of the table."""
     if lineup.attack is None:
         return ()
     eps = lineup.attack[1]
     return tuple(
-        percent_cell(estimate(group, name, "robust_accuracy", at=eps), dim=False)
-        for name in lineup.other_attacks[:2]
+        percent_cell(estimate(group, name, "robust_accuracy", at=eps), dim=False) for name in _columns(lineup)
     )
 
 
 def _tone(d: Difference | None) -> str:
     if d is None or d.value is None:
         return "dim"
-    return {HIGHER: "strong", LOWER: "strong", "not ranked": "alert"}.get(d.word, "dim")
+    return {HIGHER: "strong", LOWER: "strong", NOT_RANKED: "alert"}.get(d.word, "dim")

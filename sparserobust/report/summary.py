@@ -5,26 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparserobust.records import Run
-from sparserobust.report.compare import ALIKE, NOT_AFTER_HOLM, Difference
+from sparserobust.report.compare import ALIKE, NOT_AFTER_HOLM, NOT_RANKED, Difference
 from sparserobust.report.estimates import CLAIM_SEEDS, RowEstimate, band, estimate
 from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.judged import Judged, judged
-from sparserobust.report.numbers import THIN, count, kib, percent, points, realised, significant
-from sparserobust.report.readings import attack_name
+from sparserobust.report.nearest import median
+from sparserobust.report.numbers import THIN, count, kib, listed, percent, points, realised, significant
+from sparserobust.report.readings import attack_name, by_design
+from sparserobust.report.soundness import NO_REFERENCE, diverged, no_reference
 from sparserobust.report.trust import COLLAPSED, NO_MASK
 from sparserobust.report.unmade import in_short, is_made
 
 WIDTH = 100
 LONGEST_NAME = 44  # columns that names may take from the numbers
 _NUMBERS = 1  # columns from here on are right-aligned
-_OPTIONAL = ("C&W l2", "minus dense", "KiB", "MACs")
+_OPTIONAL = ("C&W l2", "median l2", "minus dense", "KiB", "MACs")
 _SHORT = {ALIKE: "not dist.", NOT_AFTER_HOLM: "not Holm"}
-_NO_MASK, _NO_CLAIM = "no mask", "no claim"
+_NO_MASK, _NO_CLAIM, _DIVERGED = "no mask", "no claim", "diverged"
 _LEGEND = {
     "not dist.": "not dist. = not distinguishable from dense: the interval of the difference holds 0",
     "not Holm": "not Holm = differs from dense, but not after Holm's correction over the table",
     _NO_CLAIM: f"no claim = fewer than {CLAIM_SEEDS} seeds say nothing about a method",
     _NO_MASK: "no mask = the method could not choose its weights, which is a result of it",
+    _DIVERGED: "diverged = the loss of its training was not finite: nothing is claimed of it or by it",
+    NOT_RANKED: "not ranked = the network, or the dense one beside it, collapsed, diverged or is an artefact",
 }
 
 
@@ -39,11 +43,16 @@ def summary_table(runs: Sequence[Run]) -> str:
     """
     found = judged(arrange(runs))
     lineup = found.lineup
-    title = f"{attack_name(lineup.attack[0])} {lineup.attack[1]:g}" if lineup.attack else "robust"
-    head = ["method", "sparsity", "clean", title, "95 %", "C&W l2", "minus dense", "KiB", "MACs"]
+    robust = lineup.robustness
+    title = "robust" if robust is None else f"{'worst' if robust.several else robust.name} {robust.eps:g}"
+    distance = "C&W l2" if lineup.near is None or lineup.near.attacks == ("carlini-wagner",) else "median l2"
+    head = ["method", "sparsity", "clean", title, "95 %", distance, "minus dense", "KiB", "MACs"]
     seeds = {len(group.runs) for group in lineup.groups}
     rows = [head, *(_line(i, found, seeds=len(seeds) > 1) for i in range(len(lineup.groups)))]
     legend = [f"{count(min(seeds))} seeds per row"] if len(seeds) == 1 and seeds != {1} else []
+    if robust is not None and robust.several:
+        names = listed([attack_name(name) for name in robust.worst.attacks])
+        legend.append(_fit(_ascii(f"worst = the worst of {names} for each image"), WIDTH, 0).rstrip())
     legend += [
         text for word, text in _LEGEND.items() if any(word in cell for row in rows[1:] for cell in row[2:])
     ]
@@ -86,6 +95,7 @@ def _line(i: int, found: Judged, *, seeds: bool) -> list[str]:
     many = f" x{len(group.runs)}" if seeds and len(group.runs) > 1 else ""
     name = f"{group.name} {group.tag}".strip() + many
     gone = attacked and found.trust[i].verdict == COLLAPSED
+    lost = all(diverged(run) for run in group.runs if is_made(run))
     if group.not_made:
         clean = _NO_MASK if found.trust[i].verdict == NO_MASK else "-"
         return [_ascii(name), f"{group.target:.4f}", clean, *"------"]
@@ -93,9 +103,9 @@ def _line(i: int, found: Judged, *, seeds: bool) -> list[str]:
         name,
         realised(group.first.subject.sparsity),
         _percent(estimate(group, "accuracy", "top1")),
-        "collapsed" if gone else _percent(value) if attacked else "-",
-        _interval(value) if attacked and not gone else "-",
-        _number(estimate(group, "carlini-wagner", "median_l2"), "{:.2f}"),
+        _DIVERGED if lost else "collapsed" if gone else _percent(value) if attacked else "-",
+        _interval(value) if attacked and not (gone or lost) else "-",
+        _number(median(group, found.lineup.near), "{:.2f}"),
         "-" if gone else _difference(group, found.differences.get(i)),
         _stored(group),
         _macs(group),
@@ -118,9 +128,9 @@ def _number(e: RowEstimate, form: str) -> str:
 
 def _difference(group: Group, d: Difference | None) -> str:
     if group.dense:
-        return "reference"
+        return NO_REFERENCE if all(no_reference(run) for run in group.runs) else "reference"
     if d is None or d.value is None:
-        return "-"
+        return d.word if d is not None and d.word else "-"
     word = _NO_CLAIM if d.word.startswith(_NO_CLAIM) else _SHORT.get(d.word, d.word)
     return f"{points(d.value)} {word}"
 
@@ -140,7 +150,7 @@ def _macs(group: Group) -> str:
 
 def _ascii(text: str) -> str:
     """Plain minus signs and spaces, which every terminal shows; control characters never reach it."""
-    plain = text.replace("−", "-").replace(THIN, " ")
+    plain = text.replace("−", "-").replace(THIN, " ").replace("ℓ∞", "linf").replace("ℓ₂", "l2")
     return "".join(c if c.isprintable() else "?" for c in plain)
 
 
@@ -154,7 +164,7 @@ def _problems(lineup: Lineup) -> list[str]:
                 seeds_of.setdefault(in_short(run.subject.not_made or ""), []).append(run.subject.seed)
                 continue
             for name, outcome in run.outcomes.items():
-                if outcome.status != "ok":
+                if outcome.status != "ok" and not by_design(run, outcome):
                     lines.append(f"{run.subject.label}: {name} {outcome.status}: {outcome.reason}")
         for reason, seeds in seeds_of.items():
             some = f", seed {', '.join(map(str, seeds))}" if len(seeds) < len(group.runs) else ""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from sparserobust.records import Outcome
+from sparserobust.report.attacks import NORM_SIGNS
 from sparserobust.report.groups import Lineup
 from sparserobust.report.numbers import count, listed, plural, spelled, target
 from sparserobust.report.readings import attack_name, headline, is_attack, norm_of, ok
 
-BLACK_BOX = {"square"}
-KNOWN = {"fgsm", "carlini-wagner", "pgd", "autoattack", "square", "minimum-norm"}
+BLACK_BOX = {"square", "square-l2"}
+KNOWN = {
+    "fgsm", "carlini-wagner", "pgd", "pgd-l2", "minimum-norm", "minimum-norm-linf", "autoattack", "autoattack-l2",
+} | BLACK_BOX  # fmt: skip
 _DATA_NAMES = {
     "mnist": "MNIST",
     "fashion-mnist": "Fashion-MNIST",
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
 }
-_NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ₂"}
 
 
 def title(lineup: Lineup) -> str:
@@ -58,7 +60,7 @@ def threat_model(lineup: Lineup) -> list[str]:
     if attacks:
         boxes = {name in BLACK_BOX for name in attacks}
         box = "White-box and black-box" if len(boxes) > 1 else "Black-box" if True in boxes else "White-box"
-        described = listed([_described(attacks[name], lineup) for name in attacks])
+        described = _listed([_described(attacks[name], lineup) for name in attacks])
         sentences.append(
             f"{box}, untargeted {'attacks' if len(attacks) > 1 else 'attack'} on {images}: {described}; "
             "pixels run from 0 to 1."
@@ -84,15 +86,24 @@ def _attacks(lineup: Lineup) -> dict[str, Outcome]:
     return dict(sorted(found.items(), key=lambda item: (item[0] != first, item[0])))
 
 
-def _described(outcome: Outcome, lineup: Lineup) -> str:
-    name = attack_name(outcome.evaluator)
-    sign = _NORM_SIGNS.get(norm_of(outcome) or "", "")
+def _listed(described: list[tuple[str, str]]) -> str:
+    """Attacks of one aim together: "FGSM and PGD inside ...; Carlini-Wagner for ..."."""
+    names: dict[str, list[str]] = {}
+    for name, aim in described:
+        names.setdefault(aim, []).append(name)
+    clauses = [f"{listed(own)} {aim}" for aim, own in names.items()]
+    return listed(clauses) if max(len(own) for own in names.values()) == 1 else "; ".join(clauses)
+
+
+def _described(outcome: Outcome, lineup: Lineup) -> tuple[str, str]:
+    """(the attack, what it was after)."""
+    sign = NORM_SIGNS.get(norm_of(outcome) or "", "")
+    name = attack_name(outcome.evaluator).removesuffix(f" {sign}")
     if "distance" in outcome.per_example:
-        return f"{name} for the smallest {sign} distance".replace("  ", " ")
+        return name, f"for the smallest {sign} distance".replace("  ", " ")
     main = lineup.attack
     budget = main[1] if main is not None and main[0] == outcome.evaluator else headline(outcome)
-    ball = f"inside an {sign} ball of ε = {budget:g}" if sign else f"at ε = {budget:g}"
-    return f"{name} {ball}"
+    return name, f"inside an {sign} ball of ε = {budget:g}" if sign else f"at ε = {budget:g}"
 
 
 def _seeds(lineup: Lineup) -> str:

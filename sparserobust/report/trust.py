@@ -1,40 +1,23 @@
-"""Can a row be believed? Checks on its own records, each with its evidence, and the worst of them as verdict."""
+"""Can a row be believed? The checks on its own records with their evidence, and the worst of them as verdict."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from sparserobust.records import Run
-from sparserobust.report.estimates import combine
+from sparserobust.report import checks
+from sparserobust.report.audit import AUDIT, state
+from sparserobust.report.checks import NONE, Evidence
 from sparserobust.report.groups import Group, Lineup
-from sparserobust.report.numbers import DASH, count, fixed, percent, points
-from sparserobust.report.readings import Reading, attack_name, ok, read, robust
+from sparserobust.report.numbers import percent
+from sparserobust.report.readings import attack_name, ok
+from sparserobust.report.soundness import collapsed, diverged
 from sparserobust.report.unmade import could_not_choose, is_made
-from sparserobust.stats import newcombe_paired
 
 FINE, CHECK, COLLAPSED, ARTEFACT = "no red flag", "check", "collapsed", "artefact"
+DIVERGED = "diverged"
 NOT_SCORED, NO_MASK = "not scored", "cannot choose"
-ZERO_LOOK, ZERO_FAIL = 0.02, 0.15  # share of images on which the attack had no direction to go
-MARGIN_LOOK, MARGIN_FAIL = 0.03, 0.10  # how much more the step on the margin breaks
-RISE_LOOK = 0.02  # accuracy that rises with the budget
-STRONGER_LOOK, STRONGER_FAIL = 0.05, 0.15  # drop under another attack, beyond that of dense
-NOT_FOUND_LOOK = 0.01
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One check of one row: a number as text, how bad it is (0 fine, 1 look again, 2 fails), why."""
-
-    text: str
-    level: int = 0
-    why: str = ""
-
-
-NONE = Evidence(DASH)
 
 
 @dataclass(frozen=True)
@@ -42,9 +25,10 @@ class Trust:
     """What the checks say of one row.
 
     Attributes:
-        verdict: no red flag, check, collapsed, artefact, not scored (no attack was measured), or cannot
+        verdict: no red flag, check, collapsed, diverged, artefact, not scored (no attack was measured), or cannot
             choose (the method had nothing to choose its weights by: a result, and no network to judge).
-        evidence: by check: "zero", "margin", "largest", "rise", "found", and the names of other attacks.
+        evidence: by check: "zero", "margin", "largest", "rise", "found", "transfer", "audit", and the names of
+            other attacks.
         notes: sentences for the reader, worst first.
         failures: outcomes that failed, with the error.
     """
@@ -57,31 +41,14 @@ class Trust:
     @property
     def ranked(self) -> bool:
         """Whether the row takes part in comparisons."""
-        return self.verdict not in (COLLAPSED, ARTEFACT, NO_MASK)
-
-
-def collapsed(run: Run) -> bool:
-    """Whether clean accuracy is not above the share of the commonest class, by its Wilson interval."""
-    top1 = read(run, "accuracy", "top1")
-    return top1.low is not None and top1.low <= run.data.majority_share
+        return self.verdict not in (COLLAPSED, DIVERGED, ARTEFACT, NO_MASK)
 
 
 def judge(group: Group, lineup: Lineup) -> Trust:
     """The checks on one row."""
     if all(could_not_choose(run) for run in group.runs):
         return Trust(NO_MASK, {}, tuple(_gathered(group, _reason)))
-    evidence: dict[str, Evidence] = {}
-    if lineup.attack is not None:
-        name, eps = lineup.attack
-        evidence["zero"] = _zero(group, name)
-        evidence["margin"] = _margin(group, name, eps)
-        largest = _largest(group, name)
-        evidence["largest"] = _margin(group, name, largest) if largest is not None else NONE
-        evidence["rise"] = _rise(group, name)
-        for other in lineup.other_attacks:
-            evidence[other] = _stronger(group, lineup, other, name, eps)
-    if any("carlini-wagner" in run.outcomes for run in lineup.runs):
-        evidence["found"] = _found(group)
+    evidence = _evidence(group, lineup)
     notes = [e.why for e in sorted(evidence.values(), key=lambda e: -e.level) if e.why]
     notes += _gathered(group, _warnings)
     undecided = _gathered(group, lambda run: _reason(run) if could_not_choose(run) else [])
@@ -94,6 +61,8 @@ def judge(group: Group, lineup: Lineup) -> Trust:
         share = percent(group.first.data.majority_share)
         reason = f"collapsed: robustness not meaningful; predicts no better than always one class ({share} %)"
         return Trust(COLLAPSED, evidence, (reason, *notes), failures)
+    if made and all(diverged(run) for run in made):
+        return Trust(DIVERGED, evidence, tuple(notes), failures)
     if fallen:
         notes.insert(0, f"{fallen} of {len(made)} seeds collapsed; the mean mixes two kinds of network")
     worst = max((e.level for e in evidence.values()), default=0)
@@ -105,106 +74,29 @@ def judge(group: Group, lineup: Lineup) -> Trust:
     return Trust(FINE if scored else NOT_SCORED, evidence)
 
 
-def _mean(readings: list[Reading]) -> float | None:
-    return combine(readings).value
-
-
-def _zero(group: Group, attack: str) -> Evidence:
-    share = _mean([read(run, attack, "zero_gradient_share") for run in group.runs])
-    if share is None:
-        return NONE
-    level = 2 if share >= ZERO_FAIL else 1 if share >= ZERO_LOOK else 0
-    why = (
-        f"{attack_name(attack)} sees an all-zero gradient on {percent(share)} % of the images"
-        if level
-        else ""
-    )
-    return Evidence(percent(share), level, why)
-
-
-def _margin(group: Group, attack: str, eps: float) -> Evidence:
-    """Success of the step on the loss and on the margin; a margin that breaks more shows a masked loss."""
-    loss = _mean([read(run, attack, "attack_success_rate", at=eps) for run in group.runs])
-    margin = _mean([read(run, attack, "margin_attack_success_rate", at=eps) for run in group.runs])
-    if loss is None or margin is None:
-        return NONE
-    surely = any(_margin_surely_breaks_more(run, attack, eps) for run in group.runs)
-    excess = margin - loss
-    level = 0 if not surely or excess < MARGIN_LOOK else 1 if excess < MARGIN_FAIL else 2
-    why = (
-        f"at ε = {eps:g} the same step on the margin breaks {percent(margin)} %, on the loss {percent(loss)} %"
-        if level
-        else ""
-    )
-    return Evidence(f"{percent(loss)} / {percent(margin)}", level, why)
-
-
-def _margin_surely_breaks_more(run: Run, attack: str, eps: float) -> bool:
-    by_loss = robust(run, attack, eps)
-    by_margin = robust(run, attack, eps, array="margin_robust")
-    return by_loss is not None and by_margin is not None and newcombe_paired(by_loss, by_margin).low > 0
-
-
-def _largest(group: Group, attack: str) -> float | None:
-    budgets = [outcome.axis[-1] for run in group.runs if (outcome := ok(run, attack)) and outcome.axis]
-    return max(budgets) if budgets else None
-
-
-def _rise(group: Group, attack: str) -> Evidence:
-    """The largest sure rise of robust accuracy from one budget to the next."""
-    worst, place = 0.0, 0.0
-    for run in group.runs:
-        outcome = ok(run, attack)
-        budgets = sorted(outcome.axis) if outcome is not None else []
-        for low, high in itertools.pairwise(budgets):
-            before, after = robust(run, attack, low), robust(run, attack, high)
-            if before is None or after is None:
-                continue
-            d = newcombe_paired(after, before)
-            if d.low > 0 and d.difference > worst:
-                worst, place = d.difference, high
-    if not any(ok(run, attack) for run in group.runs):
-        return NONE
-    if worst < RISE_LOOK:
-        return Evidence("0.0" if worst == 0 else points(worst))
-    return Evidence(points(worst), 1, f"accuracy rises by {fixed(100 * worst)} points up to ε = {place:g}")
-
-
-def _found(group: Group) -> Evidence:
-    """Examples on which Carlini-Wagner found nothing, of those initially correct."""
-    lost = total = 0
-    for run in group.runs:
-        outcome = ok(run, "carlini-wagner")
-        if outcome is None or "distance" not in outcome.per_example:
-            continue
-        right = outcome.per_example["correct"].astype(bool)
-        total += int(right.sum())
-        lost += int(np.isinf(outcome.per_example["distance"][right]).sum())
-    if total == 0:
-        return NONE
-    bad = lost > NOT_FOUND_LOOK * total
-    why = f"Carlini–Wagner found nothing for {count(lost)} of {count(total)} images" if bad else ""
-    return Evidence(f"{count(lost)} of {count(total)}", int(bad), why)
-
-
-def _drop(group: Group, other: str, attack: str, eps: float) -> float | None:
-    strong = _mean([read(run, other, "robust_accuracy", at=eps) for run in group.runs])
-    weak = _mean([read(run, attack, "robust_accuracy", at=eps) for run in group.runs])
-    return None if strong is None or weak is None else strong - weak
-
-
-def _stronger(group: Group, lineup: Lineup, other: str, attack: str, eps: float) -> Evidence:
-    """Robust accuracy under another attack minus that of the table, judged against the same for dense."""
-    drop = _drop(group, other, attack, eps)
-    if drop is None:
-        return NONE
-    dense = lineup.dense_of(group)
-    usual = (_drop(dense, other, attack, eps) if dense is not None else None) or 0.0
-    beyond = -(drop - usual) if not group.dense else 0.0
-    level = 2 if beyond >= STRONGER_FAIL else 1 if beyond >= STRONGER_LOOK else 0
-    left = _mean([read(run, other, "robust_accuracy", at=eps) for run in group.runs]) or 0.0
-    why = f"{attack_name(other)} takes it to {percent(left)} %" if level else ""
-    return Evidence(points(drop), level, why)
+def _evidence(group: Group, lineup: Lineup) -> dict[str, Evidence]:
+    """Every check by its key. What speaks against one attack alone is no artefact where others share the number."""
+    evidence: dict[str, Evidence] = {}
+    if lineup.attack is not None and lineup.robustness is not None:
+        name, eps = lineup.attack
+        evidence["zero"] = checks.zero_gradients(group, name)
+        evidence["margin"] = checks.margin_against_loss(group, name, eps)
+        largest = checks.largest_budget(group, name)
+        evidence["largest"] = (
+            checks.margin_against_loss(group, name, largest) if largest is not None else NONE
+        )
+        evidence["rise"] = checks.rise(group, name)
+        for other in lineup.other_attacks:
+            evidence[other] = checks.stronger(group, lineup, other, name, eps)
+        if lineup.robustness.several:
+            evidence = {key: replace(e, level=min(e.level, 1)) for key, e in evidence.items()}
+    if any("carlini-wagner" in run.outcomes for run in lineup.runs):
+        evidence["found"] = checks.not_found(group)
+    if any(ok(run, "transfer") for run in lineup.runs):
+        evidence["transfer"] = checks.transfer(group)
+    if any(state(run) for run in lineup.runs):
+        evidence["audit"] = checks.audited(group, lineup)
+    return evidence
 
 
 def _reason(run: Run) -> list[str]:
@@ -219,10 +111,15 @@ def _failures(run: Run) -> list[str]:
 
 def _warnings(run: Run) -> list[str]:
     """What the records themselves warn of, a training that diverged among it."""
-    notes = [f"{attack_name(name)}: {warning}" for name, o in run.outcomes.items() for warning in o.warnings]
+    notes = [
+        f"{attack_name(name)}: {warning}"
+        for name, o in run.outcomes.items()
+        if name != AUDIT
+        for warning in o.warnings
+    ]
     notes += run.subject.warnings
-    if run.history is not None and run.history.status == "diverged":
-        notes.append("training diverged: the loss was not finite")
+    if diverged(run):
+        notes.insert(0, "training diverged: the loss was not finite")
     return notes
 
 

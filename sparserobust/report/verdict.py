@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparserobust.report.badge import not_audited
 from sparserobust.report.by_sparsity import by_sparsity
-from sparserobust.report.compare import HIGHER
+from sparserobust.report.compare import HIGHER, NOT_RANKED
 from sparserobust.report.estimates import CLAIM_SEEDS, band, estimate
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
@@ -17,7 +17,6 @@ from sparserobust.report.numbers import (
     target,
     times,
 )
-from sparserobust.report.readings import attack_name
 from sparserobust.report.spans import Paragraph, Span
 from sparserobust.report.trust import ARTEFACT, FINE, NO_MASK, NOT_SCORED
 
@@ -58,7 +57,11 @@ def _lead(judged: Judged) -> Paragraph:
         )
     if all(judged.trust[i].verdict == NO_MASK for i in judged.differences):
         return (Span("No method here could choose its weights", "strong"), Span("; the table says why."))
+    unfit = [d.reason for d in judged.differences.values() if d.word == NOT_RANKED and d.value is None]
     compared = [d for d in judged.differences.values() if d.value is not None]
+    if not compared and unfit:
+        text = unfit[0].removeprefix(f"{NOT_RANKED}: ")
+        return (Span("Nothing here can be compared with dense", "strong"), Span(f": {text}."))
     if not compared:
         reasons = [d.reason for i, d in judged.differences.items() if not groups[i].not_made]
         reason = next((reason for reason in reasons if reason), "no network could be made")
@@ -66,7 +69,9 @@ def _lead(judged: Judged) -> Paragraph:
             Span("Relative to dense: not measured", "strong"),
             Span(f" ({reason})." if reason else "."),
         )
-    if all(d.word.startswith("no claim") or d.word == "not ranked" for d in compared):
+    if all(d.word == NOT_RANKED for d in compared):
+        return (Span("No sparse network here can be ranked", "strong"), Span("; the table says why."))
+    if all(d.word.startswith("no claim") or d.word == NOT_RANKED for d in compared):
         return (
             Span("Too few seeds for a claim about a method", "strong"),
             Span("; the table shows what was seen."),
@@ -151,10 +156,10 @@ def _red_flags(judged: Judged) -> list[Paragraph]:
 def _caveat(judged: Judged) -> Paragraph:
     lineup = judged.lineup
     parts = []
-    if lineup.attack is not None and not_audited(judged):
-        parts.append(
-            f"{attack_name(lineup.attack[0])} gives upper bounds: a stronger attack can only lower these accuracies."
-        )
+    if lineup.robustness is not None and not_audited(judged):
+        name = lineup.robustness.name
+        gives = f"Even the {name} gives" if lineup.robustness.several else f"{name} gives"
+        parts.append(f"{gives} upper bounds: a stronger attack can only lower these accuracies.")
     seeds = {len(group.runs) for group in lineup.sparse if not group.not_made}
     if seeds == {1}:
         parts.append(

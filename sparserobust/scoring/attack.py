@@ -7,10 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from sparserobust.scoring.attack_counting import FixedBudget, MinimumNorm, Steps
+from sparserobust.attacks.budget import Norm
+from sparserobust.records import Score
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.budget import Norm
 from sparserobust.scoring.evaluator import Context, Evaluator, Measurement
+from sparserobust.scoring.fixed_budget import FixedBudget, Steps
+from sparserobust.scoring.minimum_norm import MinimumNorm
+from sparserobust.scoring.per_batch import Arrays
 
 
 class AttackEvaluator(Evaluator):
@@ -32,14 +35,16 @@ class AttackEvaluator(Evaluator):
         headline_eps: the budget nearest to this one is the headline.
         minimum_norm: which of the two kinds `perturb` is.
         has_second_opinion: whether `second_opinion` gives images too.
+        draws_by_batch: whether random draws follow the batch, so that another batch size gives other images.
         checks_gradient: whether the share of examples without any loss gradient is reported.
     """
 
-    norm: ClassVar[Norm]
+    norm: Norm
     minimum_norm: ClassVar[bool] = False
     checks_gradient: ClassVar[bool] = False
+    draws_by_batch: ClassVar[bool] = False
     has_second_opinion: bool = False
-    headline_eps: ClassVar[float]
+    headline_eps: float
     eps: tuple[float, ...]
 
     @abstractmethod
@@ -53,6 +58,14 @@ class AttackEvaluator(Evaluator):
     def begin(self, context: Context) -> Measurement:
         """Starts the attack."""
         return MinimumNorm(self, context) if self.minimum_norm else FixedBudget(self, context)
+
+    def summary(self, arrays: Arrays, chance: float) -> tuple[Score, ...]:
+        """Further scores that follow from the results per example of all batches.
+
+        Args:
+            chance: accuracy of the best constant guess, the share of the most frequent label.
+        """
+        return ()
 
     def warn(self) -> tuple[str, ...]:
         """Warnings about the settings, for the record."""

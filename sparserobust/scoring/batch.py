@@ -10,7 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sparserobust.errors import ModelError, ShapeError
+from sparserobust.attacks.oracle import check_logits, input_gradient
+from sparserobust.errors import ShapeError
 from sparserobust.weights.untouched import Guard
 
 
@@ -110,7 +111,7 @@ class Batch:
             return self._gradient(chosen - others.amax(dim=1).sum(), images, "margin_gradient")
 
     def _gradient(self, scalar: Tensor, images: Tensor, kind: str) -> Tensor:
-        (gradient,) = torch.autograd.grad(scalar, images, retain_graph=True)
+        gradient = input_gradient(scalar, images, retain_graph=True)
         self.passes[kind] += len(self)
         return gradient
 
@@ -146,12 +147,3 @@ class _Part(Batch):
     @cached_property
     def margin_gradient(self) -> Tensor:
         return self._whole.margin_gradient[self._chosen]
-
-
-def check_logits(logits: Tensor) -> None:
-    """Raises ModelError when a logit is NaN or infinite: argmax would call that a decision."""
-    bad = int((~torch.isfinite(logits)).any(dim=1).sum())
-    if bad:
-        raise ModelError(
-            f"the model returned logits that are NaN or infinite for {bad} of {len(logits)} images"
-        )

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from sparserobust.errors import PluginError
 from sparserobust.records import Outcome, Run, Score, ScoreSpec
 from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.cache import Cache
 from sparserobust.subject import Subject
 from sparserobust.weights.untouched import Guard
 
@@ -37,6 +38,12 @@ class Context:
         dense: the record of the dense reference, None without one.
         guard: puts the model back; for base classes that run it after a plugin's code.
         passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
+        dense_model: the dense reference itself, in evaluation mode, for attacks that are carried over; None
+            without one.
+        cache: of attacks, None where nothing is to be kept.
+        fingerprint, dense_fingerprint: of both models, "" without a cache or a model.
+        attackable: whether the model was already found fit to be attacked.
+        cached_examples, cached_seconds: what came from the cache, and what it had taken.
     """
 
     subject: Subject
@@ -48,6 +55,13 @@ class Context:
     dense: Run | None
     guard: Guard
     passes: Counter[str] = field(default_factory=Counter)
+    dense_model: nn.Module | None = None
+    cache: Cache | None = None
+    fingerprint: str = ""
+    dense_fingerprint: str = ""
+    attackable: bool = False
+    cached_examples: int = 0
+    cached_seconds: float = 0.0
 
     def require_prunable(self) -> None:
         """Raises Skip when the model has no conv or linear layer."""
@@ -77,12 +91,14 @@ class Evaluator(ABC):
         source: paper, section, equation.
         scores: what is measured; the record takes units and directions from here.
         sees_data: False for evaluators of parameters alone, which are given no batch.
+        sees_dense_model: True for evaluators whose result follows from the dense model too.
     """
 
-    name: ClassVar[str]
-    source: ClassVar[str]
-    scores: ClassVar[tuple[ScoreSpec, ...]]
+    name: str
+    source: str
+    scores: tuple[ScoreSpec, ...]
     sees_data: ClassVar[bool] = True
+    sees_dense_model: ClassVar[bool] = False
 
     @abstractmethod
     def begin(self, context: Context) -> Measurement:
@@ -96,16 +112,20 @@ class Evaluator(ABC):
         seed: int = 0,
         device: str | torch.device = "auto",
         batch_size: int | None = None,
+        dense_model: nn.Module | Subject | None = None,
     ) -> Outcome:
         """The outcome of this evaluator alone, on any module and any data; needs no registry.
 
         Args:
             model: maps images (n, c, h, w) in [0, 1] to logits; or a Subject.
             data: (images, labels) tensors, a Dataset, a DataLoader or a Data (its test split).
+            dense_model: for evaluators that compare with the dense reference.
         """
         from sparserobust.scoring.measure import measure
 
-        measured = measure(model, data, [self], seed=seed, device=device, batch_size=batch_size)
+        measured = measure(
+            model, data, [self], seed=seed, device=device, batch_size=batch_size, dense_model=dense_model
+        )
         return measured.outcomes[self.name]
 
     def settings(self) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -14,15 +14,17 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
+from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, Data, as_dataset, batches, stratified_subset
 from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
-from sparserobust.errors import ConfigError, DataError, PluginError
+from sparserobust.errors import ConfigError, DataError
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
-from sparserobust.seeds import seed_everything
+from sparserobust.scoring.cache import Cache, fingerprint
+from sparserobust.scoring.evaluator import Context, Evaluator
+from sparserobust.scoring.turn import Turn
 from sparserobust.subject import Subject
-from sparserobust.weights.untouched import examined, random_states_kept
+from sparserobust.weights.untouched import examined
 
 DEFAULT_BATCH_SIZE = 256
 
@@ -52,6 +54,8 @@ def measure(
     batch_size: int | None = None,
     limit: int | None = None,
     dense: Run | None = None,
+    dense_model: nn.Module | Subject | None = None,
+    cache: Cache | None = None,
     progress: bool = False,
 ) -> Measured:
     """Runs the evaluators; see `sparserobust.evaluate` for the arguments.
@@ -61,9 +65,8 @@ def measure(
     """
     subject = Subject.of(model)
     target = resolve_device(device)
-    size = DEFAULT_BATCH_SIZE if batch_size is None else batch_size
-    if size < 1:
-        raise ConfigError(f"batch_size must be at least 1, got {size}")
+    seed = seed_number(seed)
+    size = whole_number("batch_size", DEFAULT_BATCH_SIZE if batch_size is None else batch_size, least=1)
     if len({e.name for e in evaluators}) < len(evaluators):
         raise ConfigError("each evaluator can be used once in a run; give one of them another name")
     train = as_dataset(data, "train") if isinstance(data, Data) else None
@@ -71,17 +74,29 @@ def measure(
     shared: Counter[str] = Counter()
     facts = _Facts()
     home = device_of(subject.model)
+    reference = dense_model.model if isinstance(dense_model, Subject) else dense_model
+    if reference is subject.model:
+        reference = None
+    home_of_reference = device_of(reference) if reference is not None else home
     subject.model.to(target)
     try:
-        with examined(subject.model) as guard, repeatable_kernels():
+        with (
+            examined(subject.model) as guard,
+            repeatable_kernels(),
+            examined(reference.to(target)) if reference is not None else nullcontext(),
+        ):
             split, subset = stratified_subset(as_dataset(data, "test"), limit, seed)
             stream = batches(split, size, target, dtype=dtype_of(subject.model))
             first = next(stream, None)
             if first is None:
                 raise DataError("there is no example to evaluate; the data set is empty")
             shape = tuple(first[0].shape[1:])
+            known: dict[str, Any] = {"dense_model": reference, "cache": cache}
+            if cache is not None:
+                known["fingerprint"] = fingerprint(subject.model)
+                known["dense_fingerprint"] = fingerprint(reference) if reference is not None else ""
             turns = [
-                _Turn(evaluator, Context(subject, shape, target, train, size, seed, dense, guard))
+                Turn(evaluator, Context(subject, shape, target, train, size, seed, dense, guard, **known))
                 for evaluator in evaluators
             ]
             for turn in turns:
@@ -106,6 +121,8 @@ def measure(
                 turn.finish()
     finally:
         subject.model.to(home)
+        if reference is not None:
+            reference.to(home_of_reference)
     return Measured(
         outcomes={turn.evaluator.name: turn.outcome() for turn in turns},
         passes=dict(shared),
@@ -117,75 +134,6 @@ def measure(
         subset=subset,
         batch_size=getattr(split, "batch_size", None) or size,
     )
-
-
-class _Turn:
-    """One evaluator's turns, with its failure, time and side effects kept apart from everybody else's."""
-
-    def __init__(self, evaluator: Evaluator, context: Context) -> None:
-        self.evaluator = evaluator
-        self.context = context
-        self.measurement: Measurement | None = None
-        self.result: Outcome | None = None
-        self.seconds = 0.0
-        self.turns = 0
-
-    def begin(self) -> None:
-        self._take(self._begin)
-
-    def update(self, batch: Batch) -> None:
-        measurement = self.measurement
-        if measurement is not None:
-            self._take(lambda: measurement.update(batch.copy(batch.passes)))
-
-    def finish(self) -> None:
-        self._take(self._finish)
-
-    def _begin(self) -> None:
-        self.measurement = self.evaluator.begin(self.context)
-
-    def _finish(self) -> None:
-        assert self.measurement is not None
-        result = self.measurement.finish()
-        if not isinstance(result, Outcome) or result.evaluator != self.evaluator.name:
-            raise PluginError(
-                f"finish() of {self.evaluator.name!r} must return its Outcome, got "
-                + (f"that of {result.evaluator!r}" if isinstance(result, Outcome) else type(result).__name__)
-            )
-        self.result = result
-
-    def _take(self, action: Callable[[], None]) -> None:
-        if self.result is not None:
-            return
-        start = time.perf_counter()
-        self.turns += 1
-        try:
-            with random_states_kept(), torch.enable_grad():
-                seed_everything(self.context.seed, f"{self.evaluator.name}, turn {self.turns}")
-                action()
-        except Skip as reason:
-            self.result = Outcome(evaluator=self.evaluator.name, status="skipped", reason=str(reason))
-        except Exception as error:  # a plugin may raise anything; the others go on
-            text = " ".join(str(error).split())
-            self.result = Outcome(
-                evaluator=self.evaluator.name, status="failed", reason=f"{type(error).__name__}: {text}"[:500]
-            )
-        finally:
-            self.seconds += time.perf_counter() - start
-            self.context.guard.restore()
-        if self.result is not None:
-            self.measurement = None
-
-    def outcome(self) -> Outcome:
-        assert self.result is not None
-        return self.result.model_copy(
-            update={
-                "settings": _plain(self.evaluator.settings()),
-                "source": getattr(self.evaluator, "source", ""),
-                "passes": dict(self.context.passes),
-                "seconds": round(self.seconds, 4),
-            }
-        )
 
 
 @dataclass
@@ -219,12 +167,3 @@ def _length(split: Any, size: int) -> int | None:
         return -(-len(split) // size) if not hasattr(split, "batch_size") else len(split)
     except TypeError:
         return None
-
-
-def _plain(value: Any) -> Any:
-    """Settings as JSON values: tuples become lists, anything unknown its repr."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)

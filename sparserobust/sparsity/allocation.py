@@ -30,13 +30,21 @@ def kept_count(prunable: int, sparsity: float) -> int:
     return max(1, math.floor((1 - Fraction(repr(float(sparsity)))) * prunable))
 
 
-def check_sparsity(sparsity: float) -> None:
+def check_sparsity(sparsity: object) -> None:
     """Raises ConfigError unless sparsity is a number in [0, 1)."""
     if not isinstance(sparsity, int | float) or isinstance(sparsity, bool):
-        raise ConfigError(f"sparsity must be a number in [0, 1), got {sparsity!r}")
+        hint = f"; did you mean {sparsity}?" if isinstance(sparsity, str) and _is_number(sparsity) else ""
+        raise ConfigError(f"sparsity must be a number in [0, 1), got {sparsity!r}{hint}")
     if not 0 <= sparsity < 1:
         hint = f"; did you mean {sparsity / 100:g}?" if 1 < sparsity < 100 else ""
         raise ConfigError(f"sparsity must be in [0, 1), got {sparsity:g}{hint}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def uniform(shapes: Shapes, k: int) -> Counts:

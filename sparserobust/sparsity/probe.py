@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from sparserobust.arguments import require_known_labels
 from sparserobust.errors import ConfigError
 from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
 
@@ -153,7 +154,12 @@ class Probe:
         return [name for name, weight in zip(self.dense, self.weights, strict=True) if not bool(weight.any())]
 
     def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss, summed over the examples."""
+        """The loss, summed over the examples.
+
+        Raises:
+            ShapeError: a label that is none of the model's classes.
+        """
+        require_known_labels(int(labels.max()), logits.shape[1])
         logits = logits / self.temperature
         if self.loss == "raw-logits":
             return nn.functional.nll_loss(logits, labels, reduction="sum")

@@ -13,6 +13,7 @@ from sparserobust.stats.comparisons import (
     smallest_difference_examples,
     smallest_difference_seeds,
 )
+from sparserobust.stats.envelope import optimality
 from sparserobust.stats.interval import Estimate, Interval
 from sparserobust.stats.order import dkw_band, median_order
 from sparserobust.stats.proportions import (
@@ -25,6 +26,7 @@ from sparserobust.stats.proportions import (
 )
 from sparserobust.stats.resampling import bootstrap, crossed_bootstrap
 from sparserobust.stats.seeds import PairedSeeds, mean_normal, mean_t, paired_t, paper_interval
+from sparserobust.stats.thin_ice import Part, thin_ice
 
 __all__ = [
     "Equivalence",
@@ -32,6 +34,7 @@ __all__ = [
     "Interval",
     "PairedDifference",
     "PairedSeeds",
+    "Part",
     "bootstrap",
     "crossed_bootstrap",
     "dkw_band",
@@ -45,9 +48,11 @@ __all__ = [
     "median_order",
     "newcombe_independent",
     "newcombe_paired",
+    "optimality",
     "paired_t",
     "paper_interval",
     "smallest_difference_examples",
     "smallest_difference_seeds",
+    "thin_ice",
     "wilson",
 ]

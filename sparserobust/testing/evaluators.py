@@ -24,8 +24,8 @@ def check_evaluator(evaluator: Evaluator, *, tolerance: float = TOLERANCE) -> No
 
     On a trained network with BatchNorm and on a residual one: it is ok or skipped with a reason, declares
     its scores with exactly one headline, gives each an n or an exact value inside its interval, gives the
-    same result for the same seed and for another batch size, and leaves the model and the random states
-    as they were.
+    same result for the same seed and for another batch size or order (unless it says that its random draws follow
+    the batch), and leaves the model and the random states as they were.
 
     Args:
         evaluator: an instance; choose settings that finish in seconds.
@@ -45,10 +45,11 @@ def check_evaluator(evaluator: Evaluator, *, tolerance: float = TOLERANCE) -> No
             continue
         _check_scores(evaluator, outcome)
         _check_alike(name, "a second time", outcome, evaluator(subject, data, seed=0), 0.0)
-        _check_alike(
-            name, "with batches of 7", outcome, evaluator(subject, data, seed=0, batch_size=7), tolerance
-        )
-        _check_order(evaluator, subject, data)
+        if not getattr(evaluator, "draws_by_batch", False):
+            _check_alike(
+                name, "with batches of 7", outcome, evaluator(subject, data, seed=0, batch_size=7), tolerance
+            )
+            _check_order(evaluator, subject, data)
         assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome, (
             f"{name}: the record changes on disk"
         )

@@ -2,5 +2,6 @@
 
 from sparserobust.training.loop import train
 from sparserobust.training.recipe import Recipe, list_recipes, load_recipe
+from sparserobust.training.threat import PGDTraining, TRADESTraining
 
-__all__ = ["Recipe", "list_recipes", "load_recipe", "train"]
+__all__ = ["PGDTraining", "Recipe", "TRADESTraining", "list_recipes", "load_recipe", "train"]

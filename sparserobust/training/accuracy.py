@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sparserobust.data import AnySet, batches
 from sparserobust.device import dtype_of
 
 BATCH = 512
 
+Attack = Callable[[nn.Module, Tensor, Tensor], Tensor]
+"""(model in evaluation mode, images, labels) -> other images in the place of these."""
+
 
 @torch.no_grad()
-def accuracy_of(model: nn.Module, dataset: AnySet, device: torch.device) -> float:
-    """Share classified correctly, in evaluation mode."""
+def accuracy_of(
+    model: nn.Module, dataset: AnySet, device: torch.device, attack: Attack | None = None
+) -> float:
+    """Share classified correctly in evaluation mode; under an attack, those that also stay so."""
     model.eval()
     hits = total = 0
     for images, labels in batches(dataset, BATCH, device, dtype=dtype_of(model)):
-        hits += int((model(images).argmax(dim=1) == labels).sum())
+        right = model(images).argmax(dim=1) == labels
+        if attack is not None:
+            right &= model(attack(model, images, labels)).argmax(dim=1) == labels
+        hits += int(right.sum())
         total += len(labels)
     return hits / total

@@ -7,17 +7,18 @@ import os
 import time
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
 from sparserobust.device import device_of, dtype_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
-from sparserobust.training.accuracy import accuracy_of
+from sparserobust.training.accuracy import Attack, accuracy_of
+from sparserobust.training.adversarial import Objective
 from sparserobust.training.augment import Augmentation
 from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
 from sparserobust.training.recipe import Recipe, load_recipe
@@ -40,7 +41,8 @@ def train(
     """Trains a subject in place and returns the history, which the subject carries from then on.
 
     After every step the weights off the mask are what the offset says, exactly. The epoch of the best
-    validation accuracy (the earliest of equals) is kept; without a validation split the last one. A method's
+    validation accuracy (the earliest of equals) is kept, in adversarial training of the best robust one, because
+    clean accuracy goes on rising while robustness falls; without a validation split the last one. A method's
     `prune_at_end` then sets its frozen offset to zero, and the history says what that cost. With the same
     seed, device and number of threads the result is the same, bit for bit (on CUDA as far as its kernels are
     deterministic). A loss that is not finite ends the training: status "diverged", with the best weights so
@@ -51,7 +53,7 @@ def train(
         data: its training and validation splits; or the training examples alone.
         epochs: instead of the recipe's.
         recipe: name, TOML file or Recipe; by default that of the subject's method.
-        seed: of the order of the examples, of their augmentation and of dropout.
+        seed: of the order of the examples, their augmentation, the random starts of their perturbation and dropout.
         device: where to train; the model comes back to where it was.
         batch_size: instead of the recipe's.
         progress: a bar on the terminal.
@@ -59,7 +61,7 @@ def train(
     Raises:
         ConfigError: no training data, or a setting that cannot be.
     """
-    subject = Subject.of(subject, train_zero_layers=True)
+    subject, seed = Subject.of(subject, train_zero_layers=True), seed_number(seed)
     plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
     changed = {"epochs": epochs, "batch_size": batch_size}
     plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
@@ -104,6 +106,7 @@ class _Training:
         self.device = device
         self.seed = seed
         self.augment = Augmentation(recipe, seed)
+        self.objective = Objective(recipe, seed)
         self.steps = 0
         self.examples = 0
         self.epochs: list[EpochRecord] = []
@@ -134,23 +137,25 @@ class _Training:
                 self.diverged = True
                 break
             accuracy = self._val_accuracy()
+            attack = self.objective.validation_attack()
+            robust = None if attack is None else self._val_accuracy(attack)
+            judged = accuracy if robust is None else robust
             self.epochs.append(
                 epoch.record(
                     number,
                     val_accuracy=accuracy,
+                    val_robust_accuracy=robust,
                     learning_rate=self.recipe.learning_rate(self.steps - 1, number - 1),
                     sparsity=tuple(1 - int(m.sum()) / m.numel() for m in self.subject.weights.masks.values()),
                     seconds=time.perf_counter() - start,
                 )
             )
-            if accuracy is None or accuracy > self.best_accuracy:
-                self.best_accuracy = accuracy if accuracy is not None else -1.0
+            if judged is None or judged > self.best_accuracy:
+                self.best_accuracy = judged if judged is not None else -1.0
                 self.best_epoch = number
                 self.best_state = self._state()
                 self.best_decay = copy.deepcopy(self.subject.weights.decay)
-            bar.set_postfix(
-                loss=f"{epoch.mean_loss():.3f}", val="-" if accuracy is None else f"{accuracy:.3f}"
-            )
+            bar.set_postfix(loss=f"{epoch.mean_loss():.3f}", val="-" if judged is None else f"{judged:.3f}")
         handle.remove()
         optimizer.zero_grad(set_to_none=True)
         self.ended = True
@@ -172,8 +177,7 @@ class _Training:
         ):
             for group in optimizer.param_groups:
                 group["lr"] = self.recipe.learning_rate(self.steps, len(self.epochs))
-            logits = model(self.augment(images))
-            loss = F.cross_entropy(logits, labels)
+            logits, loss = self.objective(model, self.augment(images), labels, len(self.epochs))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             epoch.unmasked.append(l1_of_gradients(values) / prunable)
@@ -208,13 +212,16 @@ class _Training:
             self.pruned_at_end = (before, self._val_accuracy())
             self.subject.prune_at_end = False
 
-    def _val_accuracy(self) -> float | None:
-        return None if self.val_set is None else accuracy_of(self.subject.model, self.val_set, self.device)
+    def _val_accuracy(self, attack: Attack | None = None) -> float | None:
+        if self.val_set is None:
+            return None
+        return accuracy_of(self.subject.model, self.val_set, self.device, attack)
 
     def history(self, data: str) -> History:
         """The record of what was done."""
         if self.val_set is not None and self.best_epoch:
-            why = f"best validation accuracy ({self.best_accuracy:.4f}), the earliest of equals"
+            what = f"best {self.objective.robust}validation accuracy ({self.best_accuracy:.4f})"
+            why = f"{what}, the earliest of equals"
         else:
             why = (
                 "the last epoch; there is no validation split"

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sparserobust.data import Data
 from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.training.threat import Adversarial
 
 AUGMENTATIONS = ("flip", "crop_padding", "translate", "random_resized_crop")
 
@@ -54,6 +55,7 @@ class Recipe(BaseModel):
         normalization: data set -> mean and std of the paper's own, where they are not those of `load_data`.
         initialisation: of the paper's standard networks, for `create_model`; xavier-normal where it says none.
             Training itself uses neither this nor `normalization`.
+        adversarial: training against perturbed images, None on the images as they are.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,9 +80,10 @@ class Recipe(BaseModel):
     augmented_data: tuple[str, ...] = ()
     normalization: dict[str, Normalization] = {}
     initialisation: str = "xavier-normal"
+    adversarial: Adversarial | None = None
 
-    def changed(self, **values: int | None) -> Recipe:
-        """The recipe with other values.
+    def changed(self, **values: Any) -> Recipe:
+        """The recipe with other values; those of a table such as `adversarial` come as a whole.
 
         Raises:
             ConfigError: a value that cannot be.
@@ -116,9 +119,11 @@ class Recipe(BaseModel):
         return data if own is None else data.normalized(own.mean, own.std)
 
     def settings(self) -> dict[str, Any]:
-        """The values that training uses, for its record; augmentations and drops only where there are any."""
+        """The values that training uses, for its record; what is not used is left out."""
         values = self.model_dump(mode="json", exclude={"normalization", "initialisation", "augmented_data"})
-        unused = {key for key in (*AUGMENTATIONS, "lr_drop_epochs") if not values[key]}
+        unused = {key for key in (*AUGMENTATIONS, "lr_drop_epochs", "adversarial") if not values[key]}
+        if self.adversarial is not None:
+            values["adversarial"]["step_size"] = self.adversarial.step
         return {key: value for key, value in values.items() if key not in unused}
 
 
@@ -162,4 +167,5 @@ def _validated(values: dict[str, Any], what: str) -> Recipe:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"{what}: {place}: {first['msg']}, got {first['input']!r}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"{what}: {place}: {message}, got {first['input']!r}") from None

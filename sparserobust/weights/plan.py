@@ -116,6 +116,14 @@ def sha256_of(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
+def require_module(model: object) -> None:
+    """Raises ModelError unless the model is a torch module."""
+    if not isinstance(model, nn.Module):
+        hint = f"; create_model({model!r}, data) makes one" if isinstance(model, str) else ""
+        got = repr(model) if isinstance(model, str | type) else type(model).__name__
+        raise ModelError(f"the model must be a torch.nn.Module, got {got}{hint}")
+
+
 def check_finite(model: nn.Module, *, what: str | None = None) -> None:
     """Raises ModelError when a parameter or buffer is NaN or infinite."""
     for name, tensor in model.state_dict().items():

@@ -100,3 +100,17 @@ def test_the_interval_of_the_calibration_error_holds_its_value():
     ece = Accuracy()(model, data).score("ece")
     assert ece.ci_low <= ece.value <= ece.ci_high
     assert ece.ci_high - ece.ci_low < 0.2
+
+
+def test_margins_are_the_lead_of_the_labels_logit_and_their_sign_says_who_is_right():
+    model, (images, labels) = made()
+    outcome = Accuracy()(model, (images, labels))
+    logits = model(images).detach().double().numpy()
+    rows = np.arange(len(labels))
+    own = logits[rows, labels].copy()
+    logits[rows, labels] = -np.inf
+    margin = outcome.per_example["margin"]
+    assert np.allclose(margin, own - logits.max(axis=1), atol=1e-5)
+    assert np.array_equal(margin > 0, outcome.per_example["correct"])
+    alone = Accuracy()(model, (images, labels), batch_size=7).per_example["margin"]
+    assert np.allclose(margin, alone, atol=1e-5)

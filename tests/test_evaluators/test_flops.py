@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import sparserobust as sr
 from evaluators import FLOPs
+from sparserobust.training import load_recipe
 
 
 def score(model, shape, name, **at):
@@ -67,6 +68,22 @@ def test_training_macs_equal_torchs_count_of_a_dense_forward_and_backward():
         nn.functional.cross_entropy(model(images[:10]), labels[:10]).backward()
     for_all = counter.get_total_flops() / 2 * 2 * 3  # MACs x batches x epochs
     assert score(subject, (1, 28, 28), "training_macs", at="total") == for_all
+
+
+@pytest.mark.parametrize("kind", ["pgd", "trades"])
+def test_adversarial_training_is_counted_by_hand(kind):
+    """Three steps of search, forward and back to the images; then learning from one image (PGD) or two (TRADES).
+
+    TRADES also looks at the clean predictions first. The first layer's input needs a gradient in the search only.
+    """
+    model = sr.create_model("lenet-300-100", input_shape=(1, 8, 8), num_classes=10)
+    subject = sr.sparsify(model, "dense")
+    recipe = load_recipe("digits").changed(adversarial={"kind": kind, "eps": 0.1, "steps": 3}, batch_size=10)
+    sr.train(subject, (torch.rand(20, 1, 8, 8), torch.randint(10, (20,))), epochs=1, recipe=recipe)
+    first, whole = 64 * 300, 64 * 300 + 300 * 100 + 100 * 10
+    learn = whole + (whole - first) + whole
+    by_hand = {"pgd": 3 * 2 * whole + learn, "trades": whole + 3 * 2 * whole + 2 * learn}[kind]
+    assert score(subject, (1, 8, 8), "training_macs", at="total") == 20 * by_hand
 
 
 def test_training_macs_of_a_frozen_net_save_the_weight_gradient_only():

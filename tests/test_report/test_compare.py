@@ -8,6 +8,7 @@ import pytest
 from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, compare_all, difference
 from sparserobust.report.groups import arrange
 from sparserobust.report.judged import judged
+from sparserobust.report.page import render
 from sparserobust.stats import holm, newcombe_paired, paired_t
 
 from .factory import N, accuracy, attacked, fgsm, first, run
@@ -29,7 +30,7 @@ def test_the_word_flips_where_the_mid_p_value_crosses_five_percent():
 def test_one_network_is_paired_on_the_same_images():
     dense, sparse = run("dense", 0.0, *attacked(190, 100)), run("snip", 0.9, *attacked(190, 80))
     lineup = arrange([dense, sparse])
-    found = difference(lineup.sparse[0], lineup.attack)
+    found = difference(lineup.sparse[0], lineup.robustness)
     expected = newcombe_paired(first(80), first(100))
     assert (found.value, found.low, found.high, found.p) == (-0.1, expected.low, expected.high, expected.p)
     assert (found.only_row, found.only_dense, found.n, found.unit) == (0, 20, N, "images")
@@ -41,8 +42,9 @@ def test_holm_takes_the_claim_from_a_difference_that_is_only_just_significant():
     others = [
         run(name, 0.9, *attacked(190, r)) for name, r in (("snip", 105), ("random", 100), ("grasp", 60))
     ]
-    found = compare_all(arrange([dense, *others]), excluded=set())
-    by_word = {arrange([dense, *others]).groups[i].name: d for i, d in found.items()}
+    lineup = arrange([dense, *others])
+    found = compare_all(lineup, set(), lineup.robustness)
+    by_word = {lineup.groups[i].name: d for i, d in found.items()}
     assert by_word["SNIP"].p == pytest.approx(1 / 32)
     assert by_word["SNIP"].p_holm == pytest.approx(holm([1 / 32, 1.0, by_word["GraSP"].p])[0])
     assert by_word["SNIP"].word == NOT_AFTER_HOLM
@@ -66,11 +68,14 @@ def test_several_seeds_are_paired_by_seed_with_students_t():
     sparse = [run("snip", 0.9, *attacked(190, r), seed=s) for s, r in enumerate((80, 86, 79))]
     lineup = arrange([*sparse[::-1], *dense])
     assert [len(g.runs) for g in lineup.groups] == [3, 3]
-    found = difference(lineup.sparse[0], lineup.attack)
+    found = difference(lineup.sparse[0], lineup.robustness)
     expected = paired_t(np.array([80, 86, 79]) / N, np.array([100, 104, 98]) / N)
     assert found.value == pytest.approx(expected.difference)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert (found.n, found.unit) == (3, "seeds")
+    assert found.discordant == ((0, 20), (0, 18), (0, 19))
+    html = render([*sparse, *dense])
+    assert "<td>18 to 20</td>" in html[html.index("<h3>Under attack") :]
 
 
 def test_two_seeds_allow_no_claim():

@@ -15,6 +15,7 @@ from sparserobust.records import Outcome, Score
 from sparserobust.report import write_report
 from sparserobust.report.page import render
 
+from .attack_factory import with_margin
 from .factory import (
     N,
     accuracy,
@@ -39,10 +40,12 @@ def full(method, sparsity, robust=100, seed=0, **facts):
     """A run with every evaluator."""
     zero = 0.0 if facts.get("offset", "zero") != "zero" else sparsity
     distance = np.linspace(0.1, 2.0, N)
+    clean, attack = attacked(190, robust)
     return run(
         method,
         sparsity,
-        *attacked(190, robust),
+        with_margin(clean, np.linspace(5.0, -0.2, N)),
+        attack,
         carlini_wagner(first(190), distance),
         saliency(),
         connectivity(),
@@ -143,7 +146,8 @@ def test_the_page_is_well_formed_and_every_link_inside_it_arrives(page):
 
 def test_every_section_is_there_when_everything_was_measured(page):
     ids = read(page).ids
-    sections = "table believe frontier eps distance saliency layers gradients saved training repeat glossary"
+    before = "table believe paired attacks frontier eps distance saliency layers gradients"
+    sections = f"{before} saved training repeat glossary"
     assert [i for i in ids if i in sections.split()] == sections.split()
 
 
@@ -246,10 +250,10 @@ def test_both_discordant_counts_and_both_p_values_are_shown():
     """80 against 100 nested survivors: 0 and 20 discordant; mid-p 2^-20."""
     runs = [run("dense", 0.0, *attacked(190, 100)), run("snip", 0.9, *attacked(190, 80))]
     html = render(runs)
-    table = html[html.index("Against dense") :]
+    table = html[html.index("<h3>Under attack") :]
     cells = re.findall(r"<td>(.*?)</td>", table[: table.index("</table>")])
-    assert cells[-7:] == ["200 images", cells[-6], "0", "20", "&lt; 0.001", "&lt; 0.001", cells[-1]]
-    assert cells[-6].startswith("−10.0 [")
+    assert cells[-8:] == ["200 images", cells[-7], "0", "20", "&lt; 0.001", "&lt; 0.001", cells[-2], "lower"]
+    assert cells[-7].startswith("−10.0 [")
 
 
 def test_colour_photographs_are_shown_as_they_are_and_strokes_as_ink():

@@ -59,21 +59,34 @@ def test_not_found_is_counted_and_flagged():
     assert trust.verdict == CHECK
 
 
-def test_another_attack_that_takes_it_away_makes_an_artefact():
+def stronger(name, **settings):
+    """A dense and a DCTpS network; another attack takes little from the one and two thirds from the other."""
     right = first(190)
-    strong = fgsm(right, [first(60), first(40), first(0)])
-    dense_right, dense_strong = first(190), fgsm(first(190), [first(120), first(90), first(10)])
-    pgd = strong.model_copy(update={"evaluator": "pgd", "settings": {"norm": "linf"}})
-    dense_pgd = dense_strong.model_copy(update={"evaluator": "pgd", "settings": {"norm": "linf"}})
-    assert dense_right.sum() == 190
-    dense = run("dense", 0.0, *attacked(190, 100), dense_pgd)
-    found = judged(arrange([dense, run("dctps", 0.99, *attacked(190, 120), pgd, offset="dct")]))
+    own, other = (
+        fgsm(right, kept).model_copy(update={"evaluator": name, "settings": settings})
+        for kept in ([first(60), first(40), first(0)], [first(120), first(90), first(10)])
+    )
+    dense = run("dense", 0.0, *attacked(190, 100), other)
+    return judged(arrange([dense, run("dctps", 0.99, *attacked(190, 120), own, offset="dct")]))
+
+
+def test_another_attack_that_takes_it_away_makes_an_artefact_of_the_number_in_the_table():
+    """An attack of unknown norm has no part in the worst case, so the table still shows FGSM's 60 %."""
+    found = stronger("theirs")
     assert found.trust[1].verdict == ARTEFACT
     row = main_table(found).sections[1].rows[0]
     assert row.struck
     assert row.filled
     assert row.word == "not ranked"
     assert row.strip.beyond == "right"
+
+
+def test_where_the_table_shows_the_worst_case_that_attack_is_already_in_the_number():
+    found = stronger("pgd", norm="linf")
+    assert found.trust[1].verdict == CHECK
+    assert found.trust[1].notes == ("FGSM leaves 60.0 %, PGD leaves 20.0 %",)
+    row = main_table(found).sections[1].rows[0]
+    assert (row.primary.text, row.struck, row.word) == ("20.0", False, "lower")
 
 
 def test_a_failed_outcome_is_a_red_flag_and_a_skipped_one_is_not():

@@ -9,22 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparserobust.records import Run
+from sparserobust.report.attacks import WorstCase
 from sparserobust.report.figures import style
 from sparserobust.report.figures.eps import _nice as nice_ticks
 from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.numbers import target
-from sparserobust.report.readings import ok
+from sparserobust.report.readings import correct
 from sparserobust.stats import dkw_band, mean_t
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-ATTACK = "carlini-wagner"
 GRID = 120  # points on the distance axis
 
 
-def plot_success_against_distance(ax: Axes, runs: Sequence[Run], *, evaluator: str = ATTACK) -> None:
-    """Draws the share (in percent) of initially correct images that are broken within a distance.
+def plot_success_against_distance(ax: Axes, runs: Sequence[Run], *, evaluator: str | None = None) -> None:
+    """Draws the share (in percent) of initially correct images that are broken within an l2 distance.
+
+    By the nearest image that any attack in l2 found; `evaluator` names one attack instead.
 
     One network: the empirical distribution with a simultaneous 95 % band (Dvoretzky-Kiefer-Wolfowitz).
     Several seeds: the mean of their curves with a pointwise band (Student's t). Images for which nothing was
@@ -34,25 +36,28 @@ def plot_success_against_distance(ax: Axes, runs: Sequence[Run], *, evaluator: s
         ConfigError: no runs.
     """
     lineup = arrange(runs)
-    draw(ax, lineup, lineup.sparse, evaluator=evaluator, named=len(lineup.methods()) > 1)
+    worst = lineup.worst("l2") if evaluator is None else WorstCase("l2", (evaluator,))
+    if worst is None:
+        style.clean(ax)
+        return
+    draw(ax, lineup, lineup.sparse, worst, named=len(lineup.methods()) > 1)
     style.title(ax, "examples broken, %")
 
 
-def distances(run: Run, evaluator: str = ATTACK) -> NDArray[np.float64] | None:
-    """Distances of the initially correct images, infinite where nothing was found."""
-    outcome = ok(run, evaluator)
-    if outcome is None or not {"distance", "correct"} <= set(outcome.per_example):
+def distances(run: Run, worst: WorstCase) -> NDArray[np.float64] | None:
+    """Smallest distances of the initially correct images, infinite where nothing was found."""
+    found, right = worst.distance(run), correct(run)
+    if found is None or right is None or not right.any():
         return None
-    found: NDArray[np.float64] = outcome.per_example["distance"][outcome.per_example["correct"].astype(bool)]
-    return np.sort(found) if len(found) else None
+    return np.sort(found[right])
 
 
-def reach(groups: Sequence[Group], evaluator: str = ATTACK) -> float | None:
+def reach(groups: Sequence[Group], worst: WorstCase) -> float | None:
     """Where the axis ends: what breaks all but three in a hundred of the images that can be broken."""
     ends = []
     for group in groups:
         for run in group.runs:
-            values = distances(run, evaluator)
+            values = distances(run, worst)
             finite = values[np.isfinite(values)] if values is not None else np.empty(0)
             if len(finite):
                 ends.append(float(np.quantile(finite, 0.97)))
@@ -60,10 +65,10 @@ def reach(groups: Sequence[Group], evaluator: str = ATTACK) -> float | None:
 
 
 def curve(
-    group: Group, grid: NDArray[np.float64], evaluator: str = ATTACK
+    group: Group, grid: NDArray[np.float64], worst: WorstCase
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]] | None:
     """(share broken, low, high) on the grid."""
-    samples = [values for run in group.runs if (values := distances(run, evaluator)) is not None]
+    samples = [values for run in group.runs if (values := distances(run, worst)) is not None]
     if not samples:
         return None
     shares = np.stack([np.searchsorted(values, grid, side="right") / len(values) for values in samples])
@@ -80,14 +85,14 @@ def draw(
     ax: Axes,
     lineup: Lineup,
     groups: Sequence[Group],
+    worst: WorstCase,
     *,
-    evaluator: str = ATTACK,
     end: float | None = None,
     suspicious: frozenset[int] = frozenset(),
     collapsed: frozenset[int] = frozenset(),
     named: bool = False,
 ) -> None:
-    """Draws these groups and their dense references; `end` is where the axis ends.
+    """Draws these groups and their dense references under these attacks; `end` is where the axis ends.
 
     `suspicious` are places in the line-up that are not believable (dotted), `collapsed` those that always
     name one class: they are named in the key, without a curve.
@@ -95,13 +100,13 @@ def draw(
     style.clean(ax)
     references = list({id(d): d for g in groups if (d := lineup.dense_of(g)) is not None}.values())
     shown = [*sorted(groups, key=lambda g: g.target), *(references or (lineup.dense if not groups else []))]
-    stop = end or reach(shown, evaluator)
+    stop = end or reach(shown, worst)
     if stop is None:
         return
     grid = np.linspace(0, stop, GRID)
     entries: list[tuple[str, dict[str, Any], str]] = []
     for place, group in enumerate(shown):
-        found = curve(group, grid, evaluator)
+        found = curve(group, grid, worst)
         text = "dense" if group.dense else target(group.target)
         text = f"{group.name} {text}" if named and not group.dense else text
         if found is not None and lineup.groups.index(group) in collapsed:

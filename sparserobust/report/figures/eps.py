@@ -2,50 +2,143 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from sparserobust.records import Run
-from sparserobust.report.estimates import RowEstimate, estimate
+from sparserobust.report.attacks import WorstCase, share_of
+from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
 from sparserobust.report.figures import style
 from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.numbers import target
-from sparserobust.report.readings import attack_name, ok
+from sparserobust.report.readings import Reading, ok
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+Points = list[tuple[float, RowEstimate]]
+Curve = Callable[[Group], Points]
 
 
 def plot_accuracy_against_eps(ax: Axes, runs: Sequence[Run]) -> None:
     """Draws accuracy (in percent) over the budget of the attack, clean accuracy at 0.
 
-    Bands are pointwise 95 % intervals: Wilson's for one network, Student's t over seeds. Dense is dashed and
-    on top; line width grows with sparsity.
+    With several attacks in one norm an image counts as broken from the smallest budget on at which any of them
+    broke it. With one, the line is its worst over all smaller budgets too, and a thin one beside it the accuracy
+    as measured, where a larger budget broke less. Bands are pointwise 95 % intervals: Wilson's for one network,
+    Student's t over seeds. Dense is dashed and on top; line width grows with sparsity.
 
     Raises:
         ConfigError: no runs.
     """
     lineup = arrange(runs)
-    draw(ax, lineup, lineup.sparse, named=len(lineup.methods()) > 1)
+    robust = lineup.robustness
+    if robust is None:
+        style.clean(ax)
+        return
+    name = lineup.attack[0] if lineup.attack else ""
+    several = robust.several
+    draw(
+        ax,
+        lineup,
+        lineup.sparse,
+        worst_curve(robust.worst) if several else cumulative_curve(name),
+        beside=None if several else raw_curve(name),
+        named=len(lineup.methods()) > 1,
+    )
     style.title(ax, "accuracy, %")
 
 
-def curve(group: Group, attack: str) -> list[tuple[float, RowEstimate]]:
-    """(budget, robust accuracy) from 0, which is clean accuracy; budgets that all of the group's runs have."""
+def raw_curve(attack: str) -> Curve:
+    """Accuracy at each budget as measured, from 0, which is clean accuracy; budgets that all of a group's runs have."""
+
+    def curve(group: Group) -> Points:
+        points = [(0.0, estimate(group, "accuracy", "top1"))]
+        points += [
+            (eps, estimate(group, attack, "robust_accuracy", at=eps)) for eps in _budgets(group, attack)
+        ]
+        return _known(points)
+
+    return curve
+
+
+def cumulative_curve(attack: str) -> Curve:
+    """Accuracy at each budget and every smaller one: that a larger step breaks less is no robustness."""
+
+    def reading(run: Run, eps: float) -> Reading:
+        outcome = ok(run, attack)
+        kept = outcome.per_example.get("robust") if outcome is not None else None
+        if outcome is None or kept is None:
+            return Reading(None, reason="not measured per image")
+        smaller = [row for point, row in zip(outcome.axis, kept, strict=False) if point <= eps]
+        return share_of(np.logical_and.reduce([row.astype(bool) for row in smaller]))
+
+    def curve(group: Group) -> Points:
+        points = [(0.0, estimate(group, "accuracy", "top1"))]
+        points += [
+            (eps, estimate_by(group, lambda run, eps=eps: reading(run, eps)))  # type: ignore[misc]
+            for eps in _budgets(group, attack)
+        ]
+        known = _known(points)
+        return known if len(known) > 1 else raw_curve(attack)(group)
+
+    return curve
+
+
+def worst_curve(worst: WorstCase) -> Curve:
+    """Accuracy under the worst of several attacks for each image, at every budget of any of them."""
+
+    def curve(group: Group) -> Points:
+        distance = {id(run): d for run in group.runs if (d := worst.distance(run)) is not None}
+        if not distance:
+            return []
+        axes = [o.axis for run in group.runs for name in worst.attacks if (o := ok(run, name)) is not None]
+        budgets = sorted({eps for axis in axes for eps in axis if eps > 0})
+
+        def reading(run: Run, eps: float) -> Reading:
+            own = distance.get(id(run))
+            return share_of(own > eps) if own is not None else Reading(None, reason="not measured per image")
+
+        return _known(
+            [
+                (eps, estimate_by(group, lambda run, eps=eps: reading(run, eps)))  # type: ignore[misc]
+                for eps in (0.0, *budgets)
+            ]
+        )
+
+    return curve
+
+
+def _budgets(group: Group, attack: str) -> list[float]:
     axes = [set(outcome.axis) for run in group.runs if (outcome := ok(run, attack)) is not None]
-    if not axes:
-        return []
-    shared = sorted(set.intersection(*axes) - {0.0})
-    points = [(0.0, estimate(group, "accuracy", "top1"))]
-    points += [(eps, estimate(group, attack, "robust_accuracy", at=eps)) for eps in shared]
+    return sorted(set.intersection(*axes) - {0.0}) if axes else []
+
+
+def _known(points: Points) -> Points:
     return [(eps, e) for eps, e in points if e.value is not None]
+
+
+def reach(groups: Sequence[Group], curve: Curve, headline: float, lost: float) -> float | None:
+    """Where the axis ends: the first budget at which every curve has come down to `lost`, else the largest."""
+    ends = []
+    for group in groups:
+        points = curve(group)
+        if len(points) > 1:
+            gone = [eps for eps, e in points if e.value is not None and e.value <= lost]
+            ends.append(gone[0] if gone else points[-1][0])
+    return max([2 * headline, *ends]) if ends else None
 
 
 def draw(
     ax: Axes,
     lineup: Lineup,
     groups: Sequence[Group],
+    curve: Curve,
     *,
+    beside: Curve | None = None,
+    end: float | None = None,
     suspicious: frozenset[int] = frozenset(),
     collapsed: frozenset[int] = frozenset(),
     named: bool = False,
@@ -54,30 +147,33 @@ def draw(
 
     Args:
         ax: where.
-        lineup: all groups, for the attack and the dense references.
+        lineup: all groups, for the budget of the table and the dense references.
         groups: whose curves to draw.
+        curve: of a group.
+        beside: drawn thin beside it where it differs.
+        end: of the axis, the largest budget when not given.
         suspicious: places in the line-up whose numbers are not believable.
         collapsed: places of networks that always name one class.
         named: whether the key names the method beside the sparsity.
     """
     style.clean(ax)
-    if lineup.attack is None:
-        return
-    attack, headline = lineup.attack
+    headline = lineup.robustness.eps if lineup.robustness is not None else 0.0
     references = list({id(d): d for g in groups if (d := lineup.dense_of(g)) is not None}.values())
     ordered = sorted(groups, key=lambda g: g.target)
     entries = []
-    end = headline
+    far = headline
     for place, group in enumerate([*ordered, *(references or (lineup.dense if not groups else []))]):
-        points = curve(group, attack)
+        points = curve(group)
         if not points:
             continue
         believable = lineup.groups.index(group) not in suspicious
         look = style.line_style(group.mark, dense=group.dense, believable=believable)
         look.setdefault("linewidth", style.width_of(place, len(ordered)))
-        x = [eps for eps, _ in points]
-        end = max(end, x[-1])
-        ax.plot(x, [100 * (e.value or 0.0) for _, e in points], **look)
+        far = max(far, points[-1][0])
+        _line(ax, points, look)
+        thin = beside(group) if beside is not None else points
+        if _heights(thin) != _heights(points):
+            _line(ax, thin, look | {"linewidth": 0.7, "linestyle": "-", "alpha": 0.7})
         _band(ax, points, group)
         text = "dense" if group.dense else target(group.target)
         text = f"{group.name} {text}" if named and not group.dense else text
@@ -85,24 +181,27 @@ def draw(
         if lineup.groups.index(group) in collapsed:
             text, colour = f"{text} collapsed", style.ACCENT
         entries.append((text, look, colour))
-    ax.set_xlim(0, end)
+    stop = far if end is None else end
+    ax.set_xlim(0, stop)
     ax.set_ylim(0, 100)
     ax.set_yticks([0, 50, 100], ["0", "50", "100"])
     ax.axvline(headline, color=style.ACCENT, linewidth=1, zorder=1)
-    far = [x for x in _nice(end) if abs(x - headline) > 0.18 * end]
-    ticks = sorted([headline, *far])
+    away = [x for x in _nice(stop) if abs(x - headline) > 0.18 * stop]
+    ticks = sorted([headline, *away])
     ax.set_xticks(ticks, [f"ε = {x:g}" if x == headline else f"{x:g}" for x in ticks])
     ax.get_xticklabels()[ticks.index(headline)].set_color(style.ACCENT)
     style.key(ax, [*entries[::-1]], corner="upper")
 
 
-def described(lineup: Lineup, name: str) -> str:
-    """The figure in a sentence, for a reader who does not see it."""
-    attack = attack_name(lineup.attack[0]) if lineup.attack else "the attack"
-    return f"{name}: accuracy in percent against the budget of {attack}, dense dashed"
+def _line(ax: Axes, points: Points, look: dict[str, Any]) -> None:
+    ax.plot([eps for eps, _ in points], _heights(points), **look)
 
 
-def _band(ax: Axes, points: list[tuple[float, RowEstimate]], group: Group) -> None:
+def _heights(points: Points) -> list[float]:
+    return [100 * (e.value or 0.0) for _, e in points]
+
+
+def _band(ax: Axes, points: Points, group: Group) -> None:
     bounded = [(eps, e.low, e.high) for eps, e in points if e.low is not None and e.high is not None]
     if bounded:
         x = [eps for eps, _, _ in bounded]

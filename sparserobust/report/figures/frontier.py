@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from sparserobust.records import Run
-from sparserobust.report.estimates import RowEstimate, estimate
+from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
 from sparserobust.report.figures import style
 from sparserobust.report.figures.splits import Split
 from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.numbers import fixed, percent
-from sparserobust.report.readings import attack_name
 from sparserobust.report.strip import scale_over
 
 if TYPE_CHECKING:
@@ -41,9 +40,9 @@ def plot_frontier(ax: Axes, runs: Sequence[Run], *, clean: bool = False) -> None
 
 def heading(lineup: Lineup, *, clean: bool) -> str:
     """The quantity and its unit."""
-    if clean or lineup.attack is None:
+    if clean or lineup.robustness is None:
         return "Clean accuracy, %"
-    return f"Robust accuracy, {attack_name(lineup.attack[0])} at ε = {lineup.attack[1]:g}, %"
+    return f"Robust accuracy, {lineup.robustness.name} at ε = {lineup.robustness.eps:g}, %"
 
 
 def clean_value(group: Group) -> RowEstimate:
@@ -53,9 +52,9 @@ def clean_value(group: Group) -> RowEstimate:
 
 def robust_value(lineup: Lineup) -> Value:
     """Robust accuracy at the budget of the table."""
-    assert lineup.attack is not None
-    name, eps = lineup.attack
-    return lambda group: estimate(group, name, "robust_accuracy", at=eps)
+    robust = lineup.robustness
+    assert robust is not None
+    return lambda group: estimate_by(group, robust.reading)
 
 
 def draw(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sparserobust.records import Run
+from sparserobust.report.audit import AUDIT, state
+from sparserobust.report.checks import NONE, Evidence
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
 from sparserobust.report.numbers import listed, target
-from sparserobust.report.parts.tables import PlainTable
-from sparserobust.report.parts.versus import against_dense
-from sparserobust.report.readings import attack_name, ok
-from sparserobust.report.trust import FINE, NO_MASK, NONE, NOT_SCORED, Evidence
+from sparserobust.report.parts.audits import Audits, audits
+from sparserobust.report.parts.optimality import Optimality, optimality
+from sparserobust.report.readings import attack_name, by_design, ok
+from sparserobust.report.trust import FINE, NO_MASK, NOT_SCORED
 from sparserobust.report.unmade import could_not_choose, is_made
 
 
@@ -47,7 +50,7 @@ class Believe:
         said: what the attacks say of themselves, from the records.
         remarks: (row, sentences) for rows with a red flag or a warning.
         unscored: (evaluator and status, reason, which rows).
-        differences: every comparison with dense in full.
+        audits: of gradient masking; `optimality`: of the minimum-norm attacks.
     """
 
     checks: tuple[Check, ...]
@@ -55,7 +58,8 @@ class Believe:
     said: tuple[str, ...]
     remarks: tuple[tuple[str, str], ...]
     unscored: tuple[tuple[str, str, str], ...]
-    differences: PlainTable | None
+    audits: Audits | None
+    optimality: Optimality | None
 
 
 def believe(found: Judged) -> Believe:
@@ -81,12 +85,18 @@ def believe(found: Judged) -> Believe:
         )
         last = sparsity
     remarks = [
-        (lineup.groups[i].title, ". ".join(note[:1].upper() + note[1:] for note in trust.notes[:4]))
+        (lineup.groups[i].title, ". ".join(note[:1].upper() + note[1:] for note in notes[:4]))
         for i, trust in found.trust.items()
-        if trust.notes
+        if (notes := [note for note in trust.notes if not note.startswith("audit: ")])  # said with its badge
     ]
     return Believe(
-        checks, tuple(rows), _said(found), _merged(remarks), _unscored(found), against_dense(found)
+        checks,
+        tuple(rows),
+        _said(found),
+        _merged(remarks),
+        _unscored(found),
+        audits(found),
+        optimality(found),
     )
 
 
@@ -112,15 +122,17 @@ def _checks(found: Judged) -> tuple[Check, ...]:
             Check("largest", f"at ε = {largest:g}", "broken by loss / margin, %"),
             Check("rise", "rises with ε", f"{name} accuracy, points"),
         ]
-    checks += [
-        Check(other, attack_name(other), "minus the table’s, points") for other in lineup.other_attacks
-    ]
+    first = attack_name(lineup.attack[0]) if lineup.attack is not None else ""
+    checks += [Check(other, attack_name(other), f"minus {first}’s, points") for other in lineup.other_attacks]
     checks.append(Check("found", "C&W", "nothing found, images"))
+    checks.append(Check("transfer", "from dense", "breaks beyond its own, points"))
     return tuple(check for check in checks if check.key in keys)
 
 
 def _said(found: Judged) -> tuple[str, ...]:
-    """ "FGSM: upper bound, not audited" where all runs say the same."""
+    """ "FGSM: upper bound, not audited" where all runs say the same; nothing where an audit says more."""
+    if any(state(run) for run in found.lineup.runs):
+        return ()
     said: dict[str, set[str]] = {}
     names = [found.lineup.attack[0]] if found.lineup.attack else []
     for run in found.lineup.runs:
@@ -143,9 +155,14 @@ def _unscored(found: Judged) -> tuple[tuple[str, str, str], ...]:
                 gathered.setdefault(("not made", reason), []).append(who)
                 continue
             for name, outcome in run.outcomes.items():
-                if outcome.status != "ok":
+                if outcome.status != "ok" and not by_design(run, outcome) and not _badged(run, name):
                     gathered.setdefault((f"{name} {outcome.status}", outcome.reason or ""), []).append(who)
     return tuple((what, reason, ", ".join(dict.fromkeys(who))) for (what, reason), who in gathered.items())
+
+
+def _badged(run: Run, name: str) -> bool:
+    """Whether it is the audit, which says with a badge that it could not be made."""
+    return name == AUDIT and state(run) is not None
 
 
 def _who(group: Group, seed: int | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sparserobust.report.cells import Cell
+from sparserobust.report.checks import NONE
 from sparserobust.report.estimates import estimate
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
@@ -14,7 +15,6 @@ from sparserobust.report.numbers import (
 )
 from sparserobust.report.parts.tables import Column, PlainTable, plain_table, scored
 from sparserobust.report.readings import headline, ok
-from sparserobust.report.trust import NONE
 
 
 def distance_caps(found: Judged) -> PlainTable | None:

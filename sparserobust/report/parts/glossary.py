@@ -13,7 +13,8 @@ _ALWAYS = {
 _BY_COLUMN = {
     "clean": (
         "robust accuracy",
-        "Share of all images that are classified correctly and stay so under the attack: an upper bound.",
+        "Share of all images that are classified correctly and stay so under the attack, with several under the worst "
+        "of them for each image: an upper bound.",
     ),
     "difference": (
         "minus dense",
@@ -58,7 +59,7 @@ def glossary(table: MainTable) -> tuple[tuple[str, str], ...]:
             "None of the checks on this page speaks against the number. It is not an audit."
         )
         words["artefact"] = (
-            "A robust accuracy that another attack, or the attack’s own gradients, show to be too high."
+            "A robust accuracy that another attack, the attack’s own gradients or the audit show to be too high."
         )
         words["collapsed"] = (
             "Clean accuracy no better than always naming the commonest class; its robustness means nothing."

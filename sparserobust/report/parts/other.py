@@ -15,8 +15,17 @@ from sparserobust.report.numbers import (
 )
 from sparserobust.report.parts.tables import Build, Column, PlainTable, plain_table
 from sparserobust.report.readings import ok
+from sparserobust.report.threat import KNOWN
 
-SHOWN_ELSEWHERE = {"fgsm", "carlini-wagner", "saliency", "connectivity", "gradient-norm", "flops", "storage"}
+SHOWN_ELSEWHERE = {
+    "saliency",
+    "connectivity",
+    "gradient-norm",
+    "flops",
+    "storage",
+    "transfer",
+    "gradient-masking",
+}
 ACCURACY_SHOWN = {"top1", "train_top1", "overfitting_gap"}
 COLUMNS_AT_ONCE = 5
 
@@ -26,7 +35,7 @@ def other_measurements(found: Judged) -> tuple[PlainTable, ...]:
     runs = found.lineup.runs
     names = [name for run in runs for name, o in run.outcomes.items() if o.status == "ok"]
     tables: list[PlainTable] = []
-    for name in dict.fromkeys(n for n in names if n not in SHOWN_ELSEWHERE):
+    for name in dict.fromkeys(n for n in names if n not in SHOWN_ELSEWHERE | KNOWN):
         keys = _score_keys(runs, name)
         for start in range(0, len(keys), COLUMNS_AT_ONCE):
             columns = [

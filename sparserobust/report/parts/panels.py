@@ -1,4 +1,4 @@
-"""The sections that are figures: accuracy against eps, success against distance, layers, cost; and their panels."""
+"""Sections of figures, and their panels: kept weights per layer, cost."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sparserobust.report.figures import cost, distance, dots, eps, layers, style
+from sparserobust.report.figures import cost, dots, layers, style
 from sparserobust.report.figures.splits import Method
 from sparserobust.report.figures.svg import to_svg
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
-from sparserobust.report.trust import ARTEFACT, COLLAPSED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,6 +37,15 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Panels under a heading of their own; `about` says how to read them."""
+
+    panels: tuple[Panel, ...]
+    heading: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
 class Panels:
     """A section of figures; `facts` are sentences that depend on the records.
 
@@ -52,9 +60,9 @@ class Panels:
     wide: tuple[Panel, ...] = ()
 
 
-def places(found: Judged, verdict: str) -> frozenset[int]:
-    """The places in the line-up with this verdict."""
-    return frozenset(i for i, trust in found.trust.items() if trust.verdict == verdict)
+def places(found: Judged, *verdicts: str) -> frozenset[int]:
+    """The places in the line-up with one of these verdicts."""
+    return frozenset(i for i, trust in found.trust.items() if trust.verdict in verdicts)
 
 
 def figure(
@@ -95,47 +103,6 @@ def by_method(
             )  # fmt: skip
             panels.append(Panel(svg, name, mark.slot, aside if number == 0 else ""))
     return tuple(panels)
-
-
-def against_eps(found: Judged) -> Panels | None:
-    """Accuracy against the budget, a panel per method."""
-    lineup = found.lineup
-    if lineup.attack is None or not any(eps.curve(g, lineup.attack[0]) for g in lineup.groups):
-        return None
-    attack = lineup.attack[0]
-    suspicious, collapsed = places(found, ARTEFACT), places(found, COLLAPSED)
-    panels = by_method(
-        found,
-        "eps",
-        lambda ax, own: eps.draw(ax, lineup, own, suspicious=suspicious, collapsed=collapsed),
-        lambda g: len(eps.curve(g, attack)) > 1,
-        aside="accuracy, %",
-        title="accuracy in percent against the budget ε, dense dashed",
-    )
-    over = "over seeds (Student’s t)" if lineup.seeds > 1 else "over images (Wilson)"
-    return Panels(panels, (f"Bands are pointwise 95 % intervals {over}.",)) if panels else None
-
-
-def against_distance(found: Judged) -> Panels | None:
-    """Success of Carlini-Wagner against its distance, a panel per method."""
-    lineup = found.lineup
-    end = distance.reach([g for i, g in enumerate(lineup.groups) if found.trust[i].verdict != COLLAPSED])
-    if end is None:
-        return None
-    suspicious, collapsed = places(found, ARTEFACT), places(found, COLLAPSED)
-    panels = by_method(
-        found,
-        "l2-",
-        lambda ax, own: distance.draw(ax, lineup, own, end=end, suspicious=suspicious, collapsed=collapsed),
-        lambda g: any(distance.distances(run) is not None for run in g.runs),
-        aside="examples broken, %",
-        title="share of correct images broken within an l2 distance, dense dashed",
-    )
-    if lineup.seeds > 1:
-        fact = "Mean over seeds; bands are pointwise 95 % intervals over seeds (Student’s t)."
-    else:
-        fact = "Bands hold for the whole curve at once (simultaneous 95 %, DKW)."
-    return Panels(panels, (fact,)) if panels else None
 
 
 def kept_per_layer(found: Judged) -> Panels | None:

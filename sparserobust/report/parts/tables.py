@@ -60,6 +60,8 @@ def plain_table(
         return None
     rows, last = [], None
     for i, g in enumerate(groups):
+        if not any(cells[column][i].text or cells[column][i].dim for column in kept):
+            continue  # dense, where everything is about the difference to it
         sparsity = "" if g.dense else target(g.target)
         opens = last is not None and sparsity != last
         rows.append(PlainRow(g.name, g.tag, g.mark, sparsity, tuple(cells[c][i] for c in kept), opens))

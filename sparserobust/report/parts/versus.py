@@ -5,45 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sparserobust.report.cells import Cell
-from sparserobust.report.compare import Difference
+from sparserobust.report.compare import NOT_RANKED, Difference
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import DASH, count, fixed, p_value, plural, points, signed_bracket
 from sparserobust.report.parts.tables import Build, Column, PlainTable, plain_table
 
 
-def against_dense(found: Judged) -> PlainTable | None:
-    """The table, None where nothing could be paired."""
-    if not any(d.value is not None for d in found.differences.values()):
+def against_dense(
+    found: Judged, differences: dict[int, Difference], title: str, notes: tuple[str, ...] = ()
+) -> PlainTable | None:
+    """The table of these differences by place in the line-up, None where nothing could be paired."""
+    if not any(d.value is not None for d in differences.values()):
         return None
 
     def shown(text: Callable[[Difference], str]) -> Build:
         def build(group: Group) -> Cell:
-            d = found.differences.get(found.lineup.groups.index(group))
+            d = differences.get(found.lineup.groups.index(group))
             if d is None:
                 return Cell("")
             return Cell(DASH, reason=d.reason) if d.value is None else Cell(text(d))
 
         return build
 
-    by_image = any(d.only_row is not None for d in found.differences.values())
+    by_image = any(d.only_row is not None for d in differences.values())
     tests = "McNemar mid-p" if by_image else "paired t"
     return plain_table(
         found,
-        "Against dense",
+        title,
         [
             (Column("paired on"), shown(lambda d: plural(d.n, d.unit.removesuffix("s")))),
             (Column("difference", "points, 95 %"), shown(_difference)),
-            (Column("only this one right", "images"), shown(lambda d: _count(d.only_row))),
-            (Column("only dense right", "images"), shown(lambda d: _count(d.only_dense))),
+            (
+                Column("only this one right", "images"),
+                shown(lambda d: _count([own for own, _ in d.discordant])),
+            ),
+            (
+                Column("only dense right", "images"),
+                shown(lambda d: _count([dense for _, dense in d.discordant])),
+            ),
             (Column("p", tests), shown(lambda d: _p(d.p))),
             (Column("p after Holm", "over the table"), shown(lambda d: _p(d.p_holm))),
             (
                 Column("least visible", "points"),
                 shown(lambda d: "" if d.smallest is None else fixed(100 * d.smallest)),
             ),
+            (Column("against dense"), lambda g: _word(differences.get(found.lineup.groups.index(g)))),
         ],
+        notes=notes,
     )
+
+
+def _word(d: Difference | None) -> Cell:
+    return Cell("" if d is None else d.word, alert=d is not None and d.word == NOT_RANKED)
 
 
 def _difference(d: Difference) -> str:
@@ -51,8 +65,10 @@ def _difference(d: Difference) -> str:
     return f"{points(d.value or 0.0)}{interval}"
 
 
-def _count(images: int | None) -> str:
-    return "" if images is None else count(images)
+def _count(images: list[int]) -> str:
+    """A count of images, over several pairs of networks from the fewest to the most."""
+    few, many = min(images, default=0), max(images, default=0)
+    return count(few) if few == many else f"{count(few)} to {count(many)}"
 
 
 def _p(p: float | None) -> str:

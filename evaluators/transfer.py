@@ -1,0 +1,225 @@
+"""Transfer: adversarial images made on the dense model shown to the sparse one, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch import Tensor, nn
+
+from evaluators.pgd import EPS
+from sparserobust.attacks.budget import checked
+from sparserobust.attacks.losses import margin
+from sparserobust.attacks.oracle import Oracle, check_logits
+from sparserobust.attacks.pgd import pgd
+from sparserobust.device import dtype_of
+from sparserobust.errors import ConfigError, ModelError
+from sparserobust.records import Outcome, Score, ScoreSpec
+from sparserobust.scoring import Batch, Context, Evaluator, Measurement, Skip
+from sparserobust.scoring.attackable import require_attackable
+from sparserobust.scoring.per_batch import Arrays, PerBatch
+from sparserobust.scoring.settings import budgets
+from sparserobust.stats import newcombe_paired, wilson
+
+RATES = {
+    "white_box": "broken on the sparse model, of the images made on it",
+    "transfer_in": "broken on the sparse model, of the images made on the dense one",
+    "dense_white_box": "broken on the dense model, of the images made on it",
+    "transfer_out": "broken on the dense model, of the images made on the sparse one",
+}
+"""The four directions, by the name of their array per example; their scores are called `..._success_rate`."""
+
+
+class Transfer(Evaluator):
+    """Adversarial images made on the dense model shown to the sparse model, and back.
+
+    PGD in linf on the margin, on the images that both models get right. Its images are driven on to the largest
+    margin: those that only just fool one model hardly carry over to another. An image made within a smaller budget
+    stays where it reached a larger margin, so what is made never gets weaker with eps.
+
+    Images that break the sparse model although they were made on the dense one show what its own gradients miss:
+    where they break more than its own, beyond the interval of the paired difference, its gradients are masked.
+
+    Args:
+        eps: linf budgets in pixels from 0 to 1.
+        steps: for each start and budget, on either model.
+        step_size: in pixels; None for 2.5 * eps / steps.
+        restarts: starts for each budget; the first is the clean image, the others are drawn.
+        seed: of the drawn starts.
+
+    Raises:
+        ConfigError: a setting that cannot be.
+    """
+
+    name = "transfer"
+    sees_dense_model = True
+    source = "Carlini et al. 2019, arXiv:1902.06705, checklist: transfer; PGD of Madry et al. 2018, arXiv:1706.06083"
+    headline_eps = 0.1
+    scores = (
+        *(
+            ScoreSpec(
+                name=f"{name}_success_rate",
+                unit="fraction",
+                higher_is_better=False,
+                axis="eps",
+                headline=name == "transfer_in",
+                about=about,
+            )
+            for name, about in RATES.items()
+        ),
+        ScoreSpec(
+            name="transfer_gap",
+            unit="fraction",
+            higher_is_better=False,
+            axis="eps",
+            about="transfer_in minus white_box, paired: above 0 beyond its interval is a sign of gradient masking",
+        ),
+    )
+
+    def __init__(
+        self,
+        *,
+        eps: Sequence[float] | None = None,
+        steps: int = 40,
+        step_size: float | None = None,
+        restarts: int = 1,
+        seed: int = 0,
+    ) -> None:
+        self.eps = budgets(EPS["linf"] if eps is None else eps, "linf")
+        if steps < 1 or restarts < 1 or (step_size is not None and step_size <= 0):
+            raise ConfigError(
+                "steps and restarts must be at least 1 and step_size above 0, "
+                f"got {steps}, {restarts} and {step_size}"
+            )
+        self.steps = steps
+        self.step_size = step_size
+        self.restarts = restarts
+        self.seed = seed
+
+    def begin(self, context: Context) -> Measurement:
+        """Skipped for the dense model itself, and without one."""
+        if context.subject.method == "dense":
+            raise Skip("this is the dense model itself: there is nothing to carry over")
+        if context.dense_model is None:
+            raise Skip("no dense model was given to carry images over from; pass dense_model= to evaluate")
+        return _Carrying(self, context, context.dense_model)
+
+    def made_on(self, oracle: Oracle, images: Tensor, labels: Tensor) -> Iterator[tuple[float, Tensor]]:
+        """(eps, adversarial images) from the smallest budget to the largest, each with the largest margin so far."""
+        best, reached = images.clone(), margin(oracle.logits(images), labels)
+        for eps in sorted(self.eps):
+            made = pgd(
+                oracle,
+                images,
+                labels,
+                norm="linf",
+                eps=eps,
+                steps=self.steps,
+                step_size=self.step_size,
+                restarts=self.restarts,
+                stop_when_fooled=False,
+                seed=self.seed,
+            )
+            gained = margin(oracle.logits(made), labels)
+            better = gained > reached
+            best[better], reached[better] = made[better], gained[better]
+            yield eps, best.clone()
+
+
+class _Carrying(PerBatch):
+    """Which images break which model: boolean arrays (eps, n), False where either model is wrong from the start."""
+
+    def __init__(self, evaluator: Transfer, context: Context, dense: nn.Module) -> None:
+        super().__init__(evaluator, context)
+        self.transfer = evaluator
+        self.dense = dense
+        self._dense_attackable = False
+
+    def measure(self, batch: Batch) -> Arrays:
+        """All four directions on one batch."""
+        other = Batch(self.dense, batch.images.to(dtype_of(self.dense)), batch.labels, self.passes)
+        self._require_attackable(batch, other)
+        both = batch.correct & other.correct
+        chosen = both.cpu().numpy()
+        broken = {name: np.zeros((len(self.transfer.eps), len(batch)), dtype=bool) for name in RATES}
+        if chosen.any():
+            made_on = ((batch, "white_box", "transfer_out"), (other, "transfer_in", "dense_white_box"))
+            for source, on_sparse, on_dense in made_on:
+                images, labels = source.images[both], source.labels[both]
+                for eps, made in self.transfer.made_on(Oracle(source.model, self.passes), images, labels):
+                    made = checked(images, made, "linf", eps, self.transfer.name)
+                    row = self.transfer.eps.index(eps)
+                    broken[on_sparse][row, chosen] = self._fools(batch.model, made, labels)
+                    broken[on_dense][row, chosen] = self._fools(self.dense, made, labels)
+        return {
+            "correct": batch.correct.cpu().numpy(),
+            "dense_correct": other.correct.cpu().numpy(),
+            **broken,
+        }
+
+    def _require_attackable(self, batch: Batch, other: Batch) -> None:
+        if batch.logits.shape[1] != other.logits.shape[1]:
+            raise ModelError(
+                f"the dense model has {other.logits.shape[1]} outputs and this one {batch.logits.shape[1]}; "
+                "give the dense model of the same data"
+            )
+        if not self.context.attackable:
+            require_attackable(batch, self.passes)
+            self.context.attackable = True
+        if not self._dense_attackable:
+            require_attackable(other, self.passes)
+            self._dense_attackable = True
+
+    def _fools(self, model: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
+        logits = Oracle(model, self.passes).logits(images.to(dtype_of(model)))
+        check_logits(logits)
+        fooled: np.ndarray = (logits.argmax(dim=1) != labels).cpu().numpy()
+        return fooled
+
+    def finish(self) -> Outcome:
+        """The four success rates at every eps, and what the difference on the sparse model says."""
+        transfer, arrays = self.transfer, self.joined()
+        both = arrays["correct"] & arrays["dense_correct"]
+        scores = [score for row, eps in enumerate(transfer.eps) for score in self._at(eps, row, arrays, both)]
+        return transfer.outcome(
+            scores=tuple(scores), per_example=arrays, axis=transfer.eps, verdict=verdict(scores)
+        )
+
+    def _at(self, eps: float, row: int, arrays: Arrays, both: np.ndarray) -> Iterator[Score]:
+        transfer, n = self.transfer, int(both.sum())
+        headline = eps == min(transfer.eps, key=lambda e: (abs(e - transfer.headline_eps), e))
+        nothing = "no image that both models get right"
+        for name in RATES:
+            facts = {"at": eps, "n": n, "headline": headline and name == "transfer_in"}
+            hits = int(arrays[name][row].sum())
+            bounds = wilson(hits, n) if n else None
+            yield transfer.score(
+                f"{name}_success_rate",
+                hits / n if n else None,
+                ci_low=bounds.low if bounds else None,
+                ci_high=bounds.high if bounds else None,
+                reason=None if n else nothing,
+                **facts,
+            )
+        if not n:
+            yield transfer.score("transfer_gap", None, at=eps, n=0, reason=nothing)
+            return
+        gap = newcombe_paired(arrays["transfer_in"][row, both], arrays["white_box"][row, both])
+        yield transfer.score("transfer_gap", gap.difference, at=eps, n=n, ci_low=gap.low, ci_high=gap.high)
+
+
+def verdict(scores: Sequence[Score]) -> str:
+    """One sentence about the sparse model: whether what was made elsewhere surely breaks more than its own."""
+    gaps = [s for s in scores if s.name == "transfer_gap" and s.value is not None and s.ci_low is not None]
+    if not gaps:
+        return "nothing to carry over: no image that both models get right"
+    worst = max(gaps, key=lambda s: s.ci_low if s.ci_low is not None else -1.0)
+    assert worst.value is not None
+    assert worst.ci_low is not None
+    assert worst.ci_high is not None
+    if worst.ci_low <= 0:
+        return "no sign of gradient masking: images made on the dense model do not surely break more than its own"
+    return (
+        f"a sign of gradient masking: at eps = {worst.at:g} images made on the dense model break "
+        f"{100 * worst.value:.1f} points more than its own [{100 * worst.ci_low:.1f}, {100 * worst.ci_high:.1f}]"
+    )

@@ -1,0 +1,91 @@
+"""A model under attack: its logits and gradients, and what they cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from sparserobust.errors import ModelError
+
+Objective = Callable[[Tensor, Tensor], Tensor]
+"""(logits (n, classes), labels (n,)) -> one number per example."""
+
+
+class Oracle:
+    """Answers an attack's questions about a model and counts the example-passes they cost.
+
+    Attributes:
+        model: in evaluation mode, its parameters not asking for gradients.
+        passes: "forward" and "backward" are counted here, one for each example.
+    """
+
+    def __init__(self, model: nn.Module, passes: Counter[str] | None = None) -> None:
+        self.model = model
+        self.passes: Counter[str] = Counter() if passes is None else passes
+
+    def logits(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+        """The model's logits, without a graph.
+
+        Raises:
+            ModelError: one is NaN or infinite.
+        """
+        with torch.no_grad():
+            logits: Tensor = self.model(images)
+        self.passes["forward"] += len(images)
+        check_logits(logits)
+        return logits
+
+    def gradient(
+        self, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], objective: Objective
+    ) -> tuple[Float[Tensor, "n classes"], Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
+        """(logits, objective, its gradient with respect to each example's own image).
+
+        Raises:
+            ModelError: the model is not differentiable, or a logit or its gradient is NaN or infinite.
+        """
+        images = images.detach().requires_grad_(True)
+        with torch.enable_grad():
+            logits = self.model(images)
+            values = objective(logits, labels)
+        self.passes["forward"] += len(images)
+        self.passes["backward"] += len(images)
+        check_logits(logits.detach())
+        return logits.detach(), values.detach(), input_gradient(values.sum(), images)
+
+
+def input_gradient(scalar: Tensor, images: Tensor, *, retain_graph: bool = False) -> Tensor:
+    """The gradient of a number with respect to images; the graph is gone afterwards unless it is to stay.
+
+    Raises:
+        ModelError: no gradient reaches the images, or one is NaN or infinite.
+    """
+    gradient = None
+    if scalar.requires_grad:
+        (gradient,) = torch.autograd.grad(scalar, images, retain_graph=retain_graph, allow_unused=True)
+    if gradient is None:
+        raise ModelError(
+            "the model is not differentiable: no gradient reaches its input; "
+            "attack it with `square`, which needs none"
+        )
+    check_gradient(gradient)
+    return gradient
+
+
+def check_logits(logits: Tensor) -> None:
+    """Raises ModelError when a logit is NaN or infinite: argmax would call that a decision."""
+    bad = int((~torch.isfinite(logits)).any(dim=1).sum())
+    if bad:
+        raise ModelError(
+            f"the model returned logits that are NaN or infinite for {bad} of {len(logits)} images"
+        )
+
+
+def check_gradient(gradient: Tensor) -> None:
+    """Raises ModelError when an entry is NaN or infinite: attacks would take such an image for a robust one."""
+    bad = int((~torch.isfinite(gradient)).flatten(1).any(dim=1).sum())
+    if bad:
+        raise ModelError(f"the gradient is NaN or infinite for {bad} of {len(gradient)} images")

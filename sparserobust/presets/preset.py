@@ -1,0 +1,112 @@
+"""A preset: which evaluators run, with which settings, and where those come from. Reading one needs no torch."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sparserobust.errors import ConfigError, did_you_mean
+
+if TYPE_CHECKING:
+    from sparserobust.scoring import Evaluator
+
+
+class Row(BaseModel):
+    """One evaluator of a preset: its registered name and its settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    settings: dict[str, Any] = {}
+
+
+class Preset(BaseModel):
+    """Evaluators with their budgets.
+
+    Attributes:
+        name: the file's, without its ending.
+        about: what it measures in a line, then where it departs from its source.
+        source: paper, section or code that the budgets come from.
+        evaluators: in the order that they are reported in. One evaluator can stand there more than once where
+            its settings give it another name, as `norm = "l2"` makes `pgd-l2` of `pgd`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    about: str
+    source: str
+    evaluators: tuple[Row, ...] = Field(min_length=1)
+
+    def build(self) -> list[Evaluator]:
+        """The evaluators.
+
+        Raises:
+            PluginError: one of them is not installed. ConfigError: a setting that cannot be, or two of one name.
+        """
+        from sparserobust.scoring.choice import build_evaluator, require_different_names
+
+        try:
+            built = [build_evaluator(row.name, row.settings) for row in self.evaluators]
+            require_different_names(
+                [(row.name, evaluator) for row, evaluator in zip(self.evaluators, built, strict=True)]
+            )
+        except ConfigError as error:
+            raise ConfigError(f"preset {self.name}: {error}") from None
+        return built
+
+
+def list_presets() -> list[str]:
+    """Names of the presets that come with the library."""
+    folder = resources.files("sparserobust.presets")
+    return sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def load_preset(name: str | os.PathLike[str]) -> list[Evaluator]:
+    """The evaluators of a preset, for `evaluate`; by name, or from a TOML file of one's own.
+
+    Raises:
+        ConfigError: unknown name, unreadable file, or values that cannot be.
+        PluginError: an evaluator that is not installed.
+    """
+    return read_preset(name).build()
+
+
+def read_preset(name: str | os.PathLike[str]) -> Preset:
+    """A preset with its source, as it is written down.
+
+    Raises:
+        ConfigError: unknown name, unreadable file, or another layout.
+    """
+    text = _text(str(name))
+    stem = Path(name).name.removesuffix(".toml")
+    try:
+        return Preset.model_validate({"name": stem, **tomllib.loads(text)})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"preset {name} is not TOML ({error})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"preset {name}: {place}: {first['msg']}") from None
+
+
+def _text(name: str) -> str:
+    """What the file says."""
+    if name.endswith(".toml"):
+        try:
+            return Path(name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise ConfigError(f"preset {name} cannot be read ({why})") from None
+    known = list_presets()
+    if name not in known:
+        raise ConfigError(
+            f"unknown preset {name!r}{did_you_mean(name, known) or ';'} "
+            f"expected {', '.join(known)} or the path of a TOML file"
+        )
+    return (resources.files("sparserobust.presets") / f"{name}.toml").read_text("utf-8")

@@ -1,0 +1,152 @@
+"""Results of attacks by content: what was measured once on the same model and images is not measured again."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from sparserobust.errors import ConfigError
+from sparserobust.records.run import write_atomic
+from sparserobust.scoring.batch import Batch
+
+if TYPE_CHECKING:
+    from sparserobust.scoring.evaluator import Context, Evaluator
+
+FOREIGN = ("torch", "foolbox", "torchattacks", "numpy")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One batch as it was measured: arrays over its examples, and what that cost."""
+
+    arrays: dict[str, np.ndarray]
+    passes: dict[str, int]
+    seconds: float
+
+
+class Cache:
+    """A folder with one small file for each batch that was attacked.
+
+    The name of a file follows from everything that decides its content: weights, structure and plain
+    attributes of the model, the logits it returned, images and labels, the evaluator's settings and seed, the
+    code of the attacks and the versions of the libraries behind them. So nothing in it is ever out of date, and
+    it can be deleted at any time.
+
+    Args:
+        folder: made when first written to.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = Path(folder)
+        if self.folder.exists() and not self.folder.is_dir():
+            raise ConfigError(f"the cache must be a folder, {self.folder} is a file")
+
+    def key(self, evaluator: Evaluator, context: Context, batch: Batch, *, turn: int) -> str:
+        """The name of this batch under this evaluator; `turn` counts the batches of a run."""
+        settings = {name: repr(value) for name, value in evaluator.settings().items()}
+        digest = hashlib.sha256(_code(_file(evaluator)).encode())
+        digest.update(json.dumps([evaluator.name, settings, context.seed, turn], sort_keys=True).encode())
+        dense = context.dense_fingerprint if evaluator.sees_dense_model else ""
+        for text in (context.fingerprint, dense, str(context.device.type)):
+            digest.update(text.encode())
+        for tensor in (batch.images, batch.labels, batch.logits):
+            digest.update(_bytes(tensor))
+        return digest.hexdigest()
+
+    def get(self, key: str) -> Entry | None:
+        """What is kept under this name; None when there is nothing, or nothing readable."""
+        try:
+            content = io.BytesIO(self._path(key).read_bytes())
+            with np.load(content, allow_pickle=False) as stored:
+                facts = json.loads(str(stored["facts"]))
+                arrays = {name: stored[name] for name in stored.files if name != "facts"}
+            return Entry(arrays, facts["passes"], float(facts["seconds"]))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def put(self, key: str, arrays: Mapping[str, np.ndarray], passes: dict[str, int], seconds: float) -> None:
+        """Keeps a batch, complete or not at all: on a full disk it is measured again another time."""
+        buffer = io.BytesIO()
+        facts = np.array(json.dumps({"passes": passes, "seconds": seconds}))
+        np.savez_compressed(buffer, facts=facts, **arrays)  # type: ignore[arg-type]
+        path = self._path(key)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomic(path, buffer.getvalue())
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.npz"
+
+
+def fingerprint(model: nn.Module) -> str:
+    """What a model is, as sha256: weights, buffers, structure, plain attributes, hooks, code of one's own modules."""
+    digest = hashlib.sha256()
+    for name, module in model.named_modules():
+        kind = type(module)
+        plain = {
+            key: repr(value)
+            for key, value in vars(module).items()
+            if not key.startswith("_") and isinstance(value, bool | int | float | str | tuple | None)
+        }
+        hooks = [len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks)]
+        facts = [name, f"{kind.__module__}.{kind.__qualname__}", plain, hooks, _source(kind)]
+        digest.update(json.dumps(facts, sort_keys=True).encode())
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
+        digest.update(_bytes(tensor))
+    return digest.hexdigest()
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def _source(kind: type) -> str:
+    """The code of a class that is not torch's own, where it can be read."""
+    if kind.__module__.split(".")[0] in ("torch", "torchvision"):
+        return ""
+    try:
+        return inspect.getsource(kind)
+    except (OSError, TypeError):
+        return ""
+
+
+def _file(evaluator: Evaluator) -> str:
+    try:
+        return inspect.getfile(evaluator.__class__)
+    except (OSError, TypeError):
+        return ""
+
+
+@cache
+def _code(evaluator_file: str) -> str:
+    """The code that decides a result, as sha256: attacks, scoring, the evaluator's file, versions of libraries."""
+    digest = hashlib.sha256()
+    package = Path(__file__).parent.parent
+    files = [*(package / "attacks").glob("*.py"), *(package / "scoring").glob("*.py"), Path(evaluator_file)]
+    for file in sorted(file for file in files if file.is_file()):
+        digest.update(file.read_bytes())
+    digest.update(json.dumps([_version(name) for name in FOREIGN]).encode())
+    return digest.hexdigest()
+
+
+def _version(name: str) -> Any:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,94 @@
+"""Attacks within given budgets: accuracy that is left at every eps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from sparserobust.attacks.budget import checked
+from sparserobust.errors import PluginError
+from sparserobust.records import Outcome, Score
+from sparserobust.scoring.attack_counting import AttackMeasurement
+from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.per_batch import Arrays
+from sparserobust.stats import wilson
+
+if TYPE_CHECKING:
+    from sparserobust.scoring.attack import AttackEvaluator
+
+Steps = Iterable[tuple[float, Tensor]]
+
+
+class FixedBudget(AttackMeasurement):
+    """robust_accuracy and attack_success_rate at every eps."""
+
+    attack: AttackEvaluator
+
+    def attacked(self, batch: Batch) -> Arrays:
+        attack = self.attack
+        arrays = {"robust": self._survivors(batch, attack.perturb).numpy()}
+        if attack.has_second_opinion:
+            arrays["margin_robust"] = self._survivors(batch, attack.second_opinion).numpy()
+        if attack.checks_gradient:
+            arrays["zero_gradient"] = (batch.loss_gradient.flatten(1) == 0).all(dim=1).cpu().numpy()
+        return arrays
+
+    def _survivors(
+        self, batch: Batch, perturb: Callable[[Batch], Steps | tuple[Tensor, Tensor]]
+    ) -> Bool[Tensor, "eps n"]:
+        """Whether each example is correct and stays so, for every eps of the attack.
+
+        The plugin gets copies; what it writes into them does not reach what is checked here.
+        """
+        attack, correct = self.attack, batch.correct
+        images, labels = batch.images[correct], batch.labels[correct]
+        robust = torch.zeros(len(attack.eps), len(batch), dtype=torch.bool)
+        if not len(labels):
+            return robust
+        seen: set[float] = set()
+        for eps, adversarial in perturb(batch.only(correct, self.passes)):
+            if not isinstance(eps, int | float) or float(eps) not in attack.eps:
+                raise PluginError(
+                    f"{attack.name} yielded images for eps {eps!r}, which is not among {attack.eps}"
+                )
+            adversarial = checked(images, adversarial, attack.norm, float(eps), attack.name)
+            fooled = self.fooled(batch, adversarial, labels).cpu()
+            robust[attack.eps.index(float(eps)), correct.cpu()] = ~fooled
+            seen.add(float(eps))
+        if missing := [eps for eps in attack.eps if eps not in seen]:
+            raise PluginError(
+                f"{attack.name} yielded no images for eps {', '.join(f'{eps:g}' for eps in missing)}"
+            )
+        return robust
+
+    def finish(self) -> Outcome:
+        attack = self.attack
+        arrays = self.joined()
+        correct, robust = arrays["correct"], arrays["robust"]
+        scores: list[Score] = []
+        for index, eps in enumerate(attack.eps):
+            scores += self.robust_scores("", robust[index], correct, eps)
+        if attack.has_second_opinion:
+            for index, eps in enumerate(attack.eps):
+                scores += self.robust_scores("margin_", arrays["margin_robust"][index], correct, eps)
+        if attack.checks_gradient:
+            zero = arrays.pop("zero_gradient")
+            bounds = wilson(int(zero.sum()), len(zero))
+            share = float(np.mean(zero))
+            scores.append(
+                attack.score(
+                    "zero_gradient_share", share, n=len(zero), ci_low=bounds.low, ci_high=bounds.high
+                )
+            )
+        return attack.outcome(
+            scores=(*scores, *attack.summary(arrays, self.chance)),
+            per_example=arrays,
+            axis=attack.eps,
+            verdict="upper bound, not audited",
+            warnings=attack.warn(),
+        )

@@ -1,0 +1,107 @@
+"""Attacks that look for the nearest mistake: distances, and success within caps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from sparserobust.attacks.budget import checked, distances, project
+from sparserobust.errors import PluginError
+from sparserobust.records import Outcome, Score
+from sparserobust.scoring.attack_counting import AttackMeasurement
+from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.per_batch import Arrays
+from sparserobust.stats import median_order, wilson
+
+if TYPE_CHECKING:
+    from sparserobust.scoring.attack import AttackEvaluator
+
+
+class MinimumNorm(AttackMeasurement):
+    """Distances per example, their median, and two success rates at every cap."""
+
+    attack: AttackEvaluator
+
+    def attacked(self, batch: Batch) -> Arrays:
+        correct = batch.correct
+        distance = torch.zeros(len(batch), dtype=torch.float64)
+        rescaled = torch.zeros(len(self.attack.eps), len(batch), dtype=torch.bool)
+        if bool(correct.any()):
+            size, broken = self._attack(batch)
+            distance[correct.cpu()] = size.cpu()
+            rescaled[:, correct.cpu()] = broken.cpu()
+        return {"distance": distance.numpy(), "rescaled": rescaled.numpy()}
+
+    def _attack(self, batch: Batch) -> tuple[Float[Tensor, " n"], Bool[Tensor, "eps n"]]:
+        """(distance, infinite where nothing was found; whether the image scaled back to each cap still fools)."""
+        attack, correct = self.attack, batch.correct
+        images, labels = batch.images[correct], batch.labels[correct]
+        proposed = attack.perturb(batch.only(correct, self.passes))
+        if not isinstance(proposed, tuple) or len(proposed) != 2:
+            raise PluginError(f"{attack.name} must return (images, found), got {type(proposed).__name__}")
+        candidate, found = proposed
+        if not isinstance(candidate, Tensor) or not isinstance(found, Tensor) or found.shape != labels.shape:
+            raise PluginError(
+                f"{attack.name} must return (images, found) with found of shape ({len(labels)},)"
+            )
+        found = found.to(images.device, torch.bool)
+        if candidate.shape == images.shape:
+            candidate = torch.where(found.view(-1, 1, 1, 1), candidate.to(images), images)
+        adversarial = checked(images, candidate, attack.norm, None, attack.name)
+        fooled = found & self.fooled(batch, adversarial, labels)
+        size = torch.where(fooled, distances(images, adversarial, attack.norm), torch.inf)
+        within = torch.stack([fooled & (size <= cap) for cap in attack.eps])
+        for index, cap in enumerate(attack.eps):
+            beyond = fooled & (size > cap)
+            if bool(beyond.any()):
+                shrunk = project(images[beyond], adversarial[beyond], attack.norm, cap)
+                within[index, beyond] = self.fooled(batch, shrunk, labels[beyond])
+        return size, within
+
+    def finish(self) -> Outcome:
+        attack = self.attack
+        arrays = self.joined()
+        correct, distance, rescaled = arrays["correct"], arrays["distance"], arrays["rescaled"]
+        n, m = len(correct), int(correct.sum())
+        found = int(np.isfinite(distance[correct]).sum())
+        scores = [self._median(distance[correct], m, found)]
+        for index, cap in enumerate(attack.eps):
+            within = correct & (distance <= cap)
+            scores += self.robust_scores("", correct & ~within, correct, cap)
+            broken = int(rescaled[index].sum())
+            scores.append(self.success("rescaled_success_rate", broken, m, cap))
+            counted = wilson(n - m + broken, n)
+            share = (n - m + broken) / n
+            scores.append(
+                attack.score("paper_success", share, at=cap, n=n, ci_low=counted.low, ci_high=counted.high)
+            )
+        return attack.outcome(
+            scores=(*scores, *attack.summary(arrays, self.chance)),
+            per_example=arrays,
+            axis=attack.eps,
+            verdict=f"found {found} of {m}" if found == m else f"not found: {m - found} of {m}",
+            warnings=attack.warn(),
+        )
+
+    def _median(self, distance: np.ndarray, m: int, found: int) -> Score:
+        name = f"median_{self.attack.norm}"
+        if m == 0:
+            return self.attack.score(name, None, n=0, reason="no example was classified correctly")
+        estimate = median_order(distance)
+        finite = np.isfinite(estimate.value)
+        return self.attack.score(
+            name,
+            float(estimate.value) if finite else None,
+            n=m,
+            ci_low=_finite(estimate.low),
+            ci_high=_finite(estimate.high),
+            reason=None if finite else f"not found: {m - found} of {m}",
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and np.isfinite(value) else None

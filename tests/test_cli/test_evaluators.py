@@ -1,0 +1,180 @@
+"""`--evaluators` with settings in brackets, and `--preset`."""
+
+import pytest
+
+import sparserobust as sr
+from sparserobust.cli.evaluators import built
+from sparserobust.cli.main import main
+from sparserobust.cli.variants import Variant, variants
+from sparserobust.errors import ConfigError, PluginError
+from sparserobust.presets import read_preset
+from sparserobust.scoring.choice import CORE
+
+QUICK = read_preset("quick")
+
+
+def run(*arguments):
+    """The exit status of a command line."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(a) for a in arguments])
+    return caught.value.code
+
+
+def named(text):
+    return variants(text, "--evaluators")
+
+
+def names(evaluators):
+    return [evaluator.name for evaluator in evaluators]
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    """A saved model, hardly trained: scoring it is quick."""
+    out = tmp_path_factory.mktemp("dense")
+    assert (
+        run("evaluate", "--methods", "dense", "--epochs", "2", "--evaluators", "accuracy", "--out", out) == 0
+    )
+    return out / "dense-0-0" / "model.sparse"
+
+
+def test_settings_in_brackets_make_variants_of_an_evaluator():
+    evaluators = built(named("accuracy,pgd,pgd[norm=l2,steps=20],minimum-norm[norm=linf]"), None, {})
+    assert names(evaluators) == ["accuracy", "pgd", "pgd-l2", "minimum-norm-linf"]
+    assert evaluators[2].steps == 20
+
+
+def test_a_bracket_holds_lists_and_hyphens_are_underscores():
+    (fgsm, pgd) = built(named("fgsm[eps=[0.05,0.1],margin=false],pgd[step-size=0.01]"), None, {})
+    assert (fgsm.eps, fgsm.margin, pgd.step_size) == ((0.05, 0.1), False, 0.01)
+
+
+def test_set_reaches_every_variant_and_the_bracket_has_the_last_word():
+    evaluators = built(named("pgd,pgd[norm=l2,steps=20]"), None, {"pgd": {"steps": 5, "restarts": 2}})
+    assert [(e.steps, e.restarts) for e in evaluators] == [(5, 2), (20, 2)]
+
+
+def test_what_is_named_twice_alike_runs_once():
+    assert names(built(named("accuracy,fgsm,accuracy,fgsm[backend=native]"), None, {})) == [
+        "accuracy",
+        "fgsm",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "expected"),
+    [
+        (
+            "pgd,pgd[steps=3]",
+            ConfigError,
+            r"pgd and pgd\[steps=3\] are both recorded as 'pgd', which a run holds once",
+        ),
+        ("pgd[steps=3", ConfigError, r"--evaluators pgd\[steps=3: a '\[' without its '\]'"),
+        ("[steps=3]", ConfigError, "no evaluator before the bracket"),
+        ("pgd[3]", ConfigError, r"--evaluators pgd\[3\]: expected param=value in the bracket, got '3'"),
+        ("pgd[stesp=3]", ConfigError, "evaluator 'pgd' has no setting 'stesp'; did you mean 'steps'"),
+        ("pgd[steps=0]", ConfigError, "evaluator 'pgd': steps and restarts must be at least 1"),
+        ("pgb[steps=3]", PluginError, "unknown evaluator 'pgb'; did you mean 'pgd'"),
+        ("dense[a=1]", PluginError, "unknown evaluator 'dense'"),
+    ],
+)
+def test_a_wrong_evaluator_is_one_clear_line(text, error, expected):
+    with pytest.raises(error, match=expected) as caught:
+        built(named(text), None, {})
+    assert "\n" not in str(caught.value)
+
+
+def test_without_a_word_the_core_eight_run_with_their_settings():
+    evaluators = built(None, None, {"fgsm": {"eps": [0.5]}})
+    assert names(evaluators) == list(CORE)
+    assert evaluators[1].eps == (0.5,)
+
+
+def test_a_preset_is_added_to_those_named_and_accuracy_is_always_there():
+    assert names(built(None, QUICK, {})) == ["accuracy", "fgsm", "carlini-wagner", "pgd"]
+    both = built(named("storage,pgd[norm=l2]"), QUICK, {})
+    assert names(both) == ["storage", "pgd-l2", "accuracy", "fgsm", "carlini-wagner", "pgd"]
+    assert [e.steps for e in both if e.name.startswith("pgd")] == [40, 10]
+    bare = QUICK.model_copy(update={"evaluators": QUICK.evaluators[1:2]})
+    assert names(built(named("storage"), bare, {})) == ["accuracy", "storage", "fgsm"]
+    own = built([Variant("accuracy", {"train": False})], bare, {})
+    assert (names(own), own[0].train) == (["accuracy", "fgsm"], False)
+
+
+def test_what_a_preset_fixes_is_not_changed_in_silence():
+    with pytest.raises(ConfigError, match="--set pgd.steps: preset quick fixes it"):
+        built(None, QUICK, {"pgd": {"steps": 50}})
+    with pytest.raises(ConfigError, match="fgsm and fgsm.* are both recorded as 'fgsm'"):
+        built(named("fgsm"), QUICK, {})
+    free = built(None, QUICK, {"pgd": {"restarts": 2}, "accuracy": {"train": False}})
+    assert (free[0].train, free[3].restarts, free[3].steps) == (False, 2, 10)
+
+
+def test_variants_and_a_preset_reach_the_record(dense, tmp_path):
+    options = ["--evaluators", "pgd[norm=l2,steps=2]", "--preset", "quick", "--set", "accuracy.train=false"]
+    assert run("evaluate", dense, "--limit", "20", *options, "--out", tmp_path) == 0
+    recorded = sr.load_run(tmp_path / "dense-0-0")
+    assert list(recorded.outcomes) == ["pgd-l2", "accuracy", "fgsm", "carlini-wagner", "pgd"]
+    assert {o.status for o in recorded.outcomes.values()} == {"ok"}
+    assert recorded.outcomes["pgd-l2"].settings["steps"] == 2
+    assert recorded.outcomes["pgd"].settings["steps"] == 10
+    assert recorded.outcomes["accuracy"].settings["train"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--preset", "quik"], "unknown preset 'quik'; did you mean 'quick'"),
+        (["--evaluators", ""], "--evaluators is empty"),
+        (
+            ["--preset", "quick", "--set", "minimum-norm.steps=3"],
+            "'minimum-norm' is not in use here; expected accuracy, ",
+        ),
+        (["--set", "pgd.steps=3"], "'pgd' is not in use here; expected accuracy, fgsm, carlini-wagner"),
+    ],
+)
+def test_wrong_use_is_one_line_before_anything_is_trained(capsys, tmp_path, options, expected):
+    assert run("evaluate", *options, "--out", tmp_path / "out") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert expected in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_presets_are_listed_and_described(capsys):
+    assert run("list", "presets") == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("  quick               A first look: ")
+    assert run("describe", "quick") == 0
+    described = capsys.readouterr().out
+    for text in ("quick (preset)", "source: ours", "  carlini-wagner\n", "      warm_start = 20\n"):
+        assert text in described
+    assert run("list", "evaluators") == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == sr.list_evaluators()
+
+
+def test_the_dense_model_of_the_same_seed_is_given_to_those_that_carry_over_from_it(tmp_path, monkeypatch):
+    from sparserobust.cli import comparison
+
+    given = {}
+    real = comparison.evaluate
+
+    def evaluate(subject, *arguments, dense_model=None, **options):
+        given[subject.method, subject.seed] = dense_model
+        return real(subject, *arguments, dense_model=dense_model, **options)
+
+    monkeypatch.setattr(comparison, "evaluate", evaluate)
+    options = ["--methods", "random", "--sparsity", "0.5", "--epochs", "0", "--limit", "10"]
+    assert run("evaluate", *options, "--evaluators", "accuracy", "--seeds", "0,1", "--out", tmp_path) == 0
+    assert given["dense", 0] is given["dense", 1] is None
+    for seed in (0, 1):
+        dense = given["random", seed]
+        assert (dense.method, dense.seed) == ("dense", seed)
+    assert given["random", 0] is not given["random", 1]
+
+    given.clear()
+    saved = [tmp_path / name / "model.sparse" for name in ("random-0.5-1", "dense-0-1", "random-0.5-0")]
+    assert (
+        run("evaluate", *saved, "--limit", "10", "--evaluators", "accuracy", "--out", tmp_path / "again") == 0
+    )
+    assert given["random", 1].seed == 1
+    assert given["random", 0] is None

@@ -1,0 +1,185 @@
+"""The audit: what must be caught and what must pass, on three seeds; and the arithmetic of its gaps."""
+
+import functools
+
+import numpy as np
+import pytest
+import torch
+
+import sparserobust as sr
+from evaluators import FGSM, PGD, CarliniWagner, GradientMasking, MinimumNorm
+from sparserobust.errors import ConfigError
+from sparserobust.scoring.masking import audit
+
+from .masked import Detached, Times, must_be_caught, network
+
+SEEDS = (0, 1, 2)
+QUICK = {"eps": (0.05, 0.1, 0.2), "steps": 20, "queries": 150}
+PROVEN = ("logits x 30", "logits x 1e-6", "quantised input", "detached offset", "k winners")
+
+
+@functools.cache
+def plain(seed):
+    return network(seed)
+
+
+@functools.cache
+def examples(n=128):
+    return sr.load_data("digits").test.slice(torch.arange(n))
+
+
+def audited(model, **settings):
+    return GradientMasking(**QUICK | settings)(model, examples())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+def test_every_masked_network_is_caught(seed):
+    """Detection: all six on every seed; five of them as a proven artefact."""
+    verdicts = {
+        name: audited(model).verdict.partition(":")[0]
+        for name, model in must_be_caught(seed, plain(seed)).items()
+    }
+    expected = dict.fromkeys(PROVEN, "artefact proven") | {"log-softmax head": "upper bound only"}
+    assert verdicts == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("name", ["plain", "pruned to 5 %", "PGD-trained"])
+def test_no_sound_network_is_suspected(seed, name):
+    """False alarms: none on three kinds of network and three seeds."""
+    model = {
+        "plain": lambda: plain(seed),
+        "pruned to 5 %": lambda: network(seed, sparsity=0.95),
+        "PGD-trained": lambda: network(seed, recipe="digits-pgd", epochs=12),
+    }[name]()
+    outcome = audited(model)
+    assert outcome.verdict.startswith("supported"), (outcome.verdict, outcome.tables["probes"].rows)
+
+
+def test_logits_times_30_fool_fgsm_and_the_audit_but_no_attack_of_ours():
+    """The same decisions: distances and PGD within 1 %, FGSM's number an artefact with its size named."""
+    model, scaled = plain(0), Times(plain(0), 30.0)
+    for attack in (CarliniWagner(), MinimumNorm(), MinimumNorm(norm="linf")):
+        one, other = (attack(m, examples()).per_example["distance"] for m in (model, scaled))
+        np.testing.assert_allclose(other, one, rtol=0.01)
+    for norm in ("linf", "l2"):
+        one, other = (PGD(norm=norm)(m, examples()).per_example["robust"] for m in (model, scaled))
+        assert (one != other).mean() <= 0.01
+    weak = [
+        FGSM(eps=[0.2])(m, examples()).score("attack_success_rate", at=0.2).value for m in (model, scaled)
+    ]
+    assert weak[0] > 0.8
+    assert weak[1] < 0.1
+    outcome = audited(scaled)
+    assert outcome.verdict.startswith("artefact proven: at eps 0.2 FGSM leaves")
+    true = audited(model)
+    for eps in QUICK["eps"]:
+        repaired = outcome.score("repaired_robust_accuracy", at=eps).value
+        assert repaired == pytest.approx(true.score("repaired_robust_accuracy", at=eps).value, abs=0.01)
+        gap = outcome.score("masking_gap", at=eps).value
+        assert gap == pytest.approx(outcome.score("reported_robust_accuracy", at=eps).value - repaired)
+
+
+def test_a_gradient_that_is_not_the_functions_is_seen_by_differences():
+    probes = audited(Detached(plain(0))).tables["probes"]
+    error = dict(zip(probes.column("probe"), probes.column("value"), strict=True))["G10"]
+    sound = audited(plain(0)).tables["probes"]
+    assert error > 0.1
+    assert dict(zip(sound.column("probe"), sound.column("value"), strict=True))["G10"] < 1e-4
+
+
+def by_hand(changes=None):
+    """Ten examples, eight right, one eps; nothing wrong unless changed."""
+    correct = np.array([True] * 8 + [False] * 2)
+    names = (
+        *("reported", "repaired by margin", "repaired by float64", "pgd margin", "pgd cross-entropy"),
+        *("pgd, twice the steps", "ddn", "square", "noise"),
+    )
+    arrays = {name: np.zeros((1, 10), dtype=bool) for name in names}
+    facts = dict.fromkeys(("zero_gradient", "log_probabilities", "softmax_unusable", "survives_everything"))
+    arrays |= {name: np.zeros(10, dtype=bool) for name in facts}
+    arrays |= {"gradient_error": np.zeros(10), "correct": correct}
+    for name, broken in (changes or {}).items():
+        arrays[name][0, list(broken)] = True
+    return arrays
+
+
+def scores_of(arrays):
+    found = audit(arrays, [0.1], "fgsm", dense=False)
+    return {name: value for name, value, _ in found.scores}, found
+
+
+def test_the_gaps_are_those_counted_by_hand():
+    """Reported breaks 1, the margin 3, float64 2, PGD two more than those, Square one that nobody else breaks."""
+    arrays = by_hand(
+        {
+            "reported": [0],
+            "repaired by margin": [0, 1, 2],
+            "repaired by float64": [0, 3],
+            "pgd margin": [0, 1, 4],
+            "square": [5],
+        }
+    )
+    scores, found = scores_of(arrays)
+    assert scores["reported_robust_accuracy"] == pytest.approx(0.7)
+    assert scores["repaired_robust_accuracy"] == pytest.approx(0.5)  # the best single repair, not the union
+    assert scores["gradient_robust_accuracy"] == pytest.approx(0.3)  # 0 1 2 3 4 are broken by somebody
+    assert scores["audited_robust_accuracy"] == pytest.approx(0.2)
+    assert scores["masking_gap"] == pytest.approx(0.2)
+    assert scores["attack_slack"] == pytest.approx(0.2)
+    assert scores["residual_gap"] == pytest.approx(0.1)
+    assert scores["artefact_share"] == pytest.approx(0.3 / 0.7)
+    assert found.audited[0].tolist() == [False] * 6 + [True] * 2 + [False] * 2
+
+
+def test_an_attack_that_is_merely_weak_is_not_called_masked():
+    """PGD breaks all that FGSM does not: slack, no artefact."""
+    everything = range(8)
+    arrays = by_hand({"reported": [0], "repaired by margin": [0], "pgd margin": everything})
+    arrays["pgd cross-entropy"] = arrays["pgd margin"]
+    scores, found = scores_of(arrays)
+    assert scores["attack_slack"] == pytest.approx(0.7)
+    assert found.verdict.startswith("supported")
+
+
+def test_without_a_dense_model_transfer_is_not_run_and_says_so():
+    _, found = scores_of(by_hand())
+    row = next(row for row in found.probes.rows if row[0] == "G9")
+    assert row[5] == "not run"
+    assert "no dense model was given" in row[6]
+
+
+def test_images_of_a_dense_model_that_break_the_model_alone_prove_masking():
+    """A model without any gradient: its own attacks fail, those made on the dense model do not."""
+
+    class Flat(torch.nn.Module):
+        def __init__(self, body):
+            super().__init__()
+            self.body = body
+
+        def forward(self, images):
+            return self.body((images * 255).round() / 255)
+
+    outcome = GradientMasking(eps=(0.2,), steps=20, queries=1)(
+        Flat(plain(0)), examples(), dense_model=plain(1)
+    )
+    states = {row[0]: row[5] for row in outcome.tables["probes"].rows}
+    assert states["G9"] == "fail"
+    assert outcome.verdict.startswith("artefact proven")
+
+
+def test_a_model_that_gets_nothing_right_is_not_auditable():
+    images, _ = examples(20)
+    wrong = (plain(0)(images).argmax(dim=1) + 1) % 10
+    outcome = GradientMasking(**QUICK)(plain(0), (images, wrong))
+    assert outcome.verdict == "not auditable: no example was classified correctly"
+    assert outcome.score("audited_robust_accuracy").value is None
+
+
+def test_settings_that_cannot_be_are_refused():
+    with pytest.raises(ConfigError, match="attack must be one of fgsm, pgd, got 'cw'"):
+        GradientMasking(attack="cw")
+    with pytest.raises(ConfigError, match="steps and queries must be at least 1"):
+        GradientMasking(queries=0)
