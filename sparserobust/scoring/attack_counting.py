@@ -51,9 +51,10 @@ class AttackMeasurement(PerBatch):
             self.context.attackable = True
         return {"correct": batch.correct.cpu().numpy()} | self.attacked(batch)
 
-    def fooled(self, batch: Batch, images: Tensor, labels: Tensor) -> Tensor:
+    def fooled(self, batch: Batch, images: Tensor, labels: Tensor, *, restore: bool = True) -> Tensor:
         """Which images the model, put back to what it was, no longer gives their label: one forward pass."""
-        self.context.guard.restore()
+        if restore:
+            self.context.guard.restore()
         with torch.no_grad():
             logits = batch.model(images)
         self.passes["forward"] += len(images)

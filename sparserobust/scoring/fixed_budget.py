@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sparserobust.scoring.attack import AttackEvaluator
 
 Steps = Iterable[tuple[float, Tensor]]
+PENDING = 2**26
+"""Pixels that may wait for the model's decision: it is put back, which compares all weights, once for all of them."""
 
 
 class FixedBudget(AttackMeasurement):
@@ -51,15 +53,26 @@ class FixedBudget(AttackMeasurement):
         if not len(labels):
             return robust
         seen: set[float] = set()
+        pending: list[tuple[int, Tensor]] = []
+
+        def decide() -> None:
+            """Asks the model about all images that wait, after putting it back once."""
+            self.context.guard.restore()
+            for row, waiting in pending:
+                robust[row, correct.cpu()] = ~self.fooled(batch, waiting, labels, restore=False).cpu()
+            pending.clear()
+
         for eps, adversarial in perturb(batch.only(correct, self.passes)):
             if not isinstance(eps, int | float) or float(eps) not in attack.eps:
                 raise PluginError(
                     f"{attack.name} yielded images for eps {eps!r}, which is not among {attack.eps}"
                 )
             adversarial = checked(images, adversarial, attack.norm, float(eps), attack.name)
-            fooled = self.fooled(batch, adversarial, labels).cpu()
-            robust[attack.eps.index(float(eps)), correct.cpu()] = ~fooled
+            pending.append((attack.eps.index(float(eps)), adversarial))
+            if len(pending) * images.numel() > PENDING:
+                decide()
             seen.add(float(eps))
+        decide()
         if missing := [eps for eps in attack.eps if eps not in seen]:
             raise PluginError(
                 f"{attack.name} yielded no images for eps {', '.join(f'{eps:g}' for eps in missing)}"
