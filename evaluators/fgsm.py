@@ -18,8 +18,6 @@ from sparserobust.scoring.settings import budgets, one_of
 from sparserobust.stats import mean_t, wilson
 
 BACKENDS = {"native": None, "foolbox": foolbox_adapter.fgsm, "torchattacks": torchattacks_adapter.fgsm}
-FORWARDS_PER_EPS = {"foolbox": 2, "torchattacks": 1}
-"""foolbox runs the model once more on what it found."""
 
 
 class FGSM(AttackEvaluator):
@@ -98,9 +96,8 @@ class FGSM(AttackEvaluator):
         """(eps, images) for every eps."""
         attack = BACKENDS[self.backend]
         if attack is not None:
-            batch.passes["forward"] += FORWARDS_PER_EPS[self.backend] * len(batch) * len(self.eps)
-            batch.passes["backward"] += len(batch) * len(self.eps)
-            yield from zip(self.eps, attack(batch.model, batch.images, batch.labels, self.eps), strict=True)
+            made = attack(batch.model, batch.images, batch.labels, self.eps, batch.passes)
+            yield from zip(self.eps, made, strict=True)
             return
         gradient = batch.loss_gradient
         for eps in self.eps:

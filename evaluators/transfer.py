@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from evaluators.pgd import EPS
 from sparserobust.attacks.budget import checked
 from sparserobust.attacks.losses import margin
-from sparserobust.attacks.oracle import Oracle, check_logits
+from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError, ModelError
@@ -163,17 +163,15 @@ class _Carrying(PerBatch):
                 f"the dense model has {other.logits.shape[1]} outputs and this one {batch.logits.shape[1]}; "
                 "give the dense model of the same data"
             )
-        if not self.context.attackable:
-            require_attackable(batch, self.passes)
-            self.context.attackable = True
+        self.require_attackable(batch)
         if not self._dense_attackable:
             require_attackable(other, self.passes)
             self._dense_attackable = True
 
     def _fools(self, model: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
-        logits = Oracle(model, self.passes).logits(images.to(dtype_of(model)))
-        check_logits(logits)
-        fooled: np.ndarray = (logits.argmax(dim=1) != labels).cpu().numpy()
+        fooled: np.ndarray = (
+            Oracle(model, self.passes).fooled(images.to(dtype_of(model)), labels).cpu().numpy()
+        )
         return fooled
 
     def finish(self) -> Outcome:

@@ -28,11 +28,15 @@ def _foolbox() -> Any:
 
 
 def fgsm(
-    model: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], eps: Sequence[float]
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"],
+    eps: Sequence[float],
+    passes: Counter[str] | None = None,
 ) -> list[Tensor]:
     """Adversarial images for every eps, by foolbox's LinfFastGradientAttack without random start."""
     foolbox = _foolbox()
-    wrapped = foolbox.PyTorchModel(Lent(model, images), bounds=(0, 1), device=images.device)
+    wrapped = foolbox.PyTorchModel(Lent(model, images, passes), bounds=(0, 1), device=images.device)
     attack = foolbox.attacks.LinfFastGradientAttack(random_start=False)
     _, clipped, _ = attack(wrapped, images, labels, epsilons=list(eps))
     return list(clipped)

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sparserobust.attacks.oracle import check_gradient
+from sparserobust.attacks.oracle import NOT_DIFFERENTIABLE, check_gradient
 from sparserobust.errors import ModelError
 
 
@@ -45,10 +45,7 @@ class Lent(nn.Module):
             count = len(images)
             logits.register_hook(lambda _: self._passes.update(backward=count))  # type: ignore[no-untyped-call]
         elif images.requires_grad and torch.is_grad_enabled():
-            raise ModelError(
-                "the model is not differentiable: no gradient reaches its input; "
-                "attack it with `square`, which needs none"
-            )
+            raise ModelError(NOT_DIFFERENTIABLE)
         return logits.to(images.dtype)
 
 

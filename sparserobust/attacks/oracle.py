@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sparserobust.errors import ModelError
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), labels (n,)) -> one number per example."""
+NOT_DIFFERENTIABLE = "the model is not differentiable: no gradient reaches its input; attack it with `square`, which needs none"
 
 
 class Oracle:
@@ -38,6 +39,11 @@ class Oracle:
         self.passes["forward"] += len(images)
         check_logits(logits)
         return logits
+
+    def fooled(self, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> Bool[Tensor, " n"]:
+        """For which images the model decides on another class: one forward pass."""
+        fooled: Tensor = self.logits(images).argmax(dim=1) != labels
+        return fooled
 
     def gradient(
         self, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], objective: Objective
@@ -67,10 +73,7 @@ def input_gradient(scalar: Tensor, images: Tensor, *, retain_graph: bool = False
     if scalar.requires_grad:
         (gradient,) = torch.autograd.grad(scalar, images, retain_graph=retain_graph, allow_unused=True)
     if gradient is None:
-        raise ModelError(
-            "the model is not differentiable: no gradient reaches its input; "
-            "attack it with `square`, which needs none"
-        )
+        raise ModelError(NOT_DIFFERENTIABLE)
     check_gradient(gradient)
     return gradient
 

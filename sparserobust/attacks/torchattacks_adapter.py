@@ -36,10 +36,14 @@ def library() -> Any:
 
 
 def fgsm(
-    model: nn.Module, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], eps: Sequence[float]
+    model: nn.Module,
+    images: Float[Tensor, "n c h w"],
+    labels: Int[Tensor, " n"],
+    eps: Sequence[float],
+    passes: Counter[str] | None = None,
 ) -> list[Tensor]:
     """Adversarial images for every eps, by torchattacks.FGSM. The model takes images in [0, 1]."""
-    lent = Lent(model, images)
+    lent = Lent(model, images, passes)
     with torch.enable_grad():
         return [library().FGSM(lent, eps=e)(images, labels) for e in eps]
 

@@ -7,12 +7,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from sparserobust.attacks.oracle import check_logits
+from sparserobust.attacks.oracle import Oracle
 from sparserobust.records import Score
-from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context
 from sparserobust.scoring.per_batch import Arrays, PerBatch
@@ -46,21 +44,14 @@ class AttackMeasurement(PerBatch):
 
     def measure(self, batch: Batch) -> Arrays:
         """The attack's arrays, and which examples were right to begin with."""
-        if not self.context.attackable:
-            require_attackable(batch, self.passes)
-            self.context.attackable = True
+        self.require_attackable(batch)
         return {"correct": batch.correct.cpu().numpy()} | self.attacked(batch)
 
     def fooled(self, batch: Batch, images: Tensor, labels: Tensor, *, restore: bool = True) -> Tensor:
         """Which images the model, put back to what it was, no longer gives their label: one forward pass."""
         if restore:
             self.context.guard.restore()
-        with torch.no_grad():
-            logits = batch.model(images)
-        self.passes["forward"] += len(images)
-        check_logits(logits)
-        fooled: Tensor = logits.argmax(dim=1) != labels
-        return fooled
+        return Oracle(batch.model, self.passes).fooled(images, labels)
 
     def robust_scores(self, name: str, robust: np.ndarray, correct: np.ndarray, point: float) -> list[Score]:
         """Robust accuracy over all examples and attack success among those initially correct, at one point."""

@@ -17,9 +17,9 @@ from sparserobust.attacks.oracle import Objective, Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.attacks.repairs import gradient_error, in_float64, repaired_losses
 from sparserobust.attacks.square import square
+from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
 from sparserobust.records import Outcome
-from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context, Evaluator, Skip
 from sparserobust.scoring.masking import audit
@@ -53,9 +53,7 @@ class AuditMeasurement(PerBatch):
 
     def measure(self, batch: Batch) -> Arrays:
         try:
-            if not self.context.attackable:
-                require_attackable(batch, self.passes)
-                self.context.attackable = True
+            self.require_attackable(batch)
             return self._measure(batch)
         except ModelError as error:
             raise Skip(f"not auditable: {error}") from None
@@ -63,7 +61,8 @@ class AuditMeasurement(PerBatch):
     def _measure(self, batch: Batch) -> Arrays:
         own, correct = self.plan, batch.correct
         part = batch.only(correct, self.passes)
-        broken, facts = (self._broken(part), self._facts(part)) if len(part) else ({}, {})
+        double = in_float64(batch.model)
+        broken, facts = (self._broken(part, double), self._facts(part, double)) if len(part) else ({}, {})
         where = correct.cpu()
         arrays: Arrays = {"correct": where.numpy()}
         for name in (*broken, *facts):
@@ -77,14 +76,14 @@ class AuditMeasurement(PerBatch):
             arrays[name] = whole.numpy()
         return arrays
 
-    def _broken(self, batch: Batch) -> Broken:
+    def _broken(self, batch: Batch, double: nn.Module) -> Broken:
         """(eps, n) for every attack: whether it fools the model. Gradient attacks spare what is broken already."""
         own, labels = self.plan, batch.labels
         oracle = Oracle(batch.model, self.passes)
-        double = Oracle(in_float64(batch.model), self.passes)
+        exact = Oracle(double, self.passes)
         found: Broken = {"reported": self._attacked(oracle, batch, cross_entropy)}
         for name, (loss, needs_double) in repaired_losses(batch.logits, labels).items():
-            found[f"repaired by {name}"] = self._attacked(double if needs_double else oracle, batch, loss)
+            found[f"repaired by {name}"] = self._attacked(exact if needs_double else oracle, batch, loss)
         for name in ("margin", "cross-entropy"):
             found[f"pgd {name}"] = self._each_eps(batch, self._pgd(oracle, batch, (name,), own.steps))
         standing = ~torch.stack(list(found.values())).any(dim=0)
@@ -104,7 +103,7 @@ class AuditMeasurement(PerBatch):
         """The audited attack with this loss, on a model that decides alike."""
         if self.plan.attack == "pgd":
             return self._each_eps(batch, self._pgd(oracle, batch, (loss,), self.plan.steps))
-        images = batch.images.to(_dtype(oracle.model, batch.images))
+        images = batch.images.to(dtype_of(oracle.model))
         _, _, gradient = oracle.gradient(images, batch.labels, loss)
         step = gradient.to(batch.images)
         return self._each_eps(batch, lambda which, eps: fgsm_step(batch.images[which], step[which], eps))
@@ -116,7 +115,7 @@ class AuditMeasurement(PerBatch):
             images, labels = batch.images[which], batch.labels[which]
             found = pgd(
                 oracle,
-                images.to(_dtype(oracle.model, images)),
+                images.to(dtype_of(oracle.model)),
                 labels,
                 norm="linf",
                 eps=eps,
@@ -170,10 +169,10 @@ class AuditMeasurement(PerBatch):
             which = which if standing is None else which[standing[row]]
             if len(which):
                 images = attack(which, eps)
-                found[row, which] = oracle.logits(images).argmax(dim=1) != batch.labels[which]
+                found[row, which] = oracle.fooled(images, batch.labels[which])
         return found
 
-    def _facts(self, batch: Batch) -> dict[str, Tensor]:
+    def _facts(self, batch: Batch, double: nn.Module) -> dict[str, Tensor]:
         """(n,) of each: what the gradient and the softmax look like at the clean image."""
         logits, images, labels = batch.logits, batch.images, batch.labels
         top = F.softmax(logits, dim=1).amax(dim=1)
@@ -188,7 +187,6 @@ class AuditMeasurement(PerBatch):
             steps=100,
             losses=("margin",),
         )
-        double = in_float64(batch.model)
         error = gradient_error(double, images.double(), labels, seed=self.plan.seed, passes=self.passes)
         return {
             "zero_gradient": (batch.loss_gradient.flatten(1) == 0).all(dim=1),
@@ -216,8 +214,3 @@ class AuditMeasurement(PerBatch):
             verdict=found.verdict,
             tables={"probes": found.probes},
         )
-
-
-def _dtype(model: nn.Module, images: Tensor) -> torch.dtype:
-    """What the model computes in."""
-    return next((p.dtype for p in model.parameters()), images.dtype)

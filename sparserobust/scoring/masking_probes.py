@@ -110,7 +110,6 @@ def probes_of(
             "Pintor et al. 2022, M6",
         )
     )
-    behind = float(np.max(reported.sum(axis=1) - gradient.sum(axis=1)) / m)
     one_step = float(
         ((reported & ~(arrays["pgd margin"] | arrays["pgd cross-entropy"])).sum(axis=1)).max() / m
     )
@@ -119,7 +118,7 @@ def probes_of(
             "G5",
             "iterating is no worse than one step",
             "share broken by one step alone",
-            max(one_step, behind),
+            one_step,
             "0.02; fail above 0.05",
             graded(one_step, 0.02, 0.05),
             "Carlini et al. 2019, item 3",

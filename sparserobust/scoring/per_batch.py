@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 
+from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context, Evaluator, Measurement
 
@@ -34,6 +35,12 @@ class PerBatch(Measurement):
     @abstractmethod
     def measure(self, batch: Batch) -> Arrays:
         """What is found out about the examples of one batch."""
+
+    def require_attackable(self, batch: Batch) -> None:
+        """Raises ModelError at the first batch of a model that no attack can say anything true about."""
+        if not self.context.attackable:
+            require_attackable(batch, self.passes)
+            self.context.attackable = True
 
     def update(self, batch: Batch) -> None:
         """Measures a batch, or takes it from the cache."""
