@@ -21,6 +21,7 @@ from sparserobust.data.bundle import ImageTensors
 EVALUATORS = ["accuracy", "fgsm", "saliency", "connectivity", "gradient-norm", "flops", "storage"]
 ROUNDS = 5
 BATCH = 256
+EXAMPLES = 8192
 TARGET = 1.3
 ON_GRAPH = ("loss_gradient", "logit_gradient", "margin_gradient")
 
@@ -60,8 +61,9 @@ def main() -> None:
     torch.set_num_threads(1)
     for name in ("mlp5", "lenet5-caffe"):
         stream = torch.Generator().manual_seed(0)
-        images = torch.rand(2048, 1, 28, 28, generator=stream)
-        model = sr.create_model(name, input_shape=(1, 28, 28), num_classes=10).eval()
+        images = torch.rand(EXAMPLES, 1, 28, 28, generator=stream)
+        subject = sr.sparsify(sr.create_model(name, input_shape=(1, 28, 28), num_classes=10), "dense")
+        model = subject.model.eval()
         labels = model(images).argmax(dim=1)
         split = ImageTensors(images, labels)
         classes = tuple("0123456789")
@@ -69,7 +71,7 @@ def main() -> None:
         ratios, times = [], []
         for _ in range(ROUNDS + 1):
             start = time.perf_counter()
-            run = sr.evaluate(model, data, EVALUATORS, batch_size=BATCH)
+            run = sr.evaluate(subject, data, EVALUATORS, batch_size=BATCH)
             times.append(time.perf_counter() - start)
             ratios.append(times[-1] / floor(model, images, labels, passes_of(run)))
         failed = [o.evaluator for o in run.outcomes.values() if o.status != "ok"]

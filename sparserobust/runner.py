@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import cache
 from importlib import metadata
 from typing import Literal
 
@@ -199,6 +200,7 @@ def _now() -> str:
     return datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return metadata.version(package)

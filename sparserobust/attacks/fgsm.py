@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -17,4 +18,4 @@ def fgsm_step(
         eps: linf budget in pixel units, >= 0.
     Source: Goodfellow et al. 2015, arXiv:1412.6572, sec. 4.
     """
-    return (images + eps * gradient.sign()).clamp(0, 1)
+    return torch.add(images, gradient.sign(), alpha=eps).clamp_(0, 1)

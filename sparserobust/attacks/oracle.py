@@ -13,7 +13,10 @@ from sparserobust.errors import ModelError
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), labels (n,)) -> one number per example."""
-NOT_DIFFERENTIABLE = "the model is not differentiable: no gradient reaches its input; attack it with `square`, which needs none"
+NOT_DIFFERENTIABLE = (
+    "the model is not differentiable: no gradient reaches its input; "
+    "attack it with `square`, which needs none"
+)
 
 
 class Oracle:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special, stats
 
 from sparserobust.errors import ConfigError
 from sparserobust.stats.interval import Interval, check_count, check_fraction, check_level, check_same_length
@@ -50,7 +50,7 @@ def wilson(successes: int, n: int, *, level: float = 0.95) -> Interval:
             f"successes must be at most n = {n}, got {successes}; count both on the same examples"
         )
     check_level(level)
-    z = float(stats.norm.isf((1 - level) / 2))
+    z = -float(special.ndtri((1 - level) / 2))
     centre = (successes + z * z / 2) / (n + z * z)
     half = z * math.sqrt(successes * (n - successes) / n + z * z / 4) / (n + z * z)
     # At 0 and n the bound is exactly 0 or 1; rounding would put it a last bit inside.
