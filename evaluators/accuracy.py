@@ -102,10 +102,7 @@ class _Counting(Measurement):
         )
 
     def _rate(self, name: str, hits: np.ndarray) -> Score:
-        bounds = wilson(int(hits.sum()), len(hits))
-        return self.evaluator.score(
-            name, float(hits.mean()), n=len(hits), ci_low=bounds.low, ci_high=bounds.high
-        )
+        return self.evaluator.rate(name, int(hits.sum()), len(hits))
 
     def _gap(self, train: Score, test: Score) -> Score:
         """Train minus test; n is that of the test examples, the fewer ones."""

@@ -122,7 +122,7 @@ class CarliniWagner(AttackEvaluator):
         )
         return images, (images != batch.images).flatten(1).any(dim=1)
 
-    def warn(self) -> tuple[str, ...]:
+    def warn(self, classes: int) -> tuple[str, ...]:
         """Warnings about settings that make a backend fail for no reason of the model's."""
         warnings: tuple[str, ...] = ()
         if self.early_stop:

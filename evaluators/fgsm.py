@@ -15,7 +15,7 @@ from sparserobust.scoring import AttackEvaluator, Batch
 from sparserobust.scoring.attack_scores import BUDGET_SCORES
 from sparserobust.scoring.per_batch import Arrays
 from sparserobust.scoring.settings import budgets, one_of
-from sparserobust.stats import mean_t, wilson
+from sparserobust.stats import mean_t
 
 BACKENDS = {"native": None, "foolbox": foolbox_adapter.fgsm, "torchattacks": torchattacks_adapter.fgsm}
 
@@ -116,19 +116,10 @@ class FGSM(AttackEvaluator):
         points = np.array(self.eps)[order]
         withstood = np.logical_and.accumulate(robust[order], axis=0)
         n = len(correct)
-        scores = []
-        for eps, kept in zip(points.tolist(), withstood.sum(axis=1).tolist(), strict=True):
-            bounds = wilson(kept, n)
-            scores.append(
-                self.score(
-                    "cumulative_robust_accuracy",
-                    kept / n,
-                    at=eps,
-                    n=n,
-                    ci_low=bounds.low,
-                    ci_high=bounds.high,
-                )
-            )
+        scores = [
+            self.rate("cumulative_robust_accuracy", kept, n, at=eps)
+            for eps, kept in zip(points.tolist(), withstood.sum(axis=1).tolist(), strict=True)
+        ]
         heights = np.vstack([correct, withstood]).astype(float)
         area = mean_t(np.trapezoid(heights, np.concatenate([[0.0], points]), axis=0))
         scores.append(self.score("area_under_curve", area.value, n=n, ci_low=area.low, ci_high=area.high))

@@ -14,7 +14,7 @@ from sparserobust.errors import ConfigError
 from sparserobust.paths import UnsupportedOperation, read_pixels
 from sparserobust.records import Outcome, Picture, Score, ScoreSpec
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
-from sparserobust.stats import mean_normal, wilson
+from sparserobust.stats import mean_normal
 from sparserobust.stats.concentration import MEASURES, of_noise
 from sparserobust.subject import Subject
 
@@ -151,11 +151,7 @@ class _Mapping(Measurement):
         return scores
 
     def _zero_maps(self, maps: Maps, kind: str) -> Score:
-        zero = int((maps == 0).all(dim=1).sum())
-        bounds = wilson(zero, len(maps))
-        return self.evaluator.score(
-            "zero_maps", zero / len(maps), at=kind, n=len(maps), ci_low=bounds.low, ci_high=bounds.high
-        )
+        return self.evaluator.rate("zero_maps", int((maps == 0).all(dim=1).sum()), len(maps), at=kind)
 
     def _trainable_pixels(self) -> Score:
         subject, shape = self.context.subject, self.context.input_shape

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -10,14 +11,10 @@ from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.square import square
 from sparserobust.errors import ConfigError
-from sparserobust.scoring import AttackEvaluator, Batch
-from sparserobust.scoring.attack_scores import BUDGET_SCORES
-from sparserobust.scoring.settings import budgets, one_of
-
-EPS: dict[Norm, tuple[float, ...]] = {"linf": (0.05, 0.1, 0.2), "l2": (0.5, 1.0, 2.0)}
+from sparserobust.scoring import Batch, BudgetSweep
 
 
-class Square(AttackEvaluator):
+class Square(BudgetSweep):
     """The Square attack: random windows that make the margin grow, in linf or l2.
 
     It asks for logits only and is not misled by gradients that are: it also runs on models that cannot be
@@ -36,34 +33,25 @@ class Square(AttackEvaluator):
 
     name = "square"
     source = "Andriushchenko et al. 2020, arXiv:1912.00049, Algorithms 1 to 3"
-    scores = BUDGET_SCORES
+    default_eps: ClassVar[dict[Norm, tuple[float, ...]]] = {"linf": (0.05, 0.1, 0.2), "l2": (0.5, 1.0, 2.0)}
 
     def __init__(
         self, *, norm: Norm = "linf", eps: Sequence[float] | None = None, queries: int = 1000, seed: int = 0
     ) -> None:
-        self.norm = one_of("norm", norm, EPS)
-        self.eps = budgets(EPS[self.norm] if eps is None else eps, self.norm)
+        super().__init__(norm, eps)
         if queries < 1:
             raise ConfigError(f"queries must be at least 1, got {queries}")
         self.queries = queries
         self.seed = seed
-        self.headline_eps = 0.1 if norm == "linf" else 0.5
-        if norm == "l2":
-            self.name = "square-l2"
 
-    def perturb(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
-        """(eps, images) from the smallest budget to the largest."""
-        oracle = Oracle(batch.model, batch.passes)
-        images = batch.images.clone()
-        for eps in sorted(self.eps):
-            standing = oracle.logits(images).argmax(dim=1) == batch.labels
-            images[standing] = square(
-                oracle,
-                batch.images[standing],
-                batch.labels[standing],
-                norm=self.norm,
-                eps=eps,
-                queries=self.queries,
-                seed=self.seed,
-            )
-            yield eps, images.clone()
+    def within(self, batch: Batch, eps: float) -> Tensor:
+        """The first image that fools the model, or the one of largest margin."""
+        return square(
+            Oracle(batch.model, batch.passes),
+            batch.images,
+            batch.labels,
+            norm=self.norm,
+            eps=eps,
+            queries=self.queries,
+            seed=self.seed,
+        )

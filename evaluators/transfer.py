@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch import Tensor, nn
 
-from evaluators.pgd import EPS
+from evaluators.pgd import PGD
 from sparserobust.attacks.budget import checked
 from sparserobust.attacks.losses import margin
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.device import dtype_of
-from sparserobust.errors import ConfigError, ModelError
+from sparserobust.errors import ModelError
 from sparserobust.records import Outcome, Score, ScoreSpec
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement, Skip
 from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.per_batch import Arrays, PerBatch
-from sparserobust.scoring.settings import budgets
-from sparserobust.stats import newcombe_paired, wilson
+from sparserobust.scoring.settings import budgets, check_steps
+from sparserobust.stats import newcombe_paired
 
 RATES = {
     "white_box": "broken on the sparse model, of the images made on it",
@@ -85,12 +85,8 @@ class Transfer(Evaluator):
         restarts: int = 1,
         seed: int = 0,
     ) -> None:
-        self.eps = budgets(EPS["linf"] if eps is None else eps, "linf")
-        if steps < 1 or restarts < 1 or (step_size is not None and step_size <= 0):
-            raise ConfigError(
-                "steps and restarts must be at least 1 and step_size above 0, "
-                f"got {steps}, {restarts} and {step_size}"
-            )
+        self.eps = budgets(PGD.default_eps["linf"] if eps is None else eps, "linf")
+        check_steps(steps, restarts, step_size)
         self.steps = steps
         self.step_size = step_size
         self.restarts = restarts
@@ -188,16 +184,13 @@ class _Carrying(PerBatch):
         headline = eps == min(transfer.eps, key=lambda e: (abs(e - transfer.headline_eps), e))
         nothing = "no image that both models get right"
         for name in RATES:
-            facts = {"at": eps, "n": n, "headline": headline and name == "transfer_in"}
-            hits = int(arrays[name][row].sum())
-            bounds = wilson(hits, n) if n else None
-            yield transfer.score(
+            yield transfer.rate(
                 f"{name}_success_rate",
-                hits / n if n else None,
-                ci_low=bounds.low if bounds else None,
-                ci_high=bounds.high if bounds else None,
-                reason=None if n else nothing,
-                **facts,
+                int(arrays[name][row].sum()),
+                n,
+                at=eps,
+                headline=headline and name == "transfer_in",
+                nothing=nothing,
             )
         if not n:
             yield transfer.score("transfer_gap", None, at=eps, n=0, reason=nothing)

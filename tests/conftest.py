@@ -10,6 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 from hypothesis import settings
 from torch import Tensor, nn
 
+import sparserobust as sr
+
 settings.register_profile("sparserobust", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("sparserobust")
 
@@ -120,3 +122,19 @@ def problem() -> Callable[..., tuple[Tensor, Tensor]]:
         return images, labels
 
     return make
+
+
+@pytest.fixture(scope="session")
+def digits_network() -> nn.Module:
+    """64-32-10, trained for a second on digits; in evaluation mode, its parameters not asking for gradients."""
+    data = sr.load_data("digits").train
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        F.cross_entropy(model(data.images), data.labels).backward()
+        optimizer.step()
+    optimizer.zero_grad()
+    return model.eval().requires_grad_(False)

@@ -43,26 +43,10 @@ def brief(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def network() -> nn.Module:
-    """64-32-10, trained for a second on digits."""
-    data = sr.load_data("digits").train
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(150):
-        optimizer.zero_grad()
-        F.cross_entropy(model(data.images), data.labels).backward()
-        optimizer.step()
-    optimizer.zero_grad()
-    return model.eval().requires_grad_(False)
-
-
-@pytest.fixture(scope="module")
-def digits(network) -> tuple[Tensor, Tensor]:
+def digits(digits_network) -> tuple[Tensor, Tensor]:
     """40 that the network knows."""
     test = sr.load_data("digits").test
-    known = (network(test.images).argmax(dim=1) == test.labels).nonzero().squeeze(1)[:40]
+    known = (digits_network(test.images).argmax(dim=1) == test.labels).nonzero().squeeze(1)[:40]
     return test.images[known], test.labels[known]
 
 
@@ -101,7 +85,7 @@ def test_autoattack_breaks_exactly_what_a_linear_model_allows(norm, monkeypatch)
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_autoattack_breaks_what_any_of_torchattacks_parts_breaks(network, digits, norm, monkeypatch):
+def test_autoattack_breaks_what_any_of_torchattacks_parts_breaks(digits_network, digits, norm, monkeypatch):
     """Example by example, with 25 steps and 150 queries for both."""
     monkeypatch.setattr(module, "STEPS", 25)
     monkeypatch.setattr(module, "QUERIES", 150)
@@ -110,26 +94,28 @@ def test_autoattack_breaks_what_any_of_torchattacks_parts_breaks(network, digits
     with torch.random.fork_rng(devices=[]):
         named = {"norm": norm.capitalize(), "eps": eps}
         parts = [
-            torchattacks.APGD(network, steps=25, **named),
-            torchattacks.APGDT(network, steps=25, n_classes=10, **named),
-            torchattacks.FAB(network, steps=25, multi_targeted=True, n_classes=10, **named),
-            torchattacks.Square(network, n_queries=150, **named),
+            torchattacks.APGD(digits_network, steps=25, **named),
+            torchattacks.APGDT(digits_network, steps=25, n_classes=10, **named),
+            torchattacks.FAB(digits_network, steps=25, multi_targeted=True, n_classes=10, **named),
+            torchattacks.Square(digits_network, n_queries=150, **named),
         ]
-        broken = torch.stack([wrong(network, part(images, labels), labels) for part in parts]).any(dim=0)
-    result = autoattack(network, images, labels, norm=norm, eps=eps, seed=0)
-    ours = wrong(network, result.images, labels)
+        broken = torch.stack([wrong(digits_network, part(images, labels), labels) for part in parts]).any(
+            dim=0
+        )
+    result = autoattack(digits_network, images, labels, norm=norm, eps=eps, seed=0)
+    ours = wrong(digits_network, result.images, labels)
     assert 0 < int(broken.sum()) < 16
     assert not bool((broken & ~ours).any())
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_each_broken_example_is_owed_to_one_attack(network, digits, norm, brief):
+def test_each_broken_example_is_owed_to_one_attack(digits_network, digits, norm, brief):
     images, labels = digits[0], digits[1].clone()
     labels[:5] = (labels[:5] + 1) % 10  # wrong already
-    result = autoattack(network, images, labels, norm=norm, eps=EPS[norm], seed=0)
+    result = autoattack(digits_network, images, labels, norm=norm, eps=EPS[norm], seed=0)
     assert tuple(result.broken_by) == ("apgd-ce", "apgd-t", "fab-t", "square")
     count = torch.stack(list(result.broken_by.values())).sum(dim=0)
-    broken = wrong(network, result.images, labels)
+    broken = wrong(digits_network, result.images, labels)
     assert torch.equal(count == 1, broken & (torch.arange(40) >= 5))
     assert int(count.max()) == 1
     assert torch.equal(result.images[count == 0], images[count == 0])
@@ -165,26 +151,26 @@ def test_with_fewer_than_four_classes_targeted_apgd_is_left_out_and_says_so(clas
     assert int(wrong(model, result.images, labels).sum()) >= 10
 
 
-def test_where_the_cross_entropy_is_flat_the_other_attacks_break_the_model(network, digits, brief):
+def test_where_the_cross_entropy_is_flat_the_other_attacks_break_the_model(digits_network, digits, brief):
     """Logits a million times as large have a cross-entropy of exactly 0 and no gradient."""
-    sharp = Logits(lambda images: network(images) * 1e6)
+    sharp = Logits(lambda images: digits_network(images) * 1e6)
     result = autoattack(sharp, *digits, norm="linf", eps=0.1, seed=0)
-    plain = autoattack(network, *digits, norm="linf", eps=0.1, seed=0)
+    plain = autoattack(digits_network, *digits, norm="linf", eps=0.1, seed=0)
     assert int(result.broken_by["apgd-t"].sum()) > 5 * int(result.broken_by["apgd-ce"].sum())
-    broken = [int(wrong(network, found.images, digits[1]).sum()) for found in (result, plain)]
+    broken = [int(wrong(digits_network, found.images, digits[1]).sum()) for found in (result, plain)]
     assert broken[0] >= 0.9 * broken[1] > 0
 
 
-def test_where_every_gradient_is_zero_square_is_left(network, digits, brief):
-    stepped = Logits(lambda images: network((images * 15).round() / 15))
+def test_where_every_gradient_is_zero_square_is_left(digits_network, digits, brief):
+    stepped = Logits(lambda images: digits_network((images * 15).round() / 15))
     result = autoattack(stepped, *digits, norm="linf", eps=0.15, seed=0)
     assert (
         int(result.broken_by["square"].sum()) > 0.8 * sum(int(b.sum()) for b in result.broken_by.values()) > 8
     )
 
 
-def test_a_model_without_a_gradient_is_refused(network, digits):
-    detached = Logits(lambda images: network(images.detach()))
+def test_a_model_without_a_gradient_is_refused(digits_network, digits):
+    detached = Logits(lambda images: digits_network(images.detach()))
     settings = {"norm": "linf", "eps": 0.1, "seed": 0}
     with pytest.raises(ModelError, match="not differentiable.*`square`"):
         autoattack(detached, *digits, **settings)
@@ -194,10 +180,10 @@ def test_a_model_without_a_gradient_is_refused(network, digits):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_seed_repeats_and_nothing_else_is_touched(network, digits, norm, brief, capfd):
+def test_a_seed_repeats_and_nothing_else_is_touched(digits_network, digits, norm, brief, capfd):
     """torchattacks seeds the global stream, prints, and calls train() on what it is given."""
     images, labels = digits[0][:10], digits[1][:10]
-    model = nn.Sequential(network, nn.Dropout(0.5).eval())
+    model = nn.Sequential(digits_network, nn.Dropout(0.5).eval())
     model.training = True  # as torchattacks would find it
     before = torch.get_rng_state()
 
@@ -216,7 +202,7 @@ def test_a_seed_repeats_and_nothing_else_is_touched(network, digits, norm, brief
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_model_without_parameters_and_one_in_float64_are_attacked_too(network, digits, brief):
+def test_a_model_without_parameters_and_one_in_float64_are_attacked_too(digits_network, digits, brief):
     double = nn.Sequential(*[nn.Flatten(), nn.Linear(64, 10)]).double().requires_grad_(False)
     bare = Logits(lambda images: F.linear(images.flatten(1), double[1].weight, double[1].bias))
     images = digits[0][:30].double()
@@ -228,29 +214,29 @@ def test_a_model_without_parameters_and_one_in_float64_are_attacked_too(network,
             assert int(wrong(model, result.images, labels).sum()) > 15
 
 
-def test_without_a_budget_nothing_moves(network, digits):
+def test_without_a_budget_nothing_moves(digits_network, digits):
     for norm in NORMS:
         passes: Counter[str] = Counter()
-        result = autoattack(network, *digits, norm=norm, eps=0.0, seed=0, passes=passes)
+        result = autoattack(digits_network, *digits, norm=norm, eps=0.0, seed=0, passes=passes)
         assert passes == Counter(forward=40)
         assert torch.equal(result.images, digits[0])
         for attack in PGD.values():  # torchattacks' PGDL2 divides 0 by 0 here
-            found = attack(network, *digits, norm=norm, eps=0.0, steps=3, stepsize=0.1, seed=0)
+            found = attack(digits_network, *digits, norm=norm, eps=0.0, steps=3, stepsize=0.1, seed=0)
             assert torch.equal(found, digits[0])
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_both_libraries_pgd_is_the_same_without_a_random_start(network, digits, norm):
+def test_both_libraries_pgd_is_the_same_without_a_random_start(digits_network, digits, norm):
     eps = EPS[norm]
     settings = {"norm": norm, "eps": eps, "steps": 10, "stepsize": eps / 4, "random_start": False, "seed": 0}
-    model, images = nn.Sequential(network).double(), digits[0].double()
+    model, images = nn.Sequential(digits_network).double(), digits[0].double()
     try:
         theirs, ours = (attack(model, images, digits[1], **settings) for attack in PGD.values())
         assert torch.allclose(theirs, ours, atol=1e-9)
         assert 0.99 * eps < float(distances(images, ours, norm).max()) < eps + 1e-9
         assert int(wrong(model, ours, digits[1]).sum()) > 10
     finally:
-        network.float()
+        digits_network.float()
 
 
 @pytest.mark.parametrize("library", list(PGD))
@@ -278,36 +264,36 @@ def test_ddn_comes_near_to_the_exact_distance_of_a_linear_model():
     assert float(ratio.min()) > 0.999
 
 
-def test_cw_moves_pixels_that_are_black_or_white(network, digits):
+def test_cw_moves_pixels_that_are_black_or_white(digits_network, digits):
     """Half of a digit's pixels are: torchattacks leaves them as they are, and its images lie farther away."""
     images, labels = digits
     extreme = (images == 0) | (images == 1)
     settings = {"steps": 100, "stepsize": 0.1}
-    ours = torchattacks_adapter.carlini_wagner(network, images, labels, initial_const=1.0, **settings)
-    theirs = torchattacks.CW(network, c=1, steps=100, lr=0.1)(images, labels)
+    ours = torchattacks_adapter.carlini_wagner(digits_network, images, labels, initial_const=1.0, **settings)
+    theirs = torchattacks.CW(digits_network, c=1, steps=100, lr=0.1)(images, labels)
     assert torch.equal(theirs[extreme], images[extreme])
     assert float((ours != images)[extreme].float().mean()) > 0.3
-    assert bool(wrong(network, ours, labels).all())
-    fell = wrong(network, theirs, labels)
+    assert bool(wrong(digits_network, ours, labels).all())
+    fell = wrong(digits_network, theirs, labels)
     mine, others = (distances(images[fell], found[fell], "l2").median() for found in (ours, theirs))
     assert float(mine) < 0.95 * float(others)
 
 
-def test_cw_does_not_mind_negative_logits(network, digits):
+def test_cw_does_not_mind_negative_logits(digits_network, digits):
     """Log-probabilities: torchattacks' loss is 0 everywhere (issue #184); margins are those of the logits."""
-    log_softmax = Logits(lambda images: network(images).log_softmax(dim=1))
+    log_softmax = Logits(lambda images: digits_network(images).log_softmax(dim=1))
     settings = {"initial_const": 1.0, "steps": 60, "stepsize": 0.1}
     found, same = (
-        torchattacks_adapter.carlini_wagner(m, *digits, **settings) for m in (log_softmax, network)
+        torchattacks_adapter.carlini_wagner(m, *digits, **settings) for m in (log_softmax, digits_network)
     )
     assert torch.allclose(found, same, atol=1e-3)
-    assert int(wrong(network, found, digits[1]).sum()) > 30
+    assert int(wrong(digits_network, found, digits[1]).sum()) > 30
 
 
-def test_what_is_not_found_is_the_clean_image(network, digits):
+def test_what_is_not_found_is_the_clean_image(digits_network, digits):
     """A model that never errs: no attack may come back with something else, least of all with black."""
     images, labels = digits
-    sure = Logits(lambda x: 50 * F.one_hot(labels, 10).float() + 0 * network(x))
+    sure = Logits(lambda x: 50 * F.one_hot(labels, 10).float() + 0 * digits_network(x))
     assert torch.equal(
         torchattacks_adapter.carlini_wagner(sure, images, labels, initial_const=1.0, steps=5, stepsize=0.1),
         images,
@@ -326,7 +312,7 @@ def test_an_image_that_is_not_finite_becomes_the_clean_one():
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_passes_are_those_that_the_model_sees(network, digits, norm, brief):
+def test_passes_are_those_that_the_model_sees(digits_network, digits, norm, brief):
     class Counted(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -334,7 +320,7 @@ def test_passes_are_those_that_the_model_sees(network, digits, norm, brief):
 
         def forward(self, images: Tensor) -> Tensor:
             self.passes["forward"] += len(images)
-            logits = network(images)
+            logits = digits_network(images)
             if logits.requires_grad:
                 logits.register_hook(lambda gradient: self.passes.update(backward=len(gradient)))
             return logits

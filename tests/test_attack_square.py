@@ -54,21 +54,6 @@ def digits() -> tuple[Tensor, Tensor]:
     return test.images[:200], test.labels[:200]
 
 
-@pytest.fixture(scope="module")
-def network() -> nn.Module:
-    """64-32-10, trained for a second on digits."""
-    data = sr.load_data("digits").train
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
-    for _ in range(150):
-        optimizer.zero_grad()
-        F.cross_entropy(model(data.images), data.labels).backward()
-        optimizer.step()
-    return model.eval().requires_grad_(False)
-
-
 def wrong(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
     return model(images).argmax(dim=1) != labels
 
@@ -107,7 +92,7 @@ def test_l2_breaks_what_a_linear_model_allows_at_two_thirds_of_the_budget(shape)
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_as_many_digits_fall_as_to_torchattacks_square(network, digits, norm):
+def test_as_many_digits_fall_as_to_torchattacks_square(digits_network, digits, norm):
     """An independent implementation, with the same queries.
 
     torchattacks never puts a window on the last row or column and here a window may lie anywhere: a row
@@ -116,7 +101,7 @@ def test_as_many_digits_fall_as_to_torchattacks_square(network, digits, norm):
     ours breaks as many in linf (145 to 147, theirs 140 to 149) and more in l2 (89 to 92, theirs 77 to 83).
     """
     torchattacks = pytest.importorskip("torchattacks")
-    model = nn.Sequential(nn.ZeroPad2d((0, -1, 0, -1)), network)
+    model = nn.Sequential(nn.ZeroPad2d((0, -1, 0, -1)), digits_network)
     images, labels = F.pad(digits[0], (0, 1, 0, 1)), digits[1]
     with torch.random.fork_rng(devices=[]):
         attack = torchattacks.Square(model, norm=norm.capitalize(), eps=EPS[norm], n_queries=500, seed=0)
@@ -162,8 +147,8 @@ def test_images_stay_in_the_budget_and_in_the_range(norm, shape):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_batch_size_and_order_change_nothing(network, digits, norm):
-    model = nn.Sequential(network).double()
+def test_batch_size_and_order_change_nothing(digits_network, digits, norm):
+    model = nn.Sequential(digits_network).double()
     try:
         images, labels = digits[0][:20].double(), digits[1][:20]
 
@@ -178,17 +163,17 @@ def test_batch_size_and_order_change_nothing(network, digits, norm):
             torch.cat([run(rows) for rows in order.split(7)]), whole[order], atol=1e-9, rtol=0
         )
     finally:
-        network.float()
+        digits_network.float()
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_it_never_asks_for_a_gradient(network, digits, norm):
+def test_it_never_asks_for_a_gradient(digits_network, digits, norm):
     """The network rounds its input to 16 levels and refuses to run where a gradient could be asked for."""
 
     class Stepped(nn.Module):
         def forward(self, images: Tensor) -> Tensor:
             assert not torch.is_grad_enabled()
-            return network((images * 15).round() / 15)
+            return digits_network((images * 15).round() / 15)
 
     oracle = Oracle(Stepped())
     with torch.enable_grad():
@@ -199,31 +184,31 @@ def test_it_never_asks_for_a_gradient(network, digits, norm):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_an_example_costs_its_queries_and_none_after_it_is_fooled(network, digits, norm):
+def test_an_example_costs_its_queries_and_none_after_it_is_fooled(digits_network, digits, norm):
     images, labels = digits[0][:50], digits[1][:50]
-    oracle = Watched(network)
+    oracle = Watched(digits_network)
     found = square(oracle, images, labels, norm=norm, eps=EPS[norm], queries=120, seed=0)
     sizes = [len(logits) for logits in oracle.asked]
     assert oracle.passes["forward"] == sum(sizes)
     assert len(sizes) == 121
     assert sizes[0] == 50
-    robust = ~wrong(network, found, labels)
-    assert sizes[1] == int((~wrong(network, images, labels)).sum())
+    robust = ~wrong(digits_network, found, labels)
+    assert sizes[1] == int((~wrong(digits_network, images, labels)).sum())
     assert all(earlier >= later for earlier, later in pairwise(sizes))
     assert sizes[1] > sizes[-1] >= int(robust.sum()) > 0
-    alone = Oracle(network)
+    alone = Oracle(digits_network)
     for few in torch.arange(50).split(17):
         square(alone, images[few], labels[few], norm=norm, eps=EPS[norm], queries=120, seed=0)
     assert alone.passes == oracle.passes
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_what_is_wrong_already_comes_back_untouched_and_unasked(network, digits, norm):
-    images, labels = digits[0][:30], (network(digits[0][:30]).argmax(dim=1) + 1) % 10
-    oracle = Oracle(network)
+def test_what_is_wrong_already_comes_back_untouched_and_unasked(digits_network, digits, norm):
+    images, labels = digits[0][:30], (digits_network(digits[0][:30]).argmax(dim=1) + 1) % 10
+    oracle = Oracle(digits_network)
     assert torch.equal(square(oracle, images, labels, norm=norm, eps=0.5, queries=50, seed=0), images)
     assert oracle.passes["forward"] == 30
-    oracle = Oracle(network)
+    oracle = Oracle(digits_network)
     square(oracle, images, labels, norm=norm, eps=0.0, queries=50, seed=0)
     square(oracle, images[:0], labels[:0], norm=norm, eps=0.5, queries=50, seed=0)
     assert not oracle.passes
@@ -231,20 +216,20 @@ def test_what_is_wrong_already_comes_back_untouched_and_unasked(network, digits,
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("loss", [margin, cross_entropy])
-def test_the_best_of_all_images_asked_comes_back(network, digits, norm, loss):
-    robust = square(Oracle(network), *digits, norm=norm, eps=EPS[norm] / 4, queries=60, seed=0)
-    rows = (~wrong(network, robust, digits[1])).nonzero().squeeze(1)[:20]
+def test_the_best_of_all_images_asked_comes_back(digits_network, digits, norm, loss):
+    robust = square(Oracle(digits_network), *digits, norm=norm, eps=EPS[norm] / 4, queries=60, seed=0)
+    rows = (~wrong(digits_network, robust, digits[1])).nonzero().squeeze(1)[:20]
     images, labels = digits[0][rows], digits[1][rows]
-    oracle = Watched(network)
+    oracle = Watched(digits_network)
     settings = {"norm": norm, "eps": EPS[norm] / 4, "queries": 60, "seed": 0}
     found = square(oracle, images, labels, **settings, loss=loss)
     if loss is margin:
         assert torch.equal(found, robust[rows])
-    kept = ~wrong(network, found, labels)
+    kept = ~wrong(digits_network, found, labels)
     assert int(kept.sum()) >= 18
     tried = [loss(logits, labels) for logits in oracle.asked[1:] if len(logits) == len(labels)]
     best = torch.stack(tried).amax(dim=0)
-    reached = loss(network(found), labels)
+    reached = loss(digits_network(found), labels)
     if len(tried) == 60:
         assert torch.allclose(reached, best, atol=1e-5)
     assert bool((reached >= best - 1e-5).all())
@@ -262,11 +247,11 @@ def test_a_change_in_linf_is_never_idle(digits):
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_a_seed_repeats_and_the_global_random_state_stays(network, digits, norm):
+def test_a_seed_repeats_and_the_global_random_state_stays(digits_network, digits, norm):
     images, labels = digits[0][:20], digits[1][:20]
     before = torch.get_rng_state(), np.random.get_state()[1].tolist()
     first, again, other = (
-        square(Oracle(network), images, labels, norm=norm, eps=0.05, queries=40, seed=seed)
+        square(Oracle(digits_network), images, labels, norm=norm, eps=0.05, queries=40, seed=seed)
         for seed in (3, 3, 4)
     )
     assert torch.equal(first, again)
@@ -276,11 +261,13 @@ def test_a_seed_repeats_and_the_global_random_state_stays(network, digits, norm)
 
 
 @pytest.mark.parametrize("norm", NORMS)
-def test_more_queries_and_more_budget_break_no_less(network, digits, norm):
+def test_more_queries_and_more_budget_break_no_less(digits_network, digits, norm):
     broken = [
         int(
             wrong(
-                network, square(Oracle(network), *digits, norm=norm, eps=eps, queries=q, seed=0), digits[1]
+                digits_network,
+                square(Oracle(digits_network), *digits, norm=norm, eps=eps, queries=q, seed=0),
+                digits[1],
             ).sum()
         )
         for eps, q in ((EPS[norm] / 2, 50), (EPS[norm], 50), (EPS[norm], 300))

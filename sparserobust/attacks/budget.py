@@ -22,7 +22,7 @@ def distances(
     if norm == "linf":
         widened = torch.promote_types(images.dtype, torch.float32)
         return (others.to(widened) - images.to(widened)).flatten(1).abs_().amax(dim=1).double()
-    return (others.double() - images.double()).flatten(1).norm(dim=1)
+    return _length(others.double() - images.double())
 
 
 def checked(
@@ -63,12 +63,25 @@ def checked(
 def project(
     images: Float[Tensor, "n c h w"], others: Float[Tensor, "n c h w"], norm: Norm, eps: float
 ) -> Float[Tensor, "n c h w"]:
-    """The nearest point (linf) or the point on the segment (l2) within eps of the images and in [0, 1]."""
-    difference = others - images
+    """Put into [0, 1], then within eps of the images: pixel by pixel (linf) or along the segment (l2)."""
+    difference = others.clamp(0, 1) - images
     if norm == "linf":
         difference = difference.clamp(-eps, eps)
     else:
-        size = distances(images, others, norm).clamp_min(1e-12)
-        factor = (eps / size).clamp_max(1.0).to(images.dtype)
-        difference = difference * factor.view(-1, 1, 1, 1)
+        size = _length(difference).clamp_min(1e-12)
+        difference = difference * (eps / size).clamp_max(1.0).to(images).view(-1, 1, 1, 1)
     return (images + difference).clamp(0, 1)
+
+
+def steepest(gradient: Float[Tensor, "n c h w"], norm: Norm) -> Float[Tensor, "n c h w"]:
+    """The direction of steepest ascent: each pixel's sign (linf), or length 1 (l2); where all is zero, zero."""
+    if norm == "linf":
+        return gradient.sign()
+    size = _length(gradient).to(gradient).clamp_min(torch.finfo(gradient.dtype).tiny)
+    return gradient / size.view(-1, 1, 1, 1)
+
+
+def _length(changes: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+    """Euclidean length, added up in float64: the squares of small gradients are 0 in float32."""
+    length: Tensor = torch.linalg.vector_norm(changes.flatten(1), dim=1, dtype=torch.float64)
+    return length

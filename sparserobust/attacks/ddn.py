@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sparserobust.attacks.budget import Norm
+from sparserobust.attacks.budget import Norm, steepest
 from sparserobust.attacks.closest import Closest
 from sparserobust.attacks.losses import soft_margin
 from sparserobust.attacks.nearest import look_around
@@ -119,7 +119,7 @@ def shrink_radius(
         fooled = closest.take(which, clean + change, logits)
         best = closest.distance[which].to(clean.dtype)
         size = (_length(step, steps) * radius).view(-1, 1, 1, 1)
-        change = change + size * _direction(gradient, closest.norm)
+        change = change + size * steepest(gradient, closest.norm)
         settle = 0.05 * 0.1**done
         growth = torch.where(best.isfinite(), settle, GROWTH)
         radius = torch.where(fooled, torch.minimum(radius, best) * (1 - settle), radius * (1 + growth))
@@ -135,14 +135,6 @@ def shrink_radius(
 def _length(step: int, steps: int) -> float:
     """Falls from 1 to 0.01 along half a cosine."""
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps))
-
-
-def _direction(gradient: Tensor, norm: Norm) -> Tensor:
-    """Length 1 in l2, or 1 in every pixel that has a gradient (linf)."""
-    if norm == "linf":
-        return gradient.sign()
-    size: Tensor = gradient.flatten(1).norm(dim=1).clamp_min(torch.finfo(gradient.dtype).tiny)
-    return gradient / size.view(-1, 1, 1, 1)
 
 
 def _onto(change: Tensor, radius: Tensor, norm: Norm) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sparserobust.attacks.budget import Norm
+from sparserobust.attacks.budget import Norm, project, steepest
 from sparserobust.attacks.draws import normal, streams, uniform
 from sparserobust.attacks.losses import LOSSES, margin
 from sparserobust.attacks.oracle import Objective, Oracle
@@ -73,23 +73,8 @@ def pgd(
                 keep = reached <= last
                 which, current, clean, gradient = which[keep], current[keep], clean[keep], gradient[keep]
                 rate = size * 0.1 ** (step / steps)
-                current = _project(clean, current + rate * _unit(gradient, norm), norm, eps)
+                current = project(clean, current + rate * steepest(gradient, norm), norm, eps)
     return best
-
-
-def _unit(gradient: Tensor, norm: Norm) -> Tensor:
-    if norm == "linf":
-        return gradient.sign()
-    length: Tensor = gradient.flatten(1).norm(dim=1).clamp_min(torch.finfo(gradient.dtype).tiny)
-    return gradient / length.view(-1, 1, 1, 1)
-
-
-def _project(clean: Tensor, images: Tensor, norm: Norm, eps: float) -> Tensor:
-    if norm == "linf":
-        return torch.minimum(torch.maximum(images, clean - eps), clean + eps).clamp(0, 1)
-    change = images.clamp(0, 1) - clean
-    length: Tensor = change.flatten(1).norm(dim=1).clamp_min(1e-12)
-    return (clean + change * (eps / length).clamp_max(1.0).view(-1, 1, 1, 1)).clamp(0, 1)
 
 
 def _inside(images: Tensor, owners: list[np.random.Generator], norm: Norm, eps: float) -> Tensor:
@@ -97,6 +82,5 @@ def _inside(images: Tensor, owners: list[np.random.Generator], norm: Norm, eps: 
     shape = tuple(images.shape[1:])
     if norm == "linf":
         return (images + uniform(owners, shape, images, low=-eps, high=eps)).clamp(0, 1)
-    change = normal(owners, shape, images)
-    length: Tensor = change.flatten(1).norm(dim=1).clamp_min(1e-12).view(-1, 1, 1, 1)
-    return (images + change / length * eps * uniform(owners, (1, 1, 1), images)).clamp(0, 1)
+    change = steepest(normal(owners, shape, images), "l2")
+    return (images + change * eps * uniform(owners, (1, 1, 1), images)).clamp(0, 1)

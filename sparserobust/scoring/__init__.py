@@ -4,11 +4,13 @@ from sparserobust.scoring.attack import AttackEvaluator
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
 from sparserobust.scoring.measure import DEFAULT_BATCH_SIZE, Measured, measure
+from sparserobust.scoring.sweep import BudgetSweep
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
     "AttackEvaluator",
     "Batch",
+    "BudgetSweep",
     "Context",
     "Evaluator",
     "Measured",

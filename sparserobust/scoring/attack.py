@@ -67,8 +67,8 @@ class AttackEvaluator(Evaluator):
         """
         return ()
 
-    def warn(self) -> tuple[str, ...]:
-        """Warnings about the settings, for the record."""
+    def warn(self, classes: int) -> tuple[str, ...]:
+        """Warnings about the settings, for the record of a model with so many classes."""
         return ()
 
     @property

@@ -14,18 +14,22 @@ from sparserobust.records import Score
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context
 from sparserobust.scoring.per_batch import Arrays, PerBatch
-from sparserobust.stats import wilson
 
 if TYPE_CHECKING:
     from sparserobust.scoring.attack import AttackEvaluator
 
 
 class AttackMeasurement(PerBatch):
-    """What both kinds share: which examples were right, and what the model says about an image."""
+    """What both kinds share: which examples were right, and what the model says about an image.
+
+    Attributes:
+        classes: how many logits the model has, 0 before the first batch.
+    """
 
     def __init__(self, attack: AttackEvaluator, context: Context) -> None:
         super().__init__(attack, context)
         self.attack = attack
+        self.classes = 0
         self._labels: Counter[int] = Counter()
 
     @property
@@ -37,6 +41,7 @@ class AttackMeasurement(PerBatch):
         """Takes in one batch."""
         super().update(batch)
         self._labels.update(batch.labels.tolist())
+        self.classes = batch.logits.shape[1]
 
     @abstractmethod
     def attacked(self, batch: Batch) -> Arrays:
@@ -56,28 +61,13 @@ class AttackMeasurement(PerBatch):
     def robust_scores(self, name: str, robust: np.ndarray, correct: np.ndarray, point: float) -> list[Score]:
         """Robust accuracy over all examples and attack success among those initially correct, at one point."""
         attack = self.attack
-        n, m = len(correct), int(correct.sum())
-        kept = int(robust.sum())
-        scores = []
-        if name == "":
-            bounds = wilson(kept, n)
-            headline = point == attack.headline_point
-            scores.append(
-                attack.score(
-                    "robust_accuracy",
-                    kept / n,
-                    at=point,
-                    n=n,
-                    ci_low=bounds.low,
-                    ci_high=bounds.high,
-                    headline=headline,
-                )
-            )
-        return [*scores, self.success(f"{name}attack_success_rate", m - kept, m, point)]
+        n, m, kept = len(correct), int(correct.sum()), int(robust.sum())
+        success = self.success(f"{name}attack_success_rate", m - kept, m, point)
+        if name:
+            return [success]
+        headline = point == attack.headline_point
+        return [attack.rate("robust_accuracy", kept, n, at=point, headline=headline), success]
 
     def success(self, name: str, broken: int, m: int, point: float) -> Score:
         """A success rate among m initially correct examples."""
-        if m == 0:
-            return self.attack.score(name, None, at=point, n=0, reason="no example was classified correctly")
-        bounds = wilson(broken, m)
-        return self.attack.score(name, broken / m, at=point, n=m, ci_low=bounds.low, ci_high=bounds.high)
+        return self.attack.rate(name, broken, m, at=point, nothing="no example was classified correctly")

@@ -16,6 +16,7 @@ from sparserobust.errors import PluginError
 from sparserobust.records import Outcome, Run, Score, ScoreSpec
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
+from sparserobust.stats import wilson
 from sparserobust.subject import Subject
 from sparserobust.weights.untouched import Guard
 
@@ -152,6 +153,15 @@ class Evaluator(ABC):
             )
         facts.setdefault("headline", spec.headline)
         return Score(name=name, value=value, unit=spec.unit, higher_is_better=spec.higher_is_better, **facts)
+
+    def rate(
+        self, name: str, hits: int, n: int, *, nothing: str = "there is no example", **facts: Any
+    ) -> Score:
+        """A share of n examples with its Wilson interval; without examples not measured, and `nothing` says why."""
+        if n == 0:
+            return self.score(name, None, n=0, reason=nothing, **facts)
+        bounds = wilson(hits, n)
+        return self.score(name, hits / n, n=n, ci_low=bounds.low, ci_high=bounds.high, **facts)
 
     def outcome(self, **parts: Any) -> Outcome:
         """An ok outcome of this evaluator."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from jaxtyping import Bool
 from torch import Tensor
@@ -16,7 +15,6 @@ from sparserobust.records import Outcome, Score
 from sparserobust.scoring.attack_counting import AttackMeasurement
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.per_batch import Arrays
-from sparserobust.stats import wilson
 
 if TYPE_CHECKING:
     from sparserobust.scoring.attack import AttackEvaluator
@@ -91,17 +89,11 @@ class FixedBudget(AttackMeasurement):
                 scores += self.robust_scores("margin_", arrays["margin_robust"][index], correct, eps)
         if attack.checks_gradient:
             zero = arrays.pop("zero_gradient")
-            bounds = wilson(int(zero.sum()), len(zero))
-            share = float(np.mean(zero))
-            scores.append(
-                attack.score(
-                    "zero_gradient_share", share, n=len(zero), ci_low=bounds.low, ci_high=bounds.high
-                )
-            )
+            scores.append(attack.rate("zero_gradient_share", int(zero.sum()), len(zero)))
         return attack.outcome(
             scores=(*scores, *attack.summary(arrays, self.chance)),
             per_example=arrays,
             axis=attack.eps,
             verdict="upper bound, not audited",
-            warnings=attack.warn(),
+            warnings=attack.warn(self.classes),
         )

@@ -15,7 +15,7 @@ from sparserobust.records import Outcome, Score
 from sparserobust.scoring.attack_counting import AttackMeasurement
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.per_batch import Arrays
-from sparserobust.stats import median_order, wilson
+from sparserobust.stats import median_order
 
 if TYPE_CHECKING:
     from sparserobust.scoring.attack import AttackEvaluator
@@ -74,17 +74,13 @@ class MinimumNorm(AttackMeasurement):
             scores += self.robust_scores("", correct & ~within, correct, cap)
             broken = int(rescaled[index].sum())
             scores.append(self.success("rescaled_success_rate", broken, m, cap))
-            counted = wilson(n - m + broken, n)
-            share = (n - m + broken) / n
-            scores.append(
-                attack.score("paper_success", share, at=cap, n=n, ci_low=counted.low, ci_high=counted.high)
-            )
+            scores.append(attack.rate("paper_success", n - m + broken, n, at=cap))
         return attack.outcome(
             scores=(*scores, *attack.summary(arrays, self.chance)),
             per_example=arrays,
             axis=attack.eps,
             verdict=f"found {found} of {m}" if found == m else f"not found: {m - found} of {m}",
-            warnings=attack.warn(),
+            warnings=attack.warn(self.classes),
         )
 
     def _median(self, distance: np.ndarray, m: int, found: int) -> Score:

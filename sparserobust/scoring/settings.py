@@ -44,6 +44,14 @@ def caps(eps: Sequence[float]) -> tuple[float, ...]:
     return values
 
 
+def check_steps(steps: int, restarts: int, step_size: float | None) -> None:
+    """Raises ConfigError for settings of a gradient attack that cannot be."""
+    if steps < 1 or restarts < 1 or (step_size is not None and step_size <= 0):
+        raise ConfigError(
+            f"steps and restarts must be at least 1 and step_size above 0, got {steps}, {restarts} and {step_size}"
+        )
+
+
 def _numbers(eps: Sequence[float]) -> tuple[float, ...]:
     try:
         return tuple(float(e) for e in eps)

@@ -18,7 +18,7 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from sparserobust.attacks.budget import project
+from sparserobust.attacks.budget import project, steepest
 from sparserobust.errors import ModelError
 from sparserobust.seeds import generator
 from sparserobust.training.accuracy import Attack
@@ -149,8 +149,8 @@ def ascend(
                 "adversarial training needs a differentiable model; no gradient reaches its input"
             )
         gradient = gradient.nan_to_num(0.0, 0.0, 0.0)
-        direction = gradient.sign() if plan.norm == "linf" else unit(gradient)
-        moved = project(images, moved.detach() + plan.step * direction, plan.norm, plan.eps)
+        step = plan.step * steepest(gradient, plan.norm)
+        moved = project(images, moved.detach() + step, plan.norm, plan.eps)
     return moved
 
 
@@ -160,17 +160,9 @@ def anywhere(
     """A perturbation for each image, uniform in the ball of the norm with radius eps."""
     if plan.norm == "linf":
         return plan.eps * (2 * torch.rand(images.shape, generator=stream) - 1).to(images)
-    direction = unit(torch.randn(images.shape, generator=stream))
+    direction = steepest(torch.randn(images.shape, generator=stream), "l2")
     radius = torch.rand(len(images), generator=stream) ** (1 / images[0].numel())
     return plan.eps * (radius.view(-1, 1, 1, 1) * direction).to(images)
-
-
-def unit(vectors: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
-    """Each example's vector at l2 length 1, computed in float64; a zero vector stays zero."""
-    exact = vectors.double()
-    size = exact.flatten(1).norm(dim=1).clamp_min(torch.finfo(torch.float64).tiny)
-    scaled: Tensor = exact / size.view(-1, 1, 1, 1)
-    return scaled.to(vectors)
 
 
 def divergence(clean: Float[Tensor, "n k"], moved: Float[Tensor, "n k"]) -> Float[Tensor, ""]:
