@@ -32,6 +32,7 @@ class AutoAttack(BudgetSweep):
     name = "autoattack"
     source = "Croce and Hein 2020, arXiv:2003.01690, standard version"
     draws_by_batch = True
+    needs_gradient = False
     default_eps: ClassVar[dict[Norm, tuple[float, ...]]] = {"linf": (8 / 255,), "l2": (0.5,)}
     headline: ClassVar[dict[Norm, float]] = {"linf": 8 / 255, "l2": 0.5}
 

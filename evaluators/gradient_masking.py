@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparserobust.errors import ConfigError
+from sparserobust.arguments import seed_number, whole_number
 from sparserobust.records import ScoreSpec
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.scoring.masking_attacks import AuditMeasurement, Plan
@@ -21,7 +21,7 @@ class GradientMasking(Evaluator):
     model) besides. Their differences are the masking gap, the attack's slack (a weak attack, nothing wrong with the
     model) and the residual gap (gradients mislead still).
 
-    The verdict is "supported", "upper bound only", "artefact proven" or "not auditable", from the gaps and ten
+    The verdict is "supported", "upper bound only", "artefact proven" or "not auditable", from the gaps and eleven
     probes with threshold and source. It audits all examples of the run; use a limit of a few hundred.
 
     Args:
@@ -85,11 +85,9 @@ class GradientMasking(Evaluator):
     ) -> None:
         self.attack = one_of("attack", attack, ("fgsm", "pgd"))
         self.eps = budgets(eps, "linf")
-        if steps < 1 or queries < 1:
-            raise ConfigError(f"steps and queries must be at least 1, got {steps} and {queries}")
-        self.steps = steps
-        self.queries = queries
-        self.seed = seed
+        self.steps = whole_number("steps", steps, least=1)
+        self.queries = whole_number("queries", queries, least=1)
+        self.seed = seed_number(seed)
 
     def begin(self, context: Context) -> Measurement:
         """Starts the audit."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from sparserobust.arguments import whole_number
 from sparserobust.attacks import foolbox_adapter
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.ddn import ddn
@@ -54,11 +55,9 @@ class MinimumNorm(AttackEvaluator):
         self.norm = one_of("norm", norm, CAPS)
         self.eps = caps(CAPS[self.norm] if eps is None else eps)
         self.backend = one_of("backend", backend, BACKENDS)
-        if steps < 1:
-            raise ConfigError(f"steps must be at least 1, got {steps}")
         if norm == "linf" and backend != "native":
             raise ConfigError("norm 'linf' needs backend 'native'; foolbox has no DDN for it")
-        self.steps = steps
+        self.steps = whole_number("steps", steps, least=1)
         self.headline_eps = 0.5 if norm == "l2" else 0.1
         if norm == "linf":
             self.name = "minimum-norm-linf"

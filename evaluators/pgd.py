@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from sparserobust.arguments import seed_number
 from sparserobust.attacks.budget import Norm
-from sparserobust.attacks.losses import LOSSES
+from sparserobust.attacks.losses import LOSS_NAMES
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.scoring import Batch, BudgetSweep
@@ -18,16 +19,17 @@ from sparserobust.scoring.settings import check_steps, one_of
 class PGD(BudgetSweep):
     """Projected gradient descent on the margin, in linf or l2, with restarts.
 
-    The margin makes the attack blind to the scale of the logits; the cross-entropy, which is not, is there to
-    compare with.
+    The margin, in units of what it is at the clean image, makes the attack blind to the scale of the logits; the
+    cross-entropy, which is not, is there to compare with.
 
     Args:
         norm: "linf" or "l2"; the second is an evaluator of its own, `pgd-l2`.
         eps: budgets in pixels from 0 to 1.
         steps: for each start and budget.
-        step_size: in pixels; None for 2.5 * eps / steps.
+        step_size: the first one, in pixels; None for 2 * eps. It falls to 0 along half a cosine.
         restarts: starts for each budget; the first is the clean image, the others are drawn.
-        loss: "margin", "cross-entropy" or "logit-ratio" (DLR).
+        loss: "soft-margin" (every near class pulls), "margin" (the nearest alone), "cross-entropy" or "logit-ratio"
+            (DLR).
         seed: of the drawn starts.
 
     Raises:
@@ -49,7 +51,7 @@ class PGD(BudgetSweep):
         steps: int = 40,
         step_size: float | None = None,
         restarts: int = 1,
-        loss: str = "margin",
+        loss: str = "soft-margin",
         seed: int = 0,
     ) -> None:
         super().__init__(norm, eps)
@@ -57,8 +59,8 @@ class PGD(BudgetSweep):
         self.steps = steps
         self.step_size = step_size
         self.restarts = restarts
-        self.loss = one_of("loss", loss, LOSSES)
-        self.seed = seed
+        self.loss = one_of("loss", loss, LOSS_NAMES)
+        self.seed = seed_number(seed)
 
     def within(self, batch: Batch, eps: float) -> Tensor:
         """The best image of all starts."""

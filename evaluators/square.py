@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from sparserobust.arguments import seed_number, whole_number
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.square import square
-from sparserobust.errors import ConfigError
 from sparserobust.scoring import Batch, BudgetSweep
 
 
@@ -33,16 +33,15 @@ class Square(BudgetSweep):
 
     name = "square"
     source = "Andriushchenko et al. 2020, arXiv:1912.00049, Algorithms 1 to 3"
+    needs_gradient = False
     default_eps: ClassVar[dict[Norm, tuple[float, ...]]] = {"linf": (0.05, 0.1, 0.2), "l2": (0.5, 1.0, 2.0)}
 
     def __init__(
         self, *, norm: Norm = "linf", eps: Sequence[float] | None = None, queries: int = 1000, seed: int = 0
     ) -> None:
         super().__init__(norm, eps)
-        if queries < 1:
-            raise ConfigError(f"queries must be at least 1, got {queries}")
-        self.queries = queries
-        self.seed = seed
+        self.queries = whole_number("queries", queries, least=1)
+        self.seed = seed_number(seed)
 
     def within(self, batch: Batch, eps: float) -> Tensor:
         """The first image that fools the model, or the one of largest margin."""

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from evaluators.pgd import PGD
+from sparserobust.arguments import seed_number
 from sparserobust.attacks.budget import checked
 from sparserobust.attacks.losses import margin
 from sparserobust.attacks.oracle import Oracle
@@ -43,7 +44,7 @@ class Transfer(Evaluator):
     Args:
         eps: linf budgets in pixels from 0 to 1.
         steps: for each start and budget, on either model.
-        step_size: in pixels; None for 2.5 * eps / steps.
+        step_size: in pixels; None for 2 * eps, which falls to 0 along half a cosine.
         restarts: starts for each budget; the first is the clean image, the others are drawn.
         seed: of the drawn starts.
 
@@ -90,7 +91,7 @@ class Transfer(Evaluator):
         self.steps = steps
         self.step_size = step_size
         self.restarts = restarts
-        self.seed = seed
+        self.seed = seed_number(seed)
 
     def begin(self, context: Context) -> Measurement:
         """Skipped for the dense model itself, and without one."""

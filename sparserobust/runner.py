@@ -32,7 +32,7 @@ from sparserobust.weights.plan import require_module
 
 __all__ = ["build_evaluator", "evaluate", "failed_run", "list_evaluators"]
 
-PACKAGES = ("torch", "torchvision", "foolbox", "fvcore", "numpy", "scipy", "scikit-learn")
+PACKAGES = ("torch", "torchvision", "foolbox", "torchattacks", "fvcore", "numpy", "scipy", "scikit-learn")
 
 
 def evaluate(

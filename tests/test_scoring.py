@@ -701,10 +701,22 @@ class Saturated(Threshold):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 4])
 def test_examples_without_a_gradient_are_counted_whatever_the_batches(batch_size):
+    """And where no image has one the attack fails: it moved nothing, which is no robustness."""
+
+    class PartlySaturated(Saturated):
+        def forward(self, images):
+            slope = images.mean(dim=(1, 2, 3)) - 0.5
+            return torch.where(
+                slope.unsqueeze(1) < -0.25, torch.stack([-slope, slope], dim=1), super().forward(images)
+            )
+
     images, labels = grey([0.9, 0.8, 0.2, 0.3], [0, 0, 0, 1])
-    outcome = FGSM(eps=(0.1,))(Saturated(), (images, labels), batch_size=batch_size)
+    outcome = FGSM(eps=(0.1,))(PartlySaturated(), (images, labels), batch_size=batch_size)
     score = outcome.score("zero_gradient_share")
-    assert (score.value, score.n) == (1.0, 4)
+    assert (score.value, score.n) == (0.75, 4)
+    failed = FGSM(eps=(0.1,))(Saturated(), (images, labels), batch_size=batch_size)
+    assert (failed.status, failed.scores) == ("failed", ())
+    assert "no gradient reaches any image" in failed.reason
 
 
 @pytest.mark.parametrize("backend", ["foolbox", "torchattacks"])

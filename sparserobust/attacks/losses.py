@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, Int
@@ -57,4 +60,55 @@ def soft_margin(units: Float[Tensor, "n k"], sharpness: float) -> Objective:
     return objective
 
 
+@dataclass(frozen=True)
+class OfEachExample:
+    """A loss with a number of its own for every example of a batch, which goes with those that an attack has left.
+
+    Attributes:
+        numbers: (n,), of the whole batch.
+        loss: (logits (n, k), labels (n,), numbers (n,)) -> (n,).
+    """
+
+    numbers: Float[Tensor, " n"]
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+    def __call__(self, logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+        """The loss of all examples."""
+        return self.loss(logits, labels, self.numbers.to(logits))
+
+    def of(self, which: Int[Tensor, " m"]) -> OfEachExample:
+        """The same for some of the examples."""
+        return OfEachExample(self.numbers[which], self.loss)
+
+
+SOFT = 8.0
+"""Sharpness of the soft margin in units of the clean gap: about ln(9) / 8 of a gap is what nine equal classes add."""
+
+
+def clean_gaps(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
+    """The label's logit minus the largest other one, at least a millionth of the largest logit.
+
+    A unit for losses that are to have no scale; a tie, as coarse logits have them, must not make it 0.
+    """
+    least = 1e-6 * logits.abs().amax(dim=1) + torch.finfo(logits.dtype).tiny
+    return torch.maximum(-margin(logits, labels), least)
+
+
+def soft_margin_from(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> OfEachExample:
+    """The soft margin in units of each example's gap at the clean image.
+
+    Every near class pulls, as in the cross-entropy; the scale of the logits cancels out, as in the margin.
+
+    Args:
+        logits: of the clean images.
+    """
+
+    def loss(logits: Tensor, labels: Tensor, gaps: Tensor) -> Tensor:
+        return soft_margin(gaps.unsqueeze(1), SOFT)(logits, labels)
+
+    return OfEachExample(clean_gaps(logits, labels), loss)
+
+
 LOSSES: dict[str, Objective] = {"margin": margin, "cross-entropy": cross_entropy, "logit-ratio": logit_ratio}
+SOFT_MARGIN = "soft-margin"
+LOSS_NAMES = (SOFT_MARGIN, *LOSSES)

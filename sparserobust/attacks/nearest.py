@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sparserobust.attacks.budget import Norm
-from sparserobust.attacks.oracle import Oracle, input_gradient
+from sparserobust.attacks.oracle import Oracle, as_logits, input_gradient
 
 CLASSES = 9
 """Whose gradient is looked at: the most likely others."""
@@ -33,7 +33,7 @@ def look_around(
     """
     images = images.detach().requires_grad_(True)
     with torch.enable_grad():
-        logits = oracle.model(images)
+        logits = as_logits(oracle.model(images), images)
     oracle.passes["forward"] += len(images)
     rows = torch.arange(len(labels), device=labels.device)
     gaps = (logits.gather(1, labels.unsqueeze(1)) - logits).detach()

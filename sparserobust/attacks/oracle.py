@@ -9,10 +9,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, ShapeError
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), labels (n,)) -> one number per example."""
+FLAT = (
+    "no gradient reaches any image (it is 0 at every pixel, as behind a rounding or an argmax): attacks that follow "
+    "gradients say nothing about this model; attack it with `square`, which needs none"
+)
 NOT_DIFFERENTIABLE = (
     "the model is not differentiable: no gradient reaches its input; "
     "attack it with `square`, which needs none"
@@ -38,9 +42,9 @@ class Oracle:
             ModelError: one is NaN or infinite.
         """
         with torch.no_grad():
-            logits: Tensor = self.model(images)
+            logits = as_logits(self.model(images), images)
         self.passes["forward"] += len(images)
-        check_logits(logits)
+        check_logits(logits, "images of an attack")
         return logits
 
     def fooled(self, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"]) -> Bool[Tensor, " n"]:
@@ -58,11 +62,11 @@ class Oracle:
         """
         images = images.detach().requires_grad_(True)
         with torch.enable_grad():
-            logits = self.model(images)
+            logits = as_logits(self.model(images), images)
             values = objective(logits, labels)
         self.passes["forward"] += len(images)
         self.passes["backward"] += len(images)
-        check_logits(logits.detach())
+        check_logits(logits.detach(), "images of an attack")
         return logits.detach(), values.detach(), input_gradient(values.sum(), images)
 
 
@@ -81,12 +85,32 @@ def input_gradient(scalar: Tensor, images: Tensor, *, retain_graph: bool = False
     return gradient
 
 
-def check_logits(logits: Tensor) -> None:
-    """Raises ModelError when a logit is NaN or infinite: argmax would call that a decision."""
+def as_logits(returned: object, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
+    """What a model returned, in the floating type of the images: half precision under autocast is widened.
+
+    Raises:
+        ShapeError: no tensor (n, classes). ModelError: whole numbers or truth values.
+    """
+    if not isinstance(returned, Tensor) or returned.ndim != 2 or len(returned) != len(images):
+        got = tuple(returned.shape) if isinstance(returned, Tensor) else type(returned).__name__
+        raise ShapeError(f"the model must return logits ({len(images)}, classes), got {got}")
+    if not returned.is_floating_point():
+        raise ModelError(f"the model must return logits as floating-point numbers, got {returned.dtype}")
+    return returned.to(images.dtype)
+
+
+def check_logits(logits: Tensor, of: str) -> None:
+    """Raises ModelError when a logit is NaN or infinite: argmax would call that a decision.
+
+    Args:
+        logits: (n, classes).
+        of: what they are of, for the message: "images" as they are, or "images of an attack".
+    """
     bad = int((~torch.isfinite(logits)).any(dim=1).sum())
     if bad:
         raise ModelError(
-            f"the model returned logits that are NaN or infinite for {bad} of {len(logits)} images"
+            f"the model returned logits that are NaN or infinite for {bad} of {len(logits)} {of}; "
+            "a number about it would mean nothing: look for an overflow or a division by 0 in it"
         )
 
 

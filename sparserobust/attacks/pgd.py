@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from sparserobust.attacks.budget import Norm, project, steepest
 from sparserobust.attacks.draws import normal, streams, uniform
-from sparserobust.attacks.losses import LOSSES, margin
+from sparserobust.attacks.losses import LOSSES, SOFT_MARGIN, OfEachExample, margin, soft_margin_from
 from sparserobust.attacks.oracle import Objective, Oracle
 
 
@@ -25,7 +26,7 @@ def pgd(
     steps: int,
     step_size: float | None = None,
     restarts: int = 1,
-    losses: Sequence[str | Objective] = ("margin",),
+    losses: Sequence[str | Objective] = (SOFT_MARGIN,),
     stop_when_fooled: bool = True,
     seed: int = 0,
 ) -> Float[Tensor, "n c h w"]:
@@ -38,20 +39,25 @@ def pgd(
         images: in [0, 1].
         eps: radius of the ball in pixel units, >= 0.
         steps: for each start and loss, each a forward and a backward pass; one forward more at the end.
-        step_size: in pixel units, by default 2.5 * eps / steps; it falls to a tenth along the way.
+        step_size: the first one in pixel units, by default 2 * eps; it falls to 0 along half a cosine. However many
+            steps there are, they lead to every point of the ball, and the last ones are small.
         restarts: starts, at least 1.
-        losses: what grows, tried one after another.
+        losses: what grows, tried one after another: names of `LOSS_NAMES`, or functions; one that is an `OfEachExample`
+            follows the examples left. The soft margin costs a forward pass more.
         stop_when_fooled: whether an example is left alone as soon as it is fooled. Otherwise the margin grows on to
             the last step: the model is fooled no more often, but such images carry over to other models.
 
     Source: Madry et al. 2018, arXiv:1706.06083, sec. 2.1; best iterate and margin: Carlini et al. 2019,
-    arXiv:1902.06705.
+    arXiv:1902.06705; a first step of 2 * eps: Croce and Hein 2020, arXiv:2003.01690, sec. 3.2.
     """
     owners = streams(images, seed, f"pgd {norm}") if restarts > 1 else []
     best = images.clone()
     last = 0.0 if stop_when_fooled else torch.inf
     best_margin = torch.full((len(images),), -torch.inf, dtype=images.dtype, device=images.device)
-    size = 2.5 * eps / steps if step_size is None else step_size
+    if SOFT_MARGIN in losses:
+        ours = soft_margin_from(oracle.logits(images), labels)
+        losses = [ours if loss == SOFT_MARGIN else loss for loss in losses]
+    first_step = 2 * eps if step_size is None else step_size
     for start in range(restarts):
         first = images if start == 0 else _inside(images, owners, norm, eps)
         for loss in losses:
@@ -63,7 +69,8 @@ def pgd(
                     return best
                 clean = images[which]
                 if step < steps:
-                    logits, _, gradient = oracle.gradient(current, labels[which], objective)
+                    own = objective.of(which) if isinstance(objective, OfEachExample) else objective
+                    logits, _, gradient = oracle.gradient(current, labels[which], own)
                 else:
                     logits, gradient = oracle.logits(current), current
                 reached = margin(logits, labels[which])
@@ -72,7 +79,7 @@ def pgd(
                 best[which[better]] = current[better]
                 keep = reached <= last
                 which, current, clean, gradient = which[keep], current[keep], clean[keep], gradient[keep]
-                rate = size * 0.1 ** (step / steps)
+                rate = first_step * (1 + math.cos(math.pi * step / steps)) / 2
                 current = project(clean, current + rate * steepest(gradient, norm), norm, eps)
     return best
 

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sparserobust.attacks.draws import normal, streams
-from sparserobust.attacks.losses import cross_entropy, margin
+from sparserobust.attacks.losses import OfEachExample, clean_gaps, cross_entropy, margin
 from sparserobust.attacks.oracle import Objective, Oracle
 
 TEMPERATURES = {"0.001": (1e-3, False), "0.1": (0.1, False), "1/margin": (1.0, True), "5/margin": (5.0, True)}
@@ -28,26 +28,32 @@ def repaired_losses(
         logits: of the clean images, for the temperatures in units of each example's margin.
     Source: Gupta and Ajanthan 2022, arXiv:2003.13511 (temperature); Carlini et al. 2019, arXiv:1902.06705.
     """
-    own = (-margin(logits, labels)).clamp_min(torch.finfo(logits.dtype).tiny)
+    own = clean_gaps(logits, labels)
     losses: dict[str, tuple[Objective, bool]] = {}
     for name, (factor, relative) in TEMPERATURES.items():
         scale = factor / own if relative else torch.full_like(own, factor)
-        losses[f"temperature {name}"] = (_at_temperature(scale), False)
+        losses[f"temperature {name}"] = (OfEachExample(scale, _at_temperature), False)
     losses["margin"] = (margin, False)
     losses["float64"] = (cross_entropy, True)
     return losses
 
 
-def _at_temperature(scale: Tensor) -> Objective:
-    def objective(logits: Tensor, labels: Tensor) -> Tensor:
-        return cross_entropy(logits * scale.unsqueeze(1).to(logits), labels)
-
-    return objective
+def _at_temperature(logits: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
+    return cross_entropy(logits * scale.unsqueeze(1), labels)
 
 
-def in_float64(model: nn.Module) -> nn.Module:
-    """A copy of the model that computes in double precision."""
-    return copy.deepcopy(model).double().eval().requires_grad_(False)
+def in_float64(model: nn.Module, images: Float[Tensor, "n c h w"]) -> nn.Module | None:
+    """A copy of the model that computes in double precision; None where it does not.
+
+    A module that holds its network where `double` does not find it (in a closure) stays in single precision.
+    """
+    double = copy.deepcopy(model).double().eval().requires_grad_(False)
+    try:
+        with torch.no_grad():
+            logits = double(images[:1].double())
+    except RuntimeError:
+        return None
+    return double if logits.dtype == torch.float64 else None
 
 
 DIRECTIONS = 4

@@ -22,6 +22,7 @@ from sparserobust.errors import SparseRobustError
 from sparserobust.records import Run
 from sparserobust.report import summary_table, write_report
 from sparserobust.report.names import changed_params
+from sparserobust.report.told import together
 from sparserobust.report.unmade import in_short
 from sparserobust.restore import load_subject
 from sparserobust.runner import evaluate, failed_run
@@ -185,9 +186,8 @@ class Comparison:
             short = in_short(run.subject.not_made)  # in full in the record and the report
             click.echo(f"{run.subject.label}, seed {run.subject.seed}: {short}", err=True)
         else:
-            for name, outcome in run.outcomes.items():
-                if outcome.status == "failed":
-                    click.echo(f"  {name} failed: {outcome.reason}", err=True)
+            for line in together(o for o in run.outcomes.values() if o.status == "failed"):
+                click.echo(f"  {line}", err=True)
         run.save(folder)
         self.runs.append(run)
 

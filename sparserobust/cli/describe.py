@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 import textwrap
+from collections.abc import Mapping
 from dataclasses import fields
+from typing import Any
 
 import click
 
 from sparserobust.cli.list import catalogue
+from sparserobust.cli.variants import Variant
 from sparserobust.errors import ConfigError, did_you_mean
 
 INDENT = " " * 6
@@ -19,12 +22,17 @@ INDENT = " " * 6
 @click.argument("name")
 def describe(name: str) -> int:
     """Print source, parts and parameters of a method, evaluator, model, data set, recipe or preset."""
+    from sparserobust.cli.recorded import spelled_out
     from sparserobust.models.create import is_model
 
     groups = {group: entries() for group, entries in catalogue().items()}
     if is_model(name):
         groups["models"].setdefault(name, "")  # one of torchvision's is not listed by its name
     holders = [group for group, entries in groups.items() if name in entries]
+    if not holders and (variant := spelled_out(Variant(name, {}))).params:
+        click.echo(f"{name} (evaluator {variant})\n")
+        _evaluator(variant.name, variant.params)
+        return 0
     if not holders:
         known = [entry for entries in groups.values() for entry in entries]
         raise ConfigError(
@@ -39,7 +47,8 @@ def describe(name: str) -> int:
         "presets": _preset,
     }
     for group in holders:
-        click.echo(f"{name} ({group.removesuffix('s')})\n")
+        comment = "# " if group == "presets" else ""  # a preset is printed as the TOML that it is
+        click.echo(f"{comment}{name} ({group.removesuffix('s')})\n")
         describers[group](name)
     return 0
 
@@ -73,10 +82,11 @@ def _documented_attributes(factory: type) -> dict[str, str]:
     return found
 
 
-def _evaluator(name: str) -> None:
-    from sparserobust.registry import evaluators
+def _evaluator(name: str, params: Mapping[str, Any] | None = None) -> None:
+    from sparserobust.scoring.choice import build_evaluator
 
-    evaluator = evaluators.load(name)()
+    evaluator = build_evaluator(name, dict(params or {}))
+    name = evaluator.name
     click.echo(f"{inspect.getdoc(type(evaluator))}\n\nsource: {evaluator.source}\n\nscores")
     for spec in evaluator.scores:
         unit = f" [{spec.unit}]" if spec.unit else ""
@@ -106,13 +116,7 @@ def _recipe(name: str) -> None:
 
 
 def _preset(name: str) -> None:
-    from sparserobust.presets import read_preset
+    from sparserobust.presets import preset_text
 
-    preset = read_preset(name)
-    click.echo(f"{preset.about.strip()}\n\nsource: {preset.source}\n\nevaluators (--preset {name})")
-    for row in preset.evaluators:
-        click.echo(f"  {row.name}")
-        for setting, value in row.settings.items():
-            click.echo(
-                textwrap.fill(f"{setting} = {value}", 110, initial_indent=INDENT, subsequent_indent=INDENT)
-            )
+    click.echo(f"# sparserobust evaluate --preset {name}, or with changes --preset FILE.toml\n")
+    click.echo(preset_text(name).rstrip())

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sparserobust.cli.options import cache_folder, new_folder, numbers, settings
-from sparserobust.cli.variants import names_of, variants
+from sparserobust.cli.variants import Variant, names_of, variants
 
 DEMONSTRATION = "dense,snip,freezenet,dctps,random"
 
@@ -72,21 +72,25 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     To score a saved model of your own network, name the network and then the file.
 
     One method can stand in several variants: `--methods "random[allocation=epl],random[allocation=epl,offset=dct]"`.
-    So can an evaluator whose settings give it another name: `--evaluators "accuracy,pgd,pgd[norm=l2,steps=20]"`.
+    So can an evaluator whose settings give it another name: `--evaluators "accuracy,pgd,pgd[norm=l2,steps=20]"`,
+    for short `pgd-l2[steps=20]`. Values are numbers, fractions (`eps=8/255`), lists (`eps=[4/255,8/255]`) or words.
 
     Exit status: 0 all scored (a method that cannot choose its weights is a result), 1 something failed (the report
     says what), 2 wrong use, 130 interrupted (what was finished is kept and reported).
     """
     from sparserobust.cli.comparison import Comparison
+    from sparserobust.cli.recorded import recorded_name, spelled_out
     from sparserobust.cli.request import Request
     from sparserobust.presets import read_preset
     from sparserobust.scoring.choice import default_names
 
     methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
     named, preset = options["evaluators"], options["preset"] and read_preset(options["preset"])
-    evaluators = None if named is None else variants(named, "--evaluators")
-    used = names_of(evaluators or []) if preset or evaluators else default_names()
-    used += [row.name for row in preset.evaluators] if preset else []
+    evaluators = None if named is None else [spelled_out(v) for v in variants(named, "--evaluators")]
+    rows = [Variant(row.name, row.settings) for row in preset.evaluators] if preset else []
+    in_use = [*(evaluators or []), *rows]
+    used = names_of(in_use) if in_use else default_names()
+    used += [recorded_name(variant) for variant in in_use]
     request = Request(
         targets=targets,
         data_name=options["data_name"],

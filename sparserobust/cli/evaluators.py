@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sparserobust.cli.options import Settings
+from sparserobust.cli.recorded import recorded_name
 from sparserobust.cli.variants import Variant
-from sparserobust.errors import ConfigError
+from sparserobust.errors import ConfigError, PluginError
 from sparserobust.presets import Preset
+from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.choice import build_evaluator, default_evaluators, require_different_names
 
@@ -21,14 +24,15 @@ def built(named: Sequence[Variant] | None, preset: Preset | None, settings: Sett
     Args:
         named: with `--evaluators`, None without it.
         preset: is added to those named, and to accuracy.
-        settings: by `--set`, for all variants of an evaluator; what stands in a bracket goes before it.
+        settings: by `--set`, for all variants of an evaluator, or for the one of a recorded name (`pgd-l2`), which
+            goes before it; what stands in a bracket goes before both.
 
     Raises:
         PluginError: unknown name. ConfigError: a setting that cannot be or that the preset fixes, or two evaluators
             of one name.
     """
     if named is None and preset is None:
-        return default_evaluators(settings)
+        return default_evaluators({name: _fitting(name, own) for name, own in settings.items()})
     variants = list(named or [])
     if preset is not None:
         _require_free(preset, settings)
@@ -37,21 +41,48 @@ def built(named: Sequence[Variant] | None, preset: Preset | None, settings: Sett
             variants.insert(0, ALWAYS)
     pairs: list[tuple[str, Evaluator]] = []
     for variant in variants:
-        evaluator = build_evaluator(variant.name, variant.settings({}, settings))
+        evaluator = _build(variant, settings)
         if all(not _alike(evaluator, other) for _, other in pairs):
             pairs.append((str(variant), evaluator))
     require_different_names(pairs)
     return [evaluator for _, evaluator in pairs]
 
 
+def _build(variant: Variant, settings: Settings) -> Evaluator:
+    """The evaluator with what all of its name share, then what its recorded name adds, then the bracket."""
+    given = variant.settings({}, settings)
+    evaluator = build_evaluator(variant.name, _fitting(variant.name, given))
+    if evaluator.name == variant.name or evaluator.name not in settings:
+        return evaluator
+    given = {**given, **settings[evaluator.name], **variant.params}
+    return build_evaluator(variant.name, _fitting(variant.name, given))
+
+
+def _fitting(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, a single number as a list of one where the evaluator holds a list."""
+    if name not in registry.names():
+        return dict(given)
+    try:
+        held = build_evaluator(name).settings()
+    except PluginError:
+        return dict(given)  # the outcome says that it cannot be loaded
+    lists = {key for key, value in held.items() if isinstance(value, list | tuple)}
+    return {key: [value] if key in lists and _is_number(value) else value for key, value in given.items()}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _require_free(preset: Preset, settings: Settings) -> None:
     """Raises ConfigError where `--set` would change what the preset says."""
     for row in preset.evaluators:
-        if fixed := sorted(row.settings.keys() & settings.get(row.name, {}).keys()):
-            raise ConfigError(
-                f"--set {row.name}.{fixed[0]}: preset {preset.name} fixes it; name {row.name}[{fixed[0]}=...] with "
-                "--evaluators instead of the preset, or give --preset a TOML file of your own"
-            )
+        for name in (row.name, recorded_name(Variant(row.name, row.settings))):
+            if fixed := sorted(row.settings.keys() & settings.get(name, {}).keys()):
+                raise ConfigError(
+                    f"--set {name}.{fixed[0]}: preset {preset.name} fixes it; name {name}[{fixed[0]}=...] with "
+                    "--evaluators instead of the preset, or give --preset a TOML file of your own"
+                )
 
 
 def _alike(one: Evaluator, other: Evaluator) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def numbers(text: str, option: str, kind: type[int] | type[float]) -> list[Any]:
 
 
 def settings(assignments: Sequence[str], known: Sequence[str]) -> Settings:
-    """`fgsm.eps=[0.05,0.1]` ... -> {"fgsm": {"eps": [0.05, 0.1]}}; values are JSON, or text where they are not.
+    """`fgsm.eps=[0.05,0.1]` ... -> {"fgsm": {"eps": [0.05, 0.1]}}; values as `parsed` reads them.
 
     Raises:
         ConfigError: another form, or the name is neither an evaluator nor a method in use.
@@ -60,12 +61,23 @@ def settings(assignments: Sequence[str], known: Sequence[str]) -> Settings:
     return result
 
 
+FRACTION = re.compile(r"(?<![\w./])(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)(?![\w./])")
+"""8/255, not a part of a path or a word."""
+
+
 def parsed(value: str) -> Any:
-    """The value of a setting: JSON, or the text itself where it is not (NaN and Infinity are text)."""
-    try:
-        return json.loads(value, parse_constant=_no_number)
-    except ValueError:
-        return value
+    """The value of a setting: JSON with fractions such as 8/255, or the text itself (NaN and Infinity are text)."""
+    for text in (value, FRACTION.sub(_divided, value)):
+        try:
+            return json.loads(text, parse_constant=_no_number)
+        except ValueError:
+            pass
+    return value
+
+
+def _divided(fraction: re.Match[str]) -> str:
+    above, below = map(float, fraction.groups())
+    return repr(above / below) if below else fraction.group()
 
 
 def _no_number(constant: str) -> None:

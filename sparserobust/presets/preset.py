@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sparserobust.scoring import Evaluator
 
 
+PARTS = 3  # of a place inside one evaluator: "evaluators", its number, the key
+
+
 class Row(BaseModel):
     """One evaluator of a preset: its registered name and its settings."""
 
@@ -83,20 +86,46 @@ def read_preset(name: str | os.PathLike[str]) -> Preset:
     Raises:
         ConfigError: unknown name, unreadable file, or another layout.
     """
-    text = _text(str(name))
+    text = preset_text(str(name))
     stem = Path(name).name.removesuffix(".toml")
     try:
         return Preset.model_validate({"name": stem, **tomllib.loads(text)})
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"preset {name} is not TOML ({error})") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"preset {name}: {place}: {first['msg']}") from None
+        raise ConfigError(f"preset {name}: {_complaint(error, tomllib.loads(text))}") from None
 
 
-def _text(name: str) -> str:
-    """What the file says."""
+def _complaint(error: ValidationError, values: dict[str, Any]) -> str:
+    """What is wrong in a preset's file, in the words of the file; an unknown key before a missing one."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    loc, missing = first["loc"], first["type"] == "missing"
+    if loc[0] == "evaluators" and len(loc) < PARTS and not missing:
+        return 'evaluators must be one or more tables: [[evaluators]], then name = "fgsm"'
+    inside = len(loc) >= PARTS
+    key, where = (loc[2], _place(loc[1], values)) if inside else (loc[0], "")
+    known = [field for field in (Row if inside else Preset).model_fields if inside or field != "name"]
+    if missing:
+        return f"{where}{key} is missing; {'an evaluator' if inside else 'a preset'} has {', '.join(known)}"
+    if first["type"] == "extra_forbidden":
+        hint = did_you_mean(str(key), known) or ";"
+        how = f" (settings = {{ {key} = ... }} for one of the evaluator's)" if inside and hint == ";" else ""
+        return f"{where}unknown key {str(key)!r}{hint} expected {' or '.join(known)}{how}"
+    return f"{where}{key} must be {'a table' if key == 'settings' else 'text'}, got {first['input']!r}"
+
+
+def _place(number: int | str, values: dict[str, Any]) -> str:
+    """ "evaluator 2 (pgd): "."""
+    name = values["evaluators"][number].get("name")
+    return f"evaluator {int(number) + 1}{f' ({name})' if name else ''}: "
+
+
+def preset_text(name: str) -> str:
+    """The TOML of a preset, which a file of one's own can start from.
+
+    Raises:
+        ConfigError: unknown name, or a file that cannot be read.
+    """
     if name.endswith(".toml"):
         try:
             return Path(name).read_text("utf-8")

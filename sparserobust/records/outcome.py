@@ -123,7 +123,10 @@ class Outcome(Record):
         if not named:
             names = list(dict.fromkeys(s.name for s in self.scores))
             hint = did_you_mean(name, names) or f"; it has {', '.join(names) or 'no scores'}"
-            raise RecordError(f"outcome of {self.evaluator!r} ({self.status}) has no score {name!r}{hint}")
+            why = f", because {self.reason}" if self.reason else ""
+            raise RecordError(
+                f"outcome of {self.evaluator!r} ({self.status}{why}) has no score {name!r}{hint}"
+            )
         if at is None:
             return named[0]
         for score in named:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sparserobust.records import Outcome, Run
 from sparserobust.report.numbers import listed
 from sparserobust.report.readings import (
+    AUDIT,
     Reading,
     attack_name,
     headline,
@@ -20,11 +21,13 @@ from sparserobust.report.readings import (
     ok,
     read,
     robust,
+    robust_score,
+    share_of,
 )
 from sparserobust.report.unmade import is_made
-from sparserobust.stats import wilson
 
 NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ₂"}
+"""How a norm is written."""
 MOST_NAMES = 3  # attacks that are named; more are counted
 
 
@@ -80,6 +83,11 @@ class Robustness:
         return self.worst.name
 
     @property
+    def budget(self) -> str:
+        """ "ε = 0.1", "ℓ₂ = 0.5"."""
+        return budget_text(self.worst.norm, self.eps)
+
+    @property
     def several(self) -> bool:
         """Whether more than one attack is behind it."""
         return len(self.worst.attacks) > 1
@@ -94,7 +102,8 @@ class Robustness:
     def reading(self, run: Run) -> Reading:
         """The share of them, with Wilson's interval."""
         if not self.several:
-            return read(run, self.worst.attacks[0], "robust_accuracy", at=self.eps)
+            attack = self.worst.attacks[0]
+            return read(run, attack, robust_score(attack), at=self.eps)
         kept = self.images(run)
         if kept is None:
             missing = [read(run, name, "robust_accuracy", at=self.eps).reason for name in self.worst.attacks]
@@ -103,11 +112,9 @@ class Robustness:
         return share_of(kept)
 
 
-def share_of(hits: NDArray[np.bool_]) -> Reading:
-    """The share of True with Wilson's interval."""
-    k, n = int(hits.sum()), len(hits)
-    bounds = wilson(k, n)
-    return Reading(k / n, bounds.low, bounds.high, n, share=True)
+def budget_text(norm: str, eps: float) -> str:
+    """A budget as it is written: "ε = 0.1" in linf, "ℓ₂ = 0.5" for a distance in l2."""
+    return f"{NORM_SIGNS['l2'] if norm == 'l2' else 'ε'} = {eps:g}"
 
 
 def broken_at(outcome: Outcome) -> NDArray[np.float64] | None:
@@ -131,20 +138,29 @@ def broken_at(outcome: Outcome) -> NDArray[np.float64] | None:
 
 
 def main_attack(runs: Sequence[Run]) -> tuple[str, float] | None:
-    """(evaluator, budget) of the attack that leads: FGSM, else another fixed-budget one, else a minimum-norm one."""
+    """(evaluator, budget) of the attack that leads: FGSM, else another fixed-budget one, else a minimum-norm one.
+
+    Where no attack was run by itself, the audit's own attacks lead.
+    """
     candidates: Counter[tuple[int, str, float]] = Counter()
     for run in runs:
         for name, outcome in run.outcomes.items():
-            budget = headline(outcome) if outcome.status == "ok" and is_attack(outcome) else None
+            scored = outcome.status == "ok" and (is_attack(outcome) or name == AUDIT)
+            budget = headline(outcome) if scored else None
             if budget is not None:
-                rank = 0 if name == "fgsm" else 2 if "distance" in outcome.per_example else 1
-                candidates[(rank, name, budget)] += 1
+                candidates[(_rank(outcome), name, budget)] += 1
     if not candidates:
         return None
     best_rank = min(rank for rank, _, _ in candidates)
     ranked = [(-n, name, budget) for (rank, name, budget), n in candidates.items() if rank == best_rank]
     _, name, budget = min(ranked)
     return name, budget
+
+
+def _rank(outcome: Outcome) -> int:
+    if outcome.evaluator in ("fgsm", AUDIT):
+        return 0 if outcome.evaluator == "fgsm" else 3
+    return 2 if "distance" in outcome.per_example else 1
 
 
 def comparable(runs: Sequence[Run], main: tuple[str, float]) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 from sparserobust.records import Run
+from sparserobust.report.attacks import Robustness
 from sparserobust.report.estimates import combine
-from sparserobust.report.readings import Reading, ok, read
+from sparserobust.report.readings import AUDIT, Reading, headline, ok, read
 
-AUDIT = "gradient-masking"
 SUPPORTED, UPPER_BOUND, PROVEN, NOT_AUDITABLE = (
     "supported",
     "upper bound only",
@@ -27,7 +29,8 @@ def state(run: Run) -> tuple[str, str] | None:
     said = outcome.verdict if outcome.status == "ok" else outcome.reason
     for word in STATES:
         if said and said.startswith(word) and (outcome.status == "ok" or word == NOT_AUDITABLE):
-            return word, said.removeprefix(word).removeprefix(":").strip().removesuffix(".")
+            sentence = said.removeprefix(word).removeprefix(":").strip().removesuffix(".")
+            return word, re.sub(r"\bthe best attack\b", "the audit’s best attack", sentence)
     return None
 
 
@@ -41,7 +44,23 @@ def worst(runs: Sequence[Run]) -> tuple[Run, str, str] | None:
     return max(states(runs), key=lambda found: STATES.index(found[1]), default=None)
 
 
-def points(runs: Sequence[Run]) -> list[float]:
+def budget(runs: Sequence[Run], robust: Robustness | None) -> float | None:
+    """The budget that the audit is shown at: that of the main table where it was audited, else the audit's own.
+
+    Args:
+        runs: audited or not.
+        robust: what the main table shows.
+    """
+    points = _points(runs)
+    if robust is not None and robust.worst.norm == "linf" and robust.eps in points:
+        return robust.eps
+    own = Counter(
+        eps for run in runs if (outcome := ok(run, AUDIT)) and (eps := headline(outcome)) is not None
+    )
+    return min(own, key=lambda eps: (-own[eps], eps), default=None)
+
+
+def _points(runs: Sequence[Run]) -> list[float]:
     """The budgets that were audited, over all runs."""
     return sorted(
         {

@@ -22,9 +22,12 @@ from sparserobust.report.numbers import (
     reduction,
     signed_bracket,
 )
-from sparserobust.report.readings import Reading, read
+from sparserobust.report.readings import Reading, clean, read
 from sparserobust.report.soundness import no_reference
 from sparserobust.stats import harmonic_mean
+
+NOT_FOUND = "not found"
+"""How the reason begins where a median is infinite."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,13 @@ def difference_cell(group: Group, d: Difference | None, gone: bool) -> Cell:
 
 def distance_cell(group: Group, near: WorstCase | None) -> Cell:
     """Median distance to the nearest image that the minimum-norm attacks found."""
-    e = median(group, near)
+    return median_cell(median(group, near))
+
+
+def median_cell(e: RowEstimate) -> Cell:
+    """A median distance; what is infinite says of how many images nothing was found, and is no dash."""
+    if e.value is None and e.reason.startswith(NOT_FOUND):
+        return Cell("", e.reason)
     if e.value is None:
         return Cell(DASH, reason=e.reason)
     if e.seeds > 1 and e.half is not None:
@@ -81,7 +90,7 @@ def harmonic(group: Group, fraction: str) -> RowEstimate:
     """Harmonic mean of clean accuracy and a sparsity: "zero_fraction", or "trainable_fraction" (1 minus it)."""
 
     def of_run(run: Run) -> Reading:
-        top1, share = read(run, "accuracy", "top1"), read(run, "storage", fraction)
+        top1, share = clean(run), read(run, "storage", fraction)
         if top1.value is None or share.value is None:
             return Reading(None, reason=top1.reason or share.reason)
         sparse = share.value if fraction == "zero_fraction" else 1 - share.value

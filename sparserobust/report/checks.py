@@ -9,10 +9,11 @@ import numpy as np
 
 from sparserobust.records import Run
 from sparserobust.report import audit
+from sparserobust.report.attacks import budget_text
 from sparserobust.report.estimates import combine, estimate_by
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.numbers import DASH, count, fixed, percent, points
-from sparserobust.report.readings import Reading, attack_name, ok, read, robust
+from sparserobust.report.readings import AUDIT, Reading, attack_name, norm_of, ok, read, robust
 from sparserobust.stats import newcombe_paired
 
 ZERO_LOOK, ZERO_FAIL = 0.02, 0.15  # share of images on which the attack had no direction to go
@@ -20,6 +21,8 @@ MARGIN_LOOK, MARGIN_FAIL = 0.03, 0.10  # how much more the step on the margin br
 RISE_LOOK = 0.02  # accuracy that rises with the budget
 STRONGER_LOOK, STRONGER_FAIL = 0.05, 0.15  # drop under another attack, beyond that of dense
 NOT_FOUND_LOOK = 0.01
+OF_THE_NETWORK = ("zero", "found", "transfer")
+"""Checks of the network's gradients by key, which no other attack that follows them makes up for."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,10 @@ def zero_gradients(group: Group, attack: str) -> Evidence:
         return NONE
     level = 2 if share >= ZERO_FAIL else 1 if share >= ZERO_LOOK else 0
     why = (
-        f"{attack_name(attack)} sees an all-zero gradient on {percent(share)} % of the images"
-        if level
-        else ""
+        f"{attack_name(attack)} sees an all-zero gradient on {percent(share)} % of the images "
+        f"({_limits(ZERO_LOOK, ZERO_FAIL)} %), which it cannot move"
     )
-    return Evidence(percent(share), level, why)
+    return Evidence(percent(share), level, why if level else "")
 
 
 def margin_against_loss(group: Group, attack: str, eps: float) -> Evidence:
@@ -58,11 +60,10 @@ def margin_against_loss(group: Group, attack: str, eps: float) -> Evidence:
     excess = margin - loss
     level = 0 if not surely or excess < MARGIN_LOOK else 1 if excess < MARGIN_FAIL else 2
     why = (
-        f"at ε = {eps:g} the same step on the margin breaks {percent(margin)} %, on the loss {percent(loss)} %"
-        if level
-        else ""
+        f"at ε = {eps:g} the same step on the margin breaks {percent(margin)} %, on the loss {percent(loss)} % "
+        f"({points(excess)} points; {_limits(MARGIN_LOOK, MARGIN_FAIL)})"
     )
-    return Evidence(f"{percent(loss)} / {percent(margin)}", level, why)
+    return Evidence(f"{percent(loss)} / {percent(margin)}", level, why if level else "")
 
 
 def _margin_surely_breaks_more(run: Run, attack: str, eps: float) -> bool:
@@ -79,22 +80,28 @@ def largest_budget(group: Group, attack: str) -> float | None:
 
 def rise(group: Group, attack: str) -> Evidence:
     """The largest sure rise of robust accuracy from one budget to the next."""
-    worst, place = 0.0, 0.0
+    worst, place = 0.0, ""
     for run in group.runs:
         outcome = ok(run, attack)
-        budgets = sorted(outcome.axis) if outcome is not None else []
+        if outcome is None:
+            continue
+        budgets = sorted(outcome.axis)
         for low, high in itertools.pairwise(budgets):
             before, after = robust(run, attack, low), robust(run, attack, high)
             if before is None or after is None:
                 continue
             d = newcombe_paired(after, before)
             if d.low > 0 and d.difference > worst:
-                worst, place = d.difference, high
+                worst, place = d.difference, budget_text(norm_of(outcome) or "", high)
     if not any(ok(run, attack) for run in group.runs):
         return NONE
     if worst < RISE_LOOK:
         return Evidence("0.0" if worst == 0 else points(worst))
-    return Evidence(points(worst), 1, f"accuracy rises by {fixed(100 * worst)} points up to ε = {place:g}")
+    why = (
+        f"accuracy under {attack_name(attack)} rises by {fixed(100 * worst)} points up to {place} "
+        f"({_limits(RISE_LOOK)}): a larger budget can only break more"
+    )
+    return Evidence(points(worst), 1, why)
 
 
 def not_found(group: Group) -> Evidence:
@@ -110,8 +117,11 @@ def not_found(group: Group) -> Evidence:
     if total == 0:
         return NONE
     bad = lost > NOT_FOUND_LOOK * total
-    why = f"Carlini–Wagner found nothing for {count(lost)} of {count(total)} images" if bad else ""
-    return Evidence(f"{count(lost)} of {count(total)}", int(bad), why)
+    why = (
+        f"Carlini–Wagner, which no budget stops, found nothing for {count(lost)} of {count(total)} images "
+        f"({_limits(NOT_FOUND_LOOK)} %)"
+    )
+    return Evidence(f"{count(lost)} of {count(total)}", int(bad), why if bad else "")
 
 
 def stronger(group: Group, lineup: Lineup, other: str, attack: str, eps: float) -> Evidence:
@@ -132,7 +142,8 @@ def stronger(group: Group, lineup: Lineup, other: str, attack: str, eps: float) 
         f"{attack_name(name)} leaves {percent(v or 0.0)} %"
         for name, v in zip((attack, other), left, strict=True)
     ]
-    return Evidence(points(drop), level, ", ".join(told))
+    beside = f"{points(-beyond)} points beyond what dense loses; {_limits(STRONGER_LOOK, STRONGER_FAIL)}"
+    return Evidence(points(drop), level, f"{', '.join(told)} ({beside})")
 
 
 def transfer(group: Group) -> Evidence:
@@ -158,16 +169,39 @@ def transfer(group: Group) -> Evidence:
 
 
 def audited(group: Group, lineup: Lineup) -> Evidence:
-    """What the audit of gradient masking says; an artefact counts where the table's number exceeds the audited one."""
+    """What the audit of gradient masking says; an artefact counts where the table's number exceeds the audited one.
+
+    A single attack that the audit supports is to be checked where its number surely does: it is weak.
+    """
     found, defined = audit.worst(group.runs), lineup.robustness
     if found is None:
         return NONE
     _, word, sentence = found
-    level = 0 if word == audit.SUPPORTED else 1
+    if word == audit.SUPPORTED:
+        return Evidence(word, *_weaker(group, lineup))
+    level = 1
     if word == audit.PROVEN and defined is not None:
         value = estimate_by(group, defined.reading).value
         level = 2 if audit.exceeds(group.runs, defined.eps, value) else 1
-    return Evidence(word, level, f"audit: {sentence or word}" if level else "")
+    return Evidence(word, level, f"audit: {sentence or word}")
+
+
+def _weaker(group: Group, lineup: Lineup) -> tuple[int, str]:
+    """(1, what to do) where a single attack surely leaves more than the audit at the same budget, else (0, "")."""
+    robust = lineup.robustness
+    if robust is None or robust.several:
+        return 0, ""
+    value = estimate_by(group, robust.reading).value
+    left = _mean([read(run, AUDIT, "audited_robust_accuracy", at=robust.eps) for run in group.runs])
+    if value is None or left is None or not audit.exceeds(group.runs, robust.eps, value):
+        return 0, ""
+    told = f"{robust.name} leaves {percent(value)} %, the audit’s attacks leave {percent(left)} %"
+    return 1, f"{told}: run pgd beside it, and read the worst case"
+
+
+def _limits(look: float, fail: float | None = None) -> str:
+    """The thresholds of a check for its note: "looked at from 3, fails from 10"."""
+    return f"looked at from {100 * look:g}" + ("" if fail is None else f", fails from {100 * fail:g}")
 
 
 def _drop(group: Group, other: str, attack: str, eps: float) -> float | None:

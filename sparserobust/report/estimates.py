@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparserobust.records import Run
 from sparserobust.report.groups import Group
-from sparserobust.report.readings import Reading, read
+from sparserobust.report.readings import Reading, clean, read
 from sparserobust.report.unmade import in_short, is_made
 from sparserobust.stats import mean_t
 
@@ -43,6 +43,11 @@ class RowEstimate:
 def estimate(group: Group, evaluator: str, score: str, *, at: float | str | None = None) -> RowEstimate:
     """A score of all of the group's networks: the record's interval for one, Student's t for several."""
     return combine([read(run, evaluator, score, at=at) for run in group.runs])
+
+
+def clean_accuracy(group: Group) -> RowEstimate:
+    """Clean accuracy, of whichever evaluator looked at the clean images."""
+    return combine([clean(run) for run in group.runs])
 
 
 def estimate_by(group: Group, value: Callable[[Run], Reading]) -> RowEstimate:

@@ -48,8 +48,7 @@ def conditions(lineup: Lineup) -> list[Condition]:
 
 
 def _condition(robust: Robustness, short: str) -> Condition:
-    at = "ℓ₂" if robust.worst.norm == "l2" else "ε"
-    return Condition(f"{robust.name.removesuffix(' ℓ₂')}, {at} = {robust.eps:g}", short, robust)
+    return Condition(f"{robust.name.removesuffix(' ℓ₂')}, {robust.budget}", short, robust)
 
 
 def _attacks(lineup: Lineup) -> list[tuple[str, float, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparserobust.report.compare import Difference, compare_all
-from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
+from sparserobust.report.estimates import RowEstimate, clean_accuracy, estimate_by
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.trust import Trust, judge
 
@@ -32,4 +32,4 @@ def judged(lineup: Lineup) -> Judged:
 def primary_estimate(group: Group, lineup: Lineup) -> RowEstimate:
     """Robust accuracy of the table, or clean accuracy where no attack was run."""
     robust = lineup.robustness
-    return estimate(group, "accuracy", "top1") if robust is None else estimate_by(group, robust.reading)
+    return clean_accuracy(group) if robust is None else estimate_by(group, robust.reading)

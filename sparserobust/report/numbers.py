@@ -98,6 +98,17 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
+def setting_text(value: object, unset: str = "none") -> str:
+    """A recorded setting for a reader: "0.02 0.05" for a list, "(steps 7, seed 0)" for a table, `unset` for None."""
+    if isinstance(value, dict):
+        return f"({', '.join(f'{key} {setting_text(own, unset)}' for key, own in value.items())})"
+    if isinstance(value, list | tuple):
+        return " ".join(setting_text(own, unset) for own in value)
+    if value is None or isinstance(value, bool):
+        return {None: unset, True: "yes", False: "no"}[value]
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def listed(words: list[str]) -> str:
     """Words as English puts them: "a", "a and b", "a, b and c"."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -86,7 +86,8 @@ class Page:
     @property
     def nav(self) -> list[tuple[str, str]]:
         """(anchor, short title) of each section."""
-        return [("table", "Table"), *((name, _TITLES[name]) for name in self.sections)]
+        titles = _TITLES | ({"eps": f"Against {self['eps'].budget}"} if "eps" in self.sections else {})
+        return [("table", "Table"), *((name, titles[name]) for name in self.sections)]
 
     def __getitem__(self, section: str) -> Any:
         """A section by name."""
@@ -149,8 +150,8 @@ def build(runs: Sequence[Run], *, heading: str | None = None) -> Page:
 def _parts(found: Judged, table: MainTable) -> dict[str, Any]:
     """Every section by name, in the order of the page; None where the records have nothing for it."""
     layers, connected = panels.kept_per_layer(found), connectivity(found)
-    figures = panels.savings(found)
-    saved = [t for t in (stored_bytes(found), multiply_adds(found)) if t is not None]
+    tables = [t for t in (stored_bytes(found), multiply_adds(found)) if t is not None]
+    saved = (panels.savings(found), tables) if tables else None
     return {
         "believe": believe(found),
         "paired": paired(found),
@@ -161,7 +162,7 @@ def _parts(found: Judged, table: MainTable) -> dict[str, Any]:
         "saliency": saliency(found),
         "layers": _some(layers, connected),
         "gradients": gradient_norms(found),
-        "saved": _some(figures, saved),
+        "saved": saved,
         "training": training(found),
         "other": _some(other_measurements(found)),
         "repeat": repeat(found),

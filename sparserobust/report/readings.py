@@ -9,7 +9,10 @@ from numpy.typing import NDArray
 
 from sparserobust.errors import RecordError
 from sparserobust.records import Outcome, Run
+from sparserobust.stats import wilson
 
+AUDIT = "gradient-masking"
+"""The evaluator that audits an attack, with attacks of its own."""
 _ATTACK_NAMES = {
     "fgsm": "FGSM",
     "carlini-wagner": "Carlini–Wagner",
@@ -21,8 +24,9 @@ _ATTACK_NAMES = {
     "square-l2": "Square ℓ₂",
     "minimum-norm": "minimum norm",
     "minimum-norm-linf": "minimum norm ℓ∞",
+    AUDIT: "the audit",
 }
-_NORMS = {"fgsm": "linf", "carlini-wagner": "l2", "pgd-l2": "l2", "minimum-norm-linf": "linf"}
+_NORMS = {"fgsm": "linf", "carlini-wagner": "l2", "pgd-l2": "l2", "minimum-norm-linf": "linf", AUDIT: "linf"}
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,24 @@ def read(run: Run, evaluator: str, score: str, *, at: float | str | None = None)
     return Reading(found.value, found.ci_low, found.ci_high, found.n, found.reason or "", share)
 
 
+def share_of(hits: NDArray[np.bool_]) -> Reading:
+    """The share of True with Wilson's interval."""
+    k, n = int(hits.sum()), len(hits)
+    bounds = wilson(k, n)
+    return Reading(k / n, bounds.low, bounds.high, n, share=True)
+
+
+def clean(run: Run) -> Reading:
+    """Clean accuracy: as `accuracy` measured it, else the share that any other evaluator kept as correct."""
+    found = correct(run) if ok(run, "accuracy") is None else None
+    return read(run, "accuracy", "top1") if found is None else share_of(found)
+
+
+def robust_score(attack: str) -> str:
+    """The name of the score that holds the accuracy an attack leaves."""
+    return "audited_robust_accuracy" if attack == AUDIT else "robust_accuracy"
+
+
 def attack_name(evaluator: str) -> str:
     """An attack's name for a reader."""
     return _ATTACK_NAMES.get(evaluator, evaluator)
@@ -88,7 +110,7 @@ def is_attack(outcome: Outcome) -> bool:
 
 def headline(outcome: Outcome) -> float | None:
     """The budget of the outcome's headline robust accuracy."""
-    named = [s for s in outcome.curve("robust_accuracy") if isinstance(s.at, float)]
+    named = [s for s in outcome.curve(robust_score(outcome.evaluator)) if isinstance(s.at, float)]
     chosen = [s for s in named if s.headline] or named
     return float(chosen[0].at) if chosen and chosen[0].at is not None else None
 

@@ -15,7 +15,7 @@ from sparserobust.report.cells import (
     stored_cell,
 )
 from sparserobust.report.compare import HIGHER, LOWER, NOT_RANKED, Difference, comparisons
-from sparserobust.report.estimates import estimate
+from sparserobust.report.estimates import clean_accuracy, estimate
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
 from sparserobust.report.marks import Mark
@@ -157,7 +157,7 @@ def _primary_title(lineup: Lineup) -> tuple[str, str]:
     robust = lineup.robustness
     if robust is None:
         return "clean accuracy, %", "no attack scored"
-    return "robust accuracy, %", f"{robust.name}, ε = {robust.eps:g}"
+    return "robust accuracy, %", f"{robust.name}, {robust.budget}"
 
 
 def _distance_title(lineup: Lineup) -> tuple[str, str]:
@@ -209,7 +209,7 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
         filled=struck,
         sparsity="" if group.not_made else realised(subject.sparsity),
         rescued=f"+{count(subject.rescued)}" if subject.rescued else "",
-        clean=percent_cell(estimate(group, "accuracy", "top1")),
+        clean=percent_cell(clean_accuracy(group)),
         primary=primary,
         struck=struck,
         bold=d is not None and d.word == HIGHER and trust.verdict in (FINE, NOT_SCORED),

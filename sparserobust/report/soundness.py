@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sparserobust.records import Run
 from sparserobust.report.numbers import percent
-from sparserobust.report.readings import read
+from sparserobust.report.readings import clean
 
 NO_REFERENCE = "no reference"
 
 
 def collapsed(run: Run) -> bool:
     """Whether clean accuracy is not above the share of the commonest class, by its Wilson interval."""
-    top1 = read(run, "accuracy", "top1")
+    top1 = clean(run)
     return top1.low is not None and top1.low <= run.data.majority_share
 
 
@@ -25,7 +25,7 @@ def no_reference(run: Run) -> str:
     if diverged(run):
         return "the training of the dense network diverged"
     if collapsed(run):
-        top1 = read(run, "accuracy", "top1").value
+        top1 = clean(run).value
         shown = f" ({percent(top1)} % clean accuracy)" if top1 is not None else ""
         return f"the dense network always names one class{shown}"
     return ""

@@ -5,38 +5,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sparserobust.records import Run
+from sparserobust.report.attacks import Robustness
+from sparserobust.report.cells import NOT_FOUND
 from sparserobust.report.compare import ALIKE, NOT_AFTER_HOLM, NOT_RANKED, Difference
-from sparserobust.report.estimates import CLAIM_SEEDS, RowEstimate, band, estimate
+from sparserobust.report.estimates import CLAIM_SEEDS, RowEstimate, band, clean_accuracy, estimate
 from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.judged import Judged, judged
 from sparserobust.report.nearest import median
-from sparserobust.report.numbers import THIN, count, kib, listed, percent, points, realised, significant
-from sparserobust.report.readings import attack_name, by_design
+from sparserobust.report.numbers import count, kib, listed, percent, points, realised, significant
+from sparserobust.report.readings import AUDIT, attack_name
 from sparserobust.report.soundness import NO_REFERENCE, diverged, no_reference
+from sparserobust.report.threat import KNOWN
+from sparserobust.report.told import WIDTH, ascii_text, told, wrapped
 from sparserobust.report.trust import COLLAPSED, NO_MASK
-from sparserobust.report.unmade import in_short, is_made
+from sparserobust.report.unmade import is_made
 
-WIDTH = 100
 LONGEST_NAME = 44  # columns that names may take from the numbers
 _NUMBERS = 1  # columns from here on are right-aligned
 _OPTIONAL = ("C&W l2", "median l2", "minus dense", "KiB", "MACs")
 _SHORT = {ALIKE: "not dist.", NOT_AFTER_HOLM: "not Holm"}
-_NO_MASK, _NO_CLAIM, _DIVERGED = "no mask", "no claim", "diverged"
+_NO_MASK, _NO_CLAIM, _DIVERGED, _INFINITE = "no mask", "no claim", "diverged", "inf"
 _LEGEND = {
     "not dist.": "not dist. = not distinguishable from dense: the interval of the difference holds 0",
     "not Holm": "not Holm = differs from dense, but not after Holm's correction over the table",
     _NO_CLAIM: f"no claim = fewer than {CLAIM_SEEDS} seeds say nothing about a method",
     _NO_MASK: "no mask = the method could not choose its weights, which is a result of it",
     _DIVERGED: "diverged = the loss of its training was not finite: nothing is claimed of it or by it",
+    _INFINITE: "inf = no adversarial image was found for half of the images or more",
     NOT_RANKED: "not ranked = the network, or the dense one beside it, collapsed, diverged or is an artefact",
 }
 
 
 def summary_table(runs: Sequence[Run]) -> str:
-    """The main numbers of a report as text, one line per row, then what was not made, failed or was skipped.
+    """The main numbers of a report as text, one line per row, then what failed and what may not be believed.
 
-    Accuracies are in percent, differences in points; "-" is not measured, "x3" three seeds. Where names need the
-    room, the last columns are left to the report.
+    Accuracies are in percent, differences in points; "-" is not measured, "x3" three seeds. What nobody asked for
+    has no column; where names need the room, the last columns are left to the report.
 
     Raises:
         ConfigError: no runs.
@@ -44,7 +48,7 @@ def summary_table(runs: Sequence[Run]) -> str:
     found = judged(arrange(runs))
     lineup = found.lineup
     robust = lineup.robustness
-    title = "robust" if robust is None else f"{'worst' if robust.several else robust.name} {robust.eps:g}"
+    title = "robust" if robust is None else ascii_text(_title(robust))
     distance = "C&W l2" if lineup.near is None or lineup.near.attacks == ("carlini-wagner",) else "median l2"
     head = ["method", "sparsity", "clean", title, "95 %", distance, "minus dense", "KiB", "MACs"]
     seeds = {len(group.runs) for group in lineup.groups}
@@ -52,17 +56,47 @@ def summary_table(runs: Sequence[Run]) -> str:
     legend = [f"{count(min(seeds))} seeds per row"] if len(seeds) == 1 and seeds != {1} else []
     if robust is not None and robust.several:
         names = listed([attack_name(name) for name in robust.worst.attacks])
-        legend.append(_fit(_ascii(f"worst = the worst of {names} for each image"), WIDTH, 0).rstrip())
+        legend += wrapped(f"worst = the worst of {names} for each image")
     legend += [
         text for word, text in _LEGEND.items() if any(word in cell for row in rows[1:] for cell in row[2:])
     ]
+    _drop(rows, _unasked(lineup, title, distance))
     left_out = _narrowed(rows)
     legend += [f"in the report: {', '.join(left_out)}"] if left_out else []
     widths = _widths(rows)
     widths[0] = max(8, min(widths[0], _spare(widths)))
     lines = ["  ".join(_fit(cell, widths[k], k) for k, cell in enumerate(row)).rstrip() for row in rows]
     lines.insert(1, "-" * min(WIDTH, max(len(line) for line in lines)))
-    return "\n".join([*lines, *legend, *_problems(lineup)])
+    return "\n".join([*lines, *legend, *told(found)])
+
+
+def _title(robust: Robustness) -> str:
+    """ "FGSM 0.1", "worst linf 0.1"."""
+    norm = robust.worst.norm
+    name = f"worst {norm}".strip() if robust.several else robust.name
+    return f"{name} {robust.eps:g}"
+
+
+def _unasked(lineup: Lineup, robust: str, distance: str) -> set[str]:
+    """The heads of columns that no evaluator of the comparison was there for."""
+    asked = {name for run in lineup.runs for name in run.outcomes}
+    nearest = any(name.startswith(("carlini-wagner", "minimum-norm")) for name in asked)
+    there = {
+        robust: lineup.attack is not None or bool(asked & {*KNOWN, AUDIT}),
+        distance: lineup.near is not None or nearest,
+        "minus dense": bool(lineup.sparse),
+        "KiB": "storage" in asked,
+        "MACs": "flops" in asked,
+    }
+    there["95 %"] = there[robust]
+    return {head for head, needed in there.items() if not needed}
+
+
+def _drop(rows: list[list[str]], heads: set[str]) -> None:
+    """Takes these columns out of all rows."""
+    kept = [k for k, head in enumerate(rows[0]) if head not in heads]
+    for row in rows:
+        row[:] = [row[k] for k in kept]
 
 
 def _narrowed(rows: list[list[str]]) -> list[str]:
@@ -98,19 +132,19 @@ def _line(i: int, found: Judged, *, seeds: bool) -> list[str]:
     lost = all(diverged(run) for run in group.runs if is_made(run))
     if group.not_made:
         clean = _NO_MASK if found.trust[i].verdict == NO_MASK else "-"
-        return [_ascii(name), f"{group.target:.4f}", clean, *"------"]
+        return [ascii_text(name), f"{group.target:.4f}", clean, *"------"]
     cells = [
         name,
         realised(group.first.subject.sparsity),
-        _percent(estimate(group, "accuracy", "top1")),
+        _percent(clean_accuracy(group)),
         _DIVERGED if lost else "collapsed" if gone else _percent(value) if attacked else "-",
         _interval(value) if attacked and not (gone or lost) else "-",
-        _number(median(group, found.lineup.near), "{:.2f}"),
+        _distance(median(group, found.lineup.near)),
         "-" if gone else _difference(group, found.differences.get(i)),
         _stored(group),
         _macs(group),
     ]
-    return [_ascii(cell) for cell in cells]
+    return [ascii_text(cell) for cell in cells]
 
 
 def _percent(e: RowEstimate) -> str:
@@ -122,8 +156,10 @@ def _interval(e: RowEstimate) -> str:
     return "-" if ends is None else f"{percent(ends[0])}-{percent(ends[1])}"
 
 
-def _number(e: RowEstimate, form: str) -> str:
-    return "-" if e.value is None else form.format(e.value)
+def _distance(e: RowEstimate) -> str:
+    if e.value is None:
+        return _INFINITE if e.reason.startswith(NOT_FOUND) else "-"
+    return f"{e.value:.2f}"
 
 
 def _difference(group: Group, d: Difference | None) -> str:
@@ -146,28 +182,3 @@ def _macs(group: Group) -> str:
     if e.value is None:
         return "-"
     return count(e.value) if e.value < 1e6 else f"{significant(e.value / 1e6)} M"
-
-
-def _ascii(text: str) -> str:
-    """Plain minus signs and spaces, which every terminal shows; control characters never reach it."""
-    plain = text.replace("−", "-").replace(THIN, " ").replace("ℓ∞", "linf").replace("ℓ₂", "l2")
-    return "".join(c if c.isprintable() else "?" for c in plain)
-
-
-def _problems(lineup: Lineup) -> list[str]:
-    """One line for each row that could not be made and for each outcome that is not ok."""
-    lines = []
-    for group in lineup.groups:
-        seeds_of: dict[str, list[int | None]] = {}
-        for run in group.runs:
-            if not is_made(run):
-                seeds_of.setdefault(in_short(run.subject.not_made or ""), []).append(run.subject.seed)
-                continue
-            for name, outcome in run.outcomes.items():
-                if outcome.status != "ok" and not by_design(run, outcome):
-                    lines.append(f"{run.subject.label}: {name} {outcome.status}: {outcome.reason}")
-        for reason, seeds in seeds_of.items():
-            some = f", seed {', '.join(map(str, seeds))}" if len(seeds) < len(group.runs) else ""
-            lines.append(f"{group.title}{some}: {reason}")
-    plain = (_ascii(" ".join(line.split())) for line in lines)
-    return [_fit(line, WIDTH, 0).rstrip() for line in dict.fromkeys(plain)]

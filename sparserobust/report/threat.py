@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sparserobust.records import Outcome
-from sparserobust.report.attacks import NORM_SIGNS
+from sparserobust.report.attacks import MOST_NAMES, NORM_SIGNS, budget_text
 from sparserobust.report.groups import Lineup
 from sparserobust.report.numbers import count, listed, plural, spelled, target
-from sparserobust.report.readings import attack_name, headline, is_attack, norm_of, ok
+from sparserobust.report.readings import AUDIT, attack_name, headline, is_attack, norm_of, ok
 
 BLACK_BOX = {"square", "square-l2"}
 KNOWN = {
@@ -58,21 +58,40 @@ def threat_model(lineup: Lineup) -> list[str]:
     else:
         images = f"{spelled(len(datas))} different sets of images, which are never paired with one another"
     if attacks:
-        boxes = {name in BLACK_BOX for name in attacks}
+        boxes = {True, False} if AUDIT in attacks else {name in BLACK_BOX for name in attacks}
         box = "White-box and black-box" if len(boxes) > 1 else "Black-box" if True in boxes else "White-box"
         described = _listed([_described(attacks[name], lineup) for name in attacks])
-        sentences.append(
-            f"{box}, untargeted {'attacks' if len(attacks) > 1 else 'attack'} on {images}: {described}; "
-            "pixels run from 0 to 1."
-        )
+        noun = "attacks" if len(attacks) > 1 or AUDIT in attacks else "attack"
+        sentences.append(f"{box}, untargeted {noun} on {images}: {described}; pixels run from 0 to 1.")
     else:
         tried = sorted(
             {n for run in lineup.runs for n, o in run.outcomes.items() if n in KNOWN and o.status != "ok"}
         )
         what = f"No attack was scored ({listed(tried)})." if tried else "No attack was run."
         sentences.append(f"{what} Evaluated on {images}.")
-    sentences.append(_seeds(lineup))
+    sentences += [_seeds(lineup), *_trained(lineup)]
     return sentences
+
+
+def _trained(lineup: Lineup) -> list[str]:
+    """ "Trained adversarially: SNIP 0.9 (PGD, ℓ∞, ε = 0.1, 7 steps)." or "Every network was ..."."""
+    found: dict[str, list[str]] = {}
+    made = [group for group in lineup.groups if not group.not_made]
+    for group in made:
+        plan = group.first.history.settings.get("adversarial") if group.first.history is not None else None
+        if isinstance(plan, dict):
+            norm, eps = str(plan.get("norm", "")), plan.get("eps")
+            parts = [str(plan.get("kind", "")).upper(), NORM_SIGNS.get(norm, norm)]
+            parts += [budget_text(norm, eps)] if isinstance(eps, int | float) else []
+            found.setdefault(", ".join(part for part in parts if part), []).append(group.title)
+    if len(found) == 1 and sum(map(len, found.values())) == len(made):
+        return [f"Every network was trained adversarially ({next(iter(found))})."]
+    told = [f"{_few(who)} ({how})" for how, who in found.items()]
+    return [f"Trained adversarially: {listed(told)}."] if told else []
+
+
+def _few(names: list[str]) -> str:
+    return listed(names) if len(names) <= MOST_NAMES else f"{count(len(names))} rows, {names[0]} among them"
 
 
 def _attacks(lineup: Lineup) -> dict[str, Outcome]:
@@ -83,6 +102,8 @@ def _attacks(lineup: Lineup) -> dict[str, Outcome]:
             if ok(run, name) is not None and is_attack(outcome):
                 found.setdefault(name, outcome)
     first = lineup.attack[0] if lineup.attack else ""
+    if first == AUDIT:
+        return {AUDIT: next(o for run in lineup.runs if (o := ok(run, AUDIT)) is not None)}
     return dict(sorted(found.items(), key=lambda item: (item[0] != first, item[0])))
 
 
@@ -98,12 +119,15 @@ def _listed(described: list[tuple[str, str]]) -> str:
 def _described(outcome: Outcome, lineup: Lineup) -> tuple[str, str]:
     """(the attack, what it was after)."""
     sign = NORM_SIGNS.get(norm_of(outcome) or "", "")
-    name = attack_name(outcome.evaluator).removesuffix(f" {sign}")
+    audit = outcome.evaluator == AUDIT
+    name = "all of the audit" if audit else attack_name(outcome.evaluator).removesuffix(f" {sign}")
     if "distance" in outcome.per_example:
         return name, f"for the smallest {sign} distance".replace("  ", " ")
     main = lineup.attack
     budget = main[1] if main is not None and main[0] == outcome.evaluator else headline(outcome)
-    return name, f"inside an {sign} ball of ε = {budget:g}" if sign else f"at ε = {budget:g}"
+    if budget is None or not sign:
+        return name, f"at ε = {budget:g}"
+    return name, f"inside an {sign} ball of {'radius' if sign == NORM_SIGNS['l2'] else 'ε ='} {budget:g}"
 
 
 def _seeds(lineup: Lineup) -> str:

@@ -7,17 +7,19 @@ from dataclasses import dataclass, replace
 
 from sparserobust.records import Run
 from sparserobust.report import checks
-from sparserobust.report.audit import AUDIT, state
-from sparserobust.report.checks import NONE, Evidence
+from sparserobust.report.audit import SUPPORTED, state
+from sparserobust.report.checks import NONE, OF_THE_NETWORK, Evidence
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.numbers import percent
-from sparserobust.report.readings import attack_name, ok
+from sparserobust.report.readings import AUDIT, attack_name, is_attack, ok
 from sparserobust.report.soundness import collapsed, diverged
 from sparserobust.report.unmade import could_not_choose, is_made
 
 FINE, CHECK, COLLAPSED, ARTEFACT = "no red flag", "check", "collapsed", "artefact"
 DIVERGED = "diverged"
 NOT_SCORED, NO_MASK = "not scored", "cannot choose"
+WITHOUT_GRADIENT = ("square", "autoattack")
+"""Attacks in linf that need no gradient, or end with one that does not."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Trust:
             other attacks.
         notes: sentences for the reader, worst first.
         failures: outcomes that failed, with the error.
+        asides: sentences about what is no reason to doubt the number of the table.
     """
 
     verdict: str
     evidence: dict[str, Evidence]
     notes: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    asides: tuple[str, ...] = ()
 
     @property
     def ranked(self) -> bool:
@@ -49,8 +53,10 @@ def judge(group: Group, lineup: Lineup) -> Trust:
     if all(could_not_choose(run) for run in group.runs):
         return Trust(NO_MASK, {}, tuple(_gathered(group, _reason)))
     evidence = _evidence(group, lineup)
-    notes = [e.why for e in sorted(evidence.values(), key=lambda e: -e.level) if e.why]
-    notes += _gathered(group, _warnings)
+    ordered = sorted(evidence.values(), key=lambda e: -e.level)
+    notes = [e.why for e in ordered if e.why and e.level]
+    notes += _gathered(group, lambda run: _warnings(run, lineup))
+    asides = tuple(e.why for e in ordered if e.why and not e.level)
     undecided = _gathered(group, lambda run: _reason(run) if could_not_choose(run) else [])
     others = "" if group.not_made else "; the means are over the other seeds"
     notes += [f"{reason}{others}" for reason in undecided]
@@ -60,22 +66,22 @@ def judge(group: Group, lineup: Lineup) -> Trust:
     if made and fallen == len(made):
         share = percent(group.first.data.majority_share)
         reason = f"collapsed: robustness not meaningful; predicts no better than always one class ({share} %)"
-        return Trust(COLLAPSED, evidence, (reason, *notes), failures)
+        return Trust(COLLAPSED, evidence, (reason, *notes), failures, asides)
     if made and all(diverged(run) for run in made):
-        return Trust(DIVERGED, evidence, tuple(notes), failures)
+        return Trust(DIVERGED, evidence, tuple(notes), failures, asides)
     if fallen:
         notes.insert(0, f"{fallen} of {len(made)} seeds collapsed; the mean mixes two kinds of network")
     worst = max((e.level for e in evidence.values()), default=0)
     if worst == 2:
-        return Trust(ARTEFACT, evidence, tuple(notes), failures)
+        return Trust(ARTEFACT, evidence, tuple(notes), failures, asides)
     if worst == 1 or notes or failures:
-        return Trust(CHECK, evidence, tuple(notes), failures)
+        return Trust(CHECK, evidence, tuple(notes), failures, asides)
     scored = lineup.attack is not None and any(ok(run, lineup.attack[0]) for run in group.runs)
-    return Trust(FINE if scored else NOT_SCORED, evidence)
+    return Trust(FINE if scored else NOT_SCORED, evidence, asides=asides)
 
 
 def _evidence(group: Group, lineup: Lineup) -> dict[str, Evidence]:
-    """Every check by its key. What speaks against one attack alone is no artefact where others share the number."""
+    """Every check by its key, as bad as it is for the number of the table (see `_for_the_number`)."""
     evidence: dict[str, Evidence] = {}
     if lineup.attack is not None and lineup.robustness is not None:
         name, eps = lineup.attack
@@ -88,15 +94,39 @@ def _evidence(group: Group, lineup: Lineup) -> dict[str, Evidence]:
         evidence["rise"] = checks.rise(group, name)
         for other in lineup.other_attacks:
             evidence[other] = checks.stronger(group, lineup, other, name, eps)
-        if lineup.robustness.several:
-            evidence = {key: replace(e, level=min(e.level, 1)) for key, e in evidence.items()}
     if any("carlini-wagner" in run.outcomes for run in lineup.runs):
         evidence["found"] = checks.not_found(group)
     if any(ok(run, "transfer") for run in lineup.runs):
         evidence["transfer"] = checks.transfer(group)
+    evidence = {key: _for_the_number(key, e, group, lineup) for key, e in evidence.items()}
     if any(state(run) for run in lineup.runs):
         evidence["audit"] = checks.audited(group, lineup)
     return evidence
+
+
+def _for_the_number(key: str, e: Evidence, group: Group, lineup: Lineup) -> Evidence:
+    """The evidence as bad as it is for the number of the table, with what to do about it.
+
+    Several attacks: what one of them misses is in the number already, so that its slack is no reason to doubt it.
+    Gradients that mislead one attack by far may mislead the others too, and a network without gradients misleads
+    all, unless one of them needs none or the audit supports the network.
+    """
+    robust = lineup.robustness
+    if not e.level or robust is None:
+        return e
+    audited = [state(run) for run in group.runs if is_made(run)]
+    supported = all(found is not None and found[0] == SUPPORTED for found in audited)
+    outside = key in lineup.other_attacks and key not in robust.worst.attacks
+    if outside or not (robust.several or (supported and key in OF_THE_NETWORK)):
+        run_more = f"run pgd and square, or the audit {AUDIT}"
+        what = "the number of the table leaves it out" if outside else run_more
+        return replace(e, level=min(e.level, 1) if robust.several else e.level, why=f"{e.why}: {what}")
+    blind = supported or any(name in WITHOUT_GRADIENT for name in robust.worst.attacks)
+    slack = key not in OF_THE_NETWORK
+    doubt = not blind and (not slack or (e.level == 2 and key in robust.worst.attacks))
+    advice = ["read the worst case"] if slack else []
+    advice += [f"run square or the audit {AUDIT}"] if doubt else []
+    return replace(e, level=int(doubt), why=f"{e.why}: {', and '.join(advice)}" if advice else e.why)
 
 
 def _reason(run: Run) -> list[str]:
@@ -109,12 +139,16 @@ def _failures(run: Run) -> list[str]:
     return [f"{name} failed: {o.reason}" for name, o in run.outcomes.items() if o.status == "failed"]
 
 
-def _warnings(run: Run) -> list[str]:
-    """What the records themselves warn of, a training that diverged among it."""
+def _warnings(run: Run, lineup: Lineup) -> list[str]:
+    """What the records themselves warn of, a training that diverged among it.
+
+    Attacks with no part in the number of the table warn in the section of attacks.
+    """
+    behind = lineup.robustness.worst.attacks if lineup.robustness is not None else ()
     notes = [
         f"{attack_name(name)}: {warning}"
         for name, o in run.outcomes.items()
-        if name != AUDIT
+        if name != AUDIT and (name in behind or not is_attack(o))
         for warning in o.warnings
     ]
     notes += run.subject.warnings

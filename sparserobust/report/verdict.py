@@ -114,7 +114,8 @@ def _against(i: int, judged: Judged) -> str:
             interval = f" {bracket(*ends, scale=100)}" if ends else ""
             parts.append(f"{percent(e.value)} %{interval}")
     interval = f" {signed_bracket(d.low, d.high)}" if d.low is not None and d.high is not None else ""
-    return f"{' against '.join(parts)}, a paired difference of {points(d.value or 0.0)} points{interval}"
+    paired = f"a paired difference of {points(d.value or 0.0)} points{interval}"
+    return f"{' against '.join(parts)}, {paired}" if parts else paired
 
 
 def _price(group: Group) -> str:

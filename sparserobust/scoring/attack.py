@@ -37,11 +37,13 @@ class AttackEvaluator(Evaluator):
         has_second_opinion: whether `second_opinion` gives images too.
         draws_by_batch: whether random draws follow the batch, so that another batch size gives other images.
         checks_gradient: whether the share of examples without any loss gradient is reported.
+        needs_gradient: whether it says nothing where no gradient reaches any image, and then fails.
     """
 
     norm: Norm
     minimum_norm: ClassVar[bool] = False
     checks_gradient: ClassVar[bool] = False
+    needs_gradient: ClassVar[bool] = True
     draws_by_batch: ClassVar[bool] = False
     has_second_opinion: bool = False
     headline_eps: float

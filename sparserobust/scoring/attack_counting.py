@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
-from sparserobust.attacks.oracle import Oracle
+from sparserobust.attacks.oracle import FLAT, Oracle
+from sparserobust.errors import ModelError
 from sparserobust.records import Score
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.evaluator import Context
@@ -19,17 +20,25 @@ if TYPE_CHECKING:
     from sparserobust.scoring.attack import AttackEvaluator
 
 
+FLAT_GRADIENT = "flat_gradient"
+
+
 class AttackMeasurement(PerBatch):
     """What both kinds share: which examples were right, and what the model says about an image.
 
     Attributes:
         classes: how many logits the model has, 0 before the first batch.
+        constant: whether all images had the same logits so far.
+        flat: (n,) whether no gradient reaches the image, once all batches are joined; empty where none is needed.
     """
 
     def __init__(self, attack: AttackEvaluator, context: Context) -> None:
         super().__init__(attack, context)
         self.attack = attack
         self.classes = 0
+        self.flat = np.zeros(0, dtype=bool)
+        self.constant = True
+        self._first: Tensor | None = None
         self._labels: Counter[int] = Counter()
 
     @property
@@ -42,6 +51,8 @@ class AttackMeasurement(PerBatch):
         super().update(batch)
         self._labels.update(batch.labels.tolist())
         self.classes = batch.logits.shape[1]
+        self._first = batch.logits[0] if self._first is None else self._first
+        self.constant &= bool((batch.logits == self._first).all())
 
     @abstractmethod
     def attacked(self, batch: Batch) -> Arrays:
@@ -50,7 +61,34 @@ class AttackMeasurement(PerBatch):
     def measure(self, batch: Batch) -> Arrays:
         """The attack's arrays, and which examples were right to begin with."""
         self.require_attackable(batch)
-        return {"correct": batch.correct.cpu().numpy()} | self.attacked(batch)
+        arrays = {"correct": batch.correct.cpu().numpy()}
+        if self.attack.needs_gradient:
+            gradient = batch.loss_gradient if self.attack.checks_gradient else batch.margin_gradient
+            arrays[FLAT_GRADIENT] = (gradient.flatten(1) == 0).all(dim=1).cpu().numpy()
+        return arrays | self.attacked(batch)
+
+    def joined(self) -> Arrays:
+        """The arrays over all examples.
+
+        Raises:
+            ModelError: the attack follows gradients and there is none at any image, although the logits differ from
+                image to image. (Where they do not, nothing can change the decision, and that is no artefact.)
+        """
+        arrays = super().joined()
+        self.flat = arrays.pop(FLAT_GRADIENT, np.zeros(0, dtype=bool))
+        if len(self.flat) and bool(self.flat.all()) and not self.constant:
+            raise ModelError(FLAT)
+        return arrays
+
+    def warnings(self) -> tuple[str, ...]:
+        """The attack's own, and how many images have no gradient that it could follow."""
+        found = self.attack.warn(self.classes)
+        if (where := int(self.flat.sum())) and not self.constant:
+            found += (
+                f"no gradient reaches {where} of {len(self.flat)} images, which this attack leaves as they are: "
+                "`gradient-masking` tells whether that is robustness",
+            )
+        return found
 
     def fooled(self, batch: Batch, images: Tensor, labels: Tensor, *, restore: bool = True) -> Tensor:
         """Which images the model, put back to what it was, no longer gives their label: one forward pass."""

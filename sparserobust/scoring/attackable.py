@@ -26,18 +26,25 @@ def require_attackable(batch: Batch, passes: Counter[str]) -> None:
     """
     logits = batch.logits
     again = Oracle(batch.model, passes).logits(batch.images[:PROBED])
-    moved = float((_unit(again) - _unit(logits[:PROBED])).norm(dim=1).max())
-    if moved > RANDOM:
+    if (moved := _moved(again, logits[:PROBED])) > RANDOM:
+        if (whole := _moved(Oracle(batch.model, passes).logits(batch.images), logits)) > RANDOM:
+            raise ModelError(
+                f"the model is random in evaluation mode: two passes over the same images differ (by {whole:.2g} of "
+                "the logits' norm); make it deterministic, e.g. switch its dropout off"
+            )
         raise ModelError(
-            f"the model cannot be audited: two passes over the same images differ (by {moved:.2g} of the logits' "
-            "norm), so it is random in evaluation mode or mixes the images of a batch; make it deterministic"
+            f"the model mixes the images of a batch: an image has other logits beside other images (by {moved:.2g} "
+            "of their norm); let each stand for itself, e.g. BatchNorm with its running statistics"
         )
     sums = logits.double().sum(dim=1)
     if float(logits.min()) >= 0 and float((sums - 1).abs().max()) <= 1e-5:
         raise ModelError(
-            "the model returns probabilities (in [0, 1], sum 1), expected logits: attacks see no gradient through a "
-            "saturated softmax; return what goes into it"
+            "the model returns probabilities (in [0, 1], sum 1), expected logits: return what goes into the softmax"
         )
+
+
+def _moved(logits: torch.Tensor, others: torch.Tensor) -> float:
+    return float((_unit(logits) - _unit(others)).norm(dim=1).max())
 
 
 def _unit(logits: torch.Tensor) -> torch.Tensor:

@@ -10,8 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sparserobust.attacks.oracle import check_logits, input_gradient
-from sparserobust.errors import ShapeError
+from sparserobust.arguments import require_known_labels
+from sparserobust.attacks.oracle import as_logits, check_logits, input_gradient
 from sparserobust.weights.untouched import Guard
 
 
@@ -51,17 +51,10 @@ class Batch:
             self.guard.restore()  # whoever asks first must not have changed what all others see
         images = self.images.detach().clone().requires_grad_(True)
         with torch.enable_grad():
-            logits = self.model(images)
+            logits = as_logits(self.model(images), images)
         self.passes["forward"] += len(self)
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(self):
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ShapeError(f"the model must return logits ({len(self)}, classes), got {got}")
-        check_logits(logits)
-        if int(self.labels.max()) >= logits.shape[1]:
-            raise ShapeError(
-                f"labels must be whole numbers from 0 to {logits.shape[1] - 1}, as many as the model has logits, "
-                f"got {int(self.labels.max())}"
-            )
+        check_logits(logits, "images")
+        require_known_labels(int(self.labels.max()), logits.shape[1])
         return images, logits
 
     @cached_property

@@ -34,8 +34,6 @@ class FixedBudget(AttackMeasurement):
         arrays = {"robust": self._survivors(batch, attack.perturb).numpy()}
         if attack.has_second_opinion:
             arrays["margin_robust"] = self._survivors(batch, attack.second_opinion).numpy()
-        if attack.checks_gradient:
-            arrays["zero_gradient"] = (batch.loss_gradient.flatten(1) == 0).all(dim=1).cpu().numpy()
         return arrays
 
     def _survivors(
@@ -88,12 +86,11 @@ class FixedBudget(AttackMeasurement):
             for index, eps in enumerate(attack.eps):
                 scores += self.robust_scores("margin_", arrays["margin_robust"][index], correct, eps)
         if attack.checks_gradient:
-            zero = arrays.pop("zero_gradient")
-            scores.append(attack.rate("zero_gradient_share", int(zero.sum()), len(zero)))
+            scores.append(attack.rate("zero_gradient_share", int(self.flat.sum()), len(self.flat)))
         return attack.outcome(
             scores=(*scores, *attack.summary(arrays, self.chance)),
             per_example=arrays,
             axis=attack.eps,
             verdict="upper bound, not audited",
-            warnings=attack.warn(self.classes),
+            warnings=self.warnings(),
         )

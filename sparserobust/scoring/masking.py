@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sparserobust.records import Table
 from sparserobust.scoring.masking_probes import SUPPORTED, Arrays, Bools, Probe, certain, probes_of, union
-from sparserobust.stats import wilson
+from sparserobust.stats import newcombe_paired, wilson
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,16 @@ def audit(arrays: Arrays, eps: Sequence[float], attack: str, *, dense: bool) -> 
     )
     blind = union(arrays, "square", "noise", *(["transfer"] if dense else []))
     everything = gradient | blind
-    gaps = {
-        "masking_gap": best - reported.mean(axis=1),
-        "attack_slack": gradient.sum(axis=1) / n - best,
-        "residual_gap": (everything & ~gradient).sum(axis=1) / n,
+    rows = range(len(eps))
+    intervals = {
+        "masking_gap": [newcombe_paired(best[row], reported[row]) for row in rows],
+        "attack_slack": [newcombe_paired(gradient[row], best[row]) for row in rows],
+        "residual_gap": [newcombe_paired(everything[row], gradient[row]) for row in rows],
     }
+    gaps = {name: np.array([gap.difference for gap in found]) for name, found in intervals.items()}
     left = {
         "reported": (m - reported.sum(axis=1)) / n,
-        "repaired": m / n - best,
+        "repaired": (m - best.sum(axis=1)) / n,
         "gradient": (m - gradient.sum(axis=1)) / n,
         "audited": (m - everything.sum(axis=1)) / n,
     }
@@ -68,25 +70,30 @@ def audit(arrays: Arrays, eps: Sequence[float], attack: str, *, dense: bool) -> 
             scores.append(
                 (f"{name}_robust_accuracy", share, facts | {"headline": middle and name == "audited"})
             )
-        scores += [(name, float(values[row]), {"at": point, "n": n}) for name, values in gaps.items()]
+        for name, found in intervals.items():
+            gap = found[row]
+            scores.append(
+                (name, gap.difference, {"at": point, "n": n, "ci_low": gap.low, "ci_high": gap.high})
+            )
     artefact = gaps["masking_gap"] + gaps["residual_gap"]
     shares = np.divide(artefact, left["reported"], out=np.zeros_like(artefact), where=left["reported"] > 0)
     scores.append(("artefact_share", float(shares.max()), {"n": n}))
     verdict = _verdict(probes, gaps, left, n, eps, attack)
     columns = ("probe", "what", "statistic", "value", "limit", "state", "source")
-    rows = tuple((p.probe, p.what, p.statistic, p.value, p.limit, p.state, p.source) for p in probes)
+    answers = tuple((p.probe, p.what, p.statistic, p.value, p.limit, p.state, p.source) for p in probes)
     return Audit(
-        scores, correct & ~reported, correct & ~everything, Table(columns=columns, rows=rows), verdict
+        scores, correct & ~reported, correct & ~everything, Table(columns=columns, rows=answers), verdict
     )
 
 
-def _best(reported: Bools, repairs: dict[str, Bools]) -> NDArray[np.float64]:
-    """Share of all examples broken by the best single repair at each eps, or by the attack as it is.
+def _best(reported: Bools, repairs: dict[str, Bools]) -> Bools:
+    """(eps, n): what the best single repair breaks at each eps, or the attack as it is.
 
     One repair, not the union of all: several tries at random directions break more examples on any model.
     """
-    shares = [value.mean(axis=1) for value in (reported, *repairs.values())]
-    best: NDArray[np.float64] = np.max(shares, axis=0)
+    tries = np.stack([reported, *repairs.values()])
+    winner = tries.sum(axis=2).argmax(axis=0)
+    best: Bools = tries[winner, np.arange(len(reported))]
     return best
 
 
@@ -105,27 +112,39 @@ def _verdict(
     name = {"fgsm": "FGSM", "pgd": "PGD on the cross-entropy"}[attack]
     total = gaps["masking_gap"] + gaps["residual_gap"]
     worst = int(total.argmax())
+    how = "once its gradients are repaired"
+    if gaps["residual_gap"][worst] > gaps["masking_gap"][worst]:
+        how = "once attacks that need no gradient are added"
     failed = {probe.probe: probe for probe in probes if probe.state == "fail"}
     before, after = left["reported"][worst], left["reported"][worst] - total[worst]
     numbers = (
-        f"at eps {eps[worst]:g} {name} leaves {100 * before:.1f} %, "
-        f"and {100 * after:.1f} % are left once its gradients are repaired"
+        f"at eps {eps[worst]:g} {name} leaves {100 * before:.1f} %, and {100 * after:.1f} % are left {how}"
     )
     if proof := [failed[p] for p in PROOF if p in failed]:
         gap = total[worst]
         if gap > SUPPORTED:
             return f"artefact proven: {numbers}; {100 * gap:.1f} points are no robustness ({proof[0].probe})"
         return f"artefact proven: {proof[0].probe} fails ({proof[0].statistic}: {proof[0].value:.3g})"
+    if "G0" in failed:
+        return (
+            "upper bound only: the model returns log-probabilities (G0), which attacks take for logits; return what "
+            "goes into its log-softmax and audit again"
+        )
     if failed:
         why = ", ".join(f"{p.probe} fails ({p.statistic}: {p.value:.3g})" for p in failed.values())
         return f"upper bound only: {why}"
     if total[worst] > SUPPORTED and certain(round(total[worst] * n), 0):
         return f"upper bound only: {numbers}"
     best = int(np.abs(np.array(eps) - 0.1).argmin())
+    gain = f"{100 * float(total.max()):.1f} points"
+    found = (
+        f"no repair and no attack without gradients changes {name} by more than {gain}"
+        if total.max() <= SUPPORTED
+        else f"what repairs and attacks without gradients gain on {name} ({gain} at most) is within chance for n = {n}"
+    )
     return (
-        f"supported: no repair and no attack without gradients changes {name} by more than "
-        f"{100 * float(total.max()):.1f} points; it is a weak attack all the same, and at eps {eps[best]:g} the best "
-        f"attack leaves {100 * float(left['audited'][best]):.1f} % where it leaves "
+        f"supported: {found}; it is a weak attack all the same, and at eps {eps[best]:g} the best attack of this "
+        f"audit leaves {100 * float(left['audited'][best]):.1f} % where it leaves "
         f"{100 * float(left['reported'][best]):.1f} %"
     )
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sparserobust.attacks.ddn import ddn
 from sparserobust.attacks.draws import streams, uniform
 from sparserobust.attacks.fgsm import fgsm_step
-from sparserobust.attacks.losses import cross_entropy, margin
+from sparserobust.attacks.losses import SOFT_MARGIN, cross_entropy, margin
 from sparserobust.attacks.oracle import Objective, Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.attacks.repairs import gradient_error, in_float64, repaired_losses
@@ -61,7 +61,7 @@ class AuditMeasurement(PerBatch):
     def _measure(self, batch: Batch) -> Arrays:
         own, correct = self.plan, batch.correct
         part = batch.only(correct, self.passes)
-        double = in_float64(batch.model)
+        double = in_float64(batch.model, batch.images)
         broken, facts = (self._broken(part, double), self._facts(part, double)) if len(part) else ({}, {})
         where = correct.cpu()
         arrays: Arrays = {"correct": where.numpy()}
@@ -76,18 +76,20 @@ class AuditMeasurement(PerBatch):
             arrays[name] = whole.numpy()
         return arrays
 
-    def _broken(self, batch: Batch, double: nn.Module) -> Broken:
+    def _broken(self, batch: Batch, double: nn.Module | None) -> Broken:
         """(eps, n) for every attack: whether it fools the model. Gradient attacks spare what is broken already."""
         own, labels = self.plan, batch.labels
         oracle = Oracle(batch.model, self.passes)
-        exact = Oracle(double, self.passes)
         found: Broken = {"reported": self._attacked(oracle, batch, cross_entropy)}
         for name, (loss, needs_double) in repaired_losses(batch.logits, labels).items():
-            found[f"repaired by {name}"] = self._attacked(exact if needs_double else oracle, batch, loss)
-        for name in ("margin", "cross-entropy"):
-            found[f"pgd {name}"] = self._each_eps(batch, self._pgd(oracle, batch, (name,), own.steps))
+            if not needs_double:
+                found[f"repaired by {name}"] = self._attacked(oracle, batch, loss)
+            elif double is not None:
+                found[f"repaired by {name}"] = self._attacked(Oracle(double, self.passes), batch, loss)
+        for name, kind in (("margin", SOFT_MARGIN), ("cross-entropy", "cross-entropy")):
+            found[f"pgd {name}"] = self._each_eps(batch, self._pgd(oracle, batch, (kind,), own.steps))
         standing = ~torch.stack(list(found.values())).any(dim=0)
-        more = self._pgd(oracle, batch, ("margin",), 2 * own.steps, restarts=2)
+        more = self._pgd(oracle, batch, (SOFT_MARGIN,), 2 * own.steps, restarts=2)
         found["pgd, twice the steps"] = self._each_eps(batch, more, standing)
         _, distance = ddn(oracle, batch.images, labels, steps=100, norm="linf")
         found["ddn"] = torch.stack([distance <= eps for eps in own.eps])
@@ -96,7 +98,7 @@ class AuditMeasurement(PerBatch):
         found["noise"] = self._each_eps(batch, self._noise(batch), standing)
         if self.context.dense_model is not None:
             lent = Oracle(self.context.dense_model, self.passes)
-            found["transfer"] = self._each_eps(batch, self._pgd(lent, batch, ("margin",), own.steps))
+            found["transfer"] = self._each_eps(batch, self._pgd(lent, batch, (SOFT_MARGIN,), own.steps))
         return found
 
     def _attacked(self, oracle: Oracle, batch: Batch, loss: Objective) -> Tensor:
@@ -172,7 +174,7 @@ class AuditMeasurement(PerBatch):
                 found[row, which] = oracle.fooled(images, batch.labels[which])
         return found
 
-    def _facts(self, batch: Batch, double: nn.Module) -> dict[str, Tensor]:
+    def _facts(self, batch: Batch, double: nn.Module | None) -> dict[str, Tensor]:
         """(n,) of each: what the gradient and the softmax look like at the clean image."""
         logits, images, labels = batch.logits, batch.images, batch.labels
         top = F.softmax(logits, dim=1).amax(dim=1)
@@ -185,9 +187,10 @@ class AuditMeasurement(PerBatch):
             norm="linf",
             eps=1.0,
             steps=100,
-            losses=("margin",),
         )
-        error = gradient_error(double, images.double(), labels, seed=self.plan.seed, passes=self.passes)
+        error = torch.full((len(batch),), torch.nan)
+        if double is not None:
+            error = gradient_error(double, images.double(), labels, seed=self.plan.seed, passes=self.passes)
         return {
             "zero_gradient": (batch.loss_gradient.flatten(1) == 0).all(dim=1),
             "log_probabilities": logits.double().logsumexp(dim=1).abs() < 1e-5,

@@ -80,7 +80,7 @@ class MinimumNorm(AttackMeasurement):
             per_example=arrays,
             axis=attack.eps,
             verdict=f"found {found} of {m}" if found == m else f"not found: {m - found} of {m}",
-            warnings=attack.warn(self.classes),
+            warnings=self.warnings(),
         )
 
     def _median(self, distance: np.ndarray, m: int, found: int) -> Score:

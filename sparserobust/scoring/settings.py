@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+from sparserobust.arguments import whole_number
 from sparserobust.attacks.budget import Norm
 from sparserobust.errors import ConfigError, did_you_mean
 
@@ -46,10 +47,10 @@ def caps(eps: Sequence[float]) -> tuple[float, ...]:
 
 def check_steps(steps: int, restarts: int, step_size: float | None) -> None:
     """Raises ConfigError for settings of a gradient attack that cannot be."""
-    if steps < 1 or restarts < 1 or (step_size is not None and step_size <= 0):
-        raise ConfigError(
-            f"steps and restarts must be at least 1 and step_size above 0, got {steps}, {restarts} and {step_size}"
-        )
+    whole_number("steps", steps, least=1)
+    whole_number("restarts", restarts, least=1)
+    if step_size is not None and not (isinstance(step_size, int | float) and step_size > 0):
+        raise ConfigError(f"step_size must be a number above 0, or None, got {step_size!r}")
 
 
 def _numbers(eps: Sequence[float]) -> tuple[float, ...]:

@@ -144,12 +144,15 @@ def test_a_network_of_ones_own_is_sparsified_and_trained_by_named_methods(networ
 
 
 def test_an_evaluator_that_fails_is_in_the_report_and_the_exit_status_is_1(network, capsys):
-    code = run("evaluate", "mine:Stepped", "--evaluators", "accuracy,fgsm", "--out", "out")
+    code = run("evaluate", "mine:Stepped", "--evaluators", "accuracy,fgsm,pgd[steps=2]", "--out", "out")
     assert code == 1
     recorded = sr.load_run("out/Stepped")
     assert recorded.outcomes["accuracy"].status == "ok"
     assert recorded.outcomes["fgsm"].status == "failed"
-    assert "fgsm failed: " in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert said.err.count("failed: ") == 1
+    assert "  fgsm, pgd failed: " in said.err
+    assert said.out.count("fgsm, pgd failed: ") == 1
     assert "the model is not differentiable" in (network / "out" / "report.html").read_text()
 
 

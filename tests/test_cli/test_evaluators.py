@@ -5,9 +5,11 @@ import pytest
 import sparserobust as sr
 from sparserobust.cli.evaluators import built
 from sparserobust.cli.main import main
+from sparserobust.cli.options import parsed, settings
+from sparserobust.cli.recorded import spelled_out
 from sparserobust.cli.variants import Variant, variants
 from sparserobust.errors import ConfigError, PluginError
-from sparserobust.presets import read_preset
+from sparserobust.presets import Row, read_preset
 from sparserobust.scoring.choice import CORE
 
 QUICK = read_preset("quick")
@@ -73,7 +75,7 @@ def test_what_is_named_twice_alike_runs_once():
         ("[steps=3]", ConfigError, "no evaluator before the bracket"),
         ("pgd[3]", ConfigError, r"--evaluators pgd\[3\]: expected param=value in the bracket, got '3'"),
         ("pgd[stesp=3]", ConfigError, "evaluator 'pgd' has no setting 'stesp'; did you mean 'steps'"),
-        ("pgd[steps=0]", ConfigError, "evaluator 'pgd': steps and restarts must be at least 1"),
+        ("pgd[steps=0]", ConfigError, "evaluator 'pgd': steps .*at least 1"),
         ("pgb[steps=3]", PluginError, "unknown evaluator 'pgb'; did you mean 'pgd'"),
         ("dense[a=1]", PluginError, "unknown evaluator 'dense'"),
     ],
@@ -82,6 +84,81 @@ def test_a_wrong_evaluator_is_one_clear_line(text, error, expected):
     with pytest.raises(error, match=expected) as caught:
         built(named(text), None, {})
     assert "\n" not in str(caught.value)
+
+
+def shown(text, settings=None):
+    """Names and settings of the evaluators that the command line would run."""
+    found = built([spelled_out(variant) for variant in named(text)], None, settings or {})
+    return [(evaluator.name, evaluator.settings()) for evaluator in found]
+
+
+@pytest.mark.parametrize("name", ["pgd-l2", "square-l2", "autoattack-l2", "minimum-norm-linf"])
+def test_a_name_that_a_record_holds_names_the_evaluator_that_it_is_held_for(name, capsys):
+    base, _, norm = name.rpartition("-")
+    assert shown(name) == shown(f"{base}[norm={norm}]")
+    assert shown(name)[0][0] == name
+    assert run("describe", name) == 0
+    assert f"{name} (evaluator {base}[norm={norm}])" in capsys.readouterr().out
+
+
+def test_the_names_of_records_follow_from_the_evaluators_and_from_no_list(monkeypatch):
+    """A plugin that is called for its norm is known so too; one that has no such norm is unknown."""
+    from sparserobust.registry import Registry
+    from sparserobust.scoring import choice
+
+    pgd = choice.registry.load("pgd")
+
+    class Mine(pgd):
+        """Mine."""
+
+        name = "mine"
+
+    real = Registry.load
+    monkeypatch.setattr(Registry, "names", lambda self: ["pgd", "mine"])
+    monkeypatch.setattr(Registry, "load", lambda self, name: Mine if name == "mine" else real(self, name))
+    assert shown("mine-l2[steps=3]")[0][0] == "mine-l2"
+    assert spelled_out(Variant("mine-l3", {})) == Variant("mine-l3", {})
+
+
+def test_the_bracket_of_a_recorded_name_has_the_other_settings_and_no_other_norm():
+    ((name, settings),) = shown("pgd-l2[steps=3]")
+    assert (name, settings["steps"]) == ("pgd-l2", 3)
+    with pytest.raises(ConfigError, match=r"pgd-l2 is pgd\[norm=l2\]; write pgd\[...\] for another"):
+        shown("pgd-l2[norm=linf]")
+
+
+def test_set_reaches_the_variant_of_a_recorded_name_alone():
+    common = {"pgd": {"steps": 5, "restarts": 2}, "pgd-l2": {"steps": 7}}
+    found = shown("pgd,pgd-l2", common)
+    assert [(s["steps"], s["restarts"]) for _, s in found] == [(5, 2), (7, 2)]
+    assert shown("pgd-l2[steps=9]", common)[0][1]["steps"] == 9
+    l2 = QUICK.model_copy(update={"evaluators": (Row(name="pgd", settings={"norm": "l2", "steps": 3}),)})
+    with pytest.raises(ConfigError, match="--set pgd-l2.steps: preset quick fixes it"):
+        built(None, l2, {"pgd-l2": {"steps": 50}})
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("0.1", [0.1]),
+        ("8/255", [8 / 255]),
+        ("[8/255]", [8 / 255]),
+        ("[4/255, 8/255,0.1]", [4 / 255, 8 / 255, 0.1]),
+    ],
+)
+def test_one_number_is_a_list_of_one_and_a_fraction_is_a_number(written, expected):
+    for (fgsm,) in (
+        shown(f"fgsm[eps={written}]"),
+        shown("fgsm", settings([f"fgsm.eps={written}"], ["fgsm"])),
+    ):
+        assert fgsm[1]["eps"] == tuple(expected)
+    assert shown(f"pgd[eps={written}]")[0][1]["eps"] == tuple(expected)
+    assert built(None, None, settings([f"fgsm.eps={written}"], ["fgsm"]))[1].eps == tuple(expected)
+
+
+@pytest.mark.parametrize("text", ["data/1/2", "1/0", "a/2", "v1/2", '"8/255"'])
+def test_what_only_looks_like_a_fraction_stays_text(text):
+    assert parsed(text) == text.strip('"')
 
 
 def test_without_a_word_the_core_eight_run_with_their_settings():
@@ -130,6 +207,8 @@ def test_variants_and_a_preset_reach_the_record(dense, tmp_path):
             ["--preset", "quick", "--set", "minimum-norm.steps=3"],
             "'minimum-norm' is not in use here; expected accuracy, ",
         ),
+        (["--evaluators", "pgd", "--set", "pgd-l2.steps=3"], "'pgd-l2' is not in use here; expected pgd"),
+        (["--evaluators", "pgd-l3"], "unknown evaluator 'pgd-l3'; did you mean 'pgd'"),
         (["--set", "pgd.steps=3"], "'pgd' is not in use here; expected accuracy, fgsm, carlini-wagner"),
     ],
 )
@@ -138,18 +217,6 @@ def test_wrong_use_is_one_line_before_anything_is_trained(capsys, tmp_path, opti
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert expected in line
     assert not (tmp_path / "out").exists()
-
-
-def test_presets_are_listed_and_described(capsys):
-    assert run("list", "presets") == 0
-    assert capsys.readouterr().out.splitlines()[1].startswith("  quick               A first look: ")
-    assert run("describe", "quick") == 0
-    described = capsys.readouterr().out
-    for text in ("quick (preset)", "source: ours", "  carlini-wagner\n", "      warm_start = 20\n"):
-        assert text in described
-    assert run("list", "evaluators") == 0
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == sr.list_evaluators()
 
 
 def test_the_dense_model_of_the_same_seed_is_given_to_those_that_carry_over_from_it(tmp_path, monkeypatch):

@@ -73,6 +73,45 @@ def test_a_model_that_is_not_differentiable_gets_no_number(name):
     no_number(outcome_of(GRADIENT_ATTACKS[name], model, images_of()), "not differentiable")
 
 
+@pytest.mark.parametrize("name", [n for n in GRADIENT_ATTACKS if n not in ("autoattack", "gradient-masking")])
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_a_model_that_rounds_gets_no_number_from_attacks_that_follow_gradients(name, where):
+    """There is a gradient, and it is 0 everywhere: nothing was found, which is no robustness."""
+    model = Body(**{where: lambda x: (8 * x).round() / 8})
+    no_number(outcome_of(GRADIENT_ATTACKS[name], model, images_of()), "no gradient reaches any image")
+
+
+def test_images_without_a_gradient_among_others_are_told():
+    model = Body(before=lambda x: torch.where(x.mean(dim=(1, 2, 3), keepdim=True) < 0.5, x.detach(), x))
+    outcome = outcome_of(PGD(eps=(0.1,), steps=5), model, images_of())
+    flat = int((images_of().mean(dim=(1, 2, 3)) < 0.5).sum())
+    assert 0 < flat < 12
+    assert outcome.status == "ok"
+    assert any(f"no gradient reaches {flat} of 12 images" in warning for warning in outcome.warnings)
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_logits_in_another_precision_than_the_images_are_no_obstacle(name, dtype):
+    outcome = outcome_of(ATTACKS[name], Body(after=lambda logits: logits.to(dtype)), images_of())
+    assert outcome.status == "ok", outcome.reason
+
+
+def test_a_network_that_double_does_not_reach_is_audited_without_that_repair():
+    body = Body()
+
+    body.eval()
+
+    class Closed(nn.Module):
+        def forward(self, images):
+            return body(images)
+
+    outcome = outcome_of(GRADIENT_ATTACKS["gradient-masking"], Closed(), images_of())
+    assert outcome.status == "ok", outcome.reason
+    states = {row[0]: row[5] for row in outcome.tables["probes"].rows}
+    assert states["G10"] == "not run"
+
+
 @pytest.mark.parametrize("name", ["square", "square-l2"])
 def test_an_attack_without_gradients_also_runs_where_there_are_none(name):
     outcome = outcome_of(ATTACKS[name], Body(after=lambda logits: logits.detach()), images_of())

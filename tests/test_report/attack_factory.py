@@ -125,11 +125,16 @@ def audit(
     accuracies: Sequence[float] = (0.50, 0.50, 0.48, 0.47),
     states: Mapping[str, str] | None = None,
     sentence: str = "no probe fails",
+    right: np.ndarray | None = None,
 ) -> Outcome:
-    """The audit with reported, repaired, gradient and audited robust accuracy at 0.1."""
+    """The audit with reported, repaired, gradient and audited robust accuracy at 0.1, its headline.
+
+    At 0.02 nothing is lost. What stays right is kept per image where `right` says which images are.
+    """
     names = ("reported", "repaired", "gradient", "audited")
-    scores = [
-        rate(f"{name}_robust_accuracy", round(v * N), N, at=0.1)
+    scores = [] if right is None else [rate("audited_robust_accuracy", int(right.sum()), N, at=0.02)]
+    scores += [
+        rate(f"{name}_robust_accuracy", round(v * N), N, at=0.1, headline=name == "audited")
         for name, v in zip(names, accuracies, strict=True)
     ]
     gaps = ("masking_gap", "attack_slack", "residual_gap")
@@ -140,9 +145,15 @@ def audit(
         (probe, f"what {probe} is", "share", 0.25, "0.01", state, "Doe 2031")
         for probe, state in (states or {"G1": "pass"}).items()
     )
+    kept = {}
+    if right is not None:
+        kept = {"correct": right, "robust": np.stack([right, first(round(accuracies[3] * N))])}
     return Outcome(
         evaluator="gradient-masking",
         status="ok",
+        per_example=kept,
+        axis=(0.02, 0.1) if kept else (),
+        settings={"attack": "fgsm", "eps": [0.02, 0.1], "steps": 40},
         scores=tuple(scores),
         verdict=f"{word}: {sentence}",
         tables={"probes": Table(columns=PROBES, rows=rows)},

@@ -106,6 +106,21 @@ def test_costs_are_for_each_image_and_say_what_came_from_the_cache():
     assert part(runs[0]).costs[0].cached == "no"
 
 
+def test_the_settings_of_every_attack_stand_beside_its_cost_defaults_among_them():
+    """Also those that differ, and those of the audit, which has no column."""
+    facts = ({"steps": 40, "step_size": None, "eps": [0.05, 8 / 255]}, {"steps": 10, "step_size": None})
+    runs = [
+        run(name, 0.9, accuracy(RIGHT), one.model_copy(update={"settings": settings}), audit("supported"))
+        for name, settings in zip(("snip", "random"), facts, strict=True)
+        for one in [budgeted(RIGHT, [first(100)] * 3)]
+    ]
+    own, audited = part(*runs).costs
+    assert own.settings == "steps 40 or 10, step_size by default, eps 0.05 0.0313725 or unset"
+    assert (audited.name, audited.settings) == ("the audit", "attack fgsm, eps 0.02 0.1, steps 40")
+    assert own.settings in render(runs)
+    assert part(run("snip", 0.9, audit("supported"))).tables == ()
+
+
 def test_an_attack_that_failed_somewhere_is_a_dash_there():
     runs = [
         run("snip", 0.9, accuracy(RIGHT), fgsm(RIGHT, [first(90)] * 3), budgeted(RIGHT, [first(80)] * 3)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from sparserobust.report.badge import badge
@@ -13,8 +14,8 @@ from sparserobust.report.rows import main_table
 from sparserobust.report.trust import ARTEFACT, CHECK, FINE
 from sparserobust.report.verdict import verdict
 
-from .attack_factory import audit
-from .factory import attacked, run, skipped
+from .attack_factory import audit, budgeted
+from .factory import attacked, carlini_wagner, first, run, skipped
 from .test_page import read
 
 NOT_AUDITABLE = skipped("gradient-masking", "not auditable: two passes over the same images differ")
@@ -115,3 +116,62 @@ def test_without_an_audit_the_page_goes_on_saying_upper_bound():
     assert badge(plain).text == "Trust: upper bound"
     text = " ".join("".join(s.text for s in p) for p in verdict(plain))
     assert "FGSM gives upper bounds" in text
+
+
+def alone(word="supported", accuracies=(0.5, 0.5, 0.42, 0.4), clean=(190, 180)):
+    """The audit and nothing else, on dense (which keeps a tenth more) and on SNIP."""
+    higher = [a + 0.1 for a in accuracies]
+    return [
+        run("dense", 0.0, audit("supported", higher, right=first(clean[0]))),
+        run("snip", 0.9, audit(word, accuracies, right=first(clean[1]))),
+    ]
+
+
+def test_the_attacks_of_an_audit_without_any_other_are_the_robustness_of_the_page():
+    """Clean accuracy, the difference and the headline come from what the audit kept of every image."""
+    found = judged(arrange(alone()))
+    assert found.lineup.attack == ("gradient-masking", 0.1)
+    assert [found.primary[i].value for i in (0, 1)] == [0.5, 0.4]
+    row = main_table(found).sections[1].rows[0]
+    assert (row.clean.text, row.primary.text, row.difference.text) == ("90.0", "40.0", "−10.0")
+    assert badge(found).text == "Trust: supported"
+    html = render(alone())
+    text = "".join(read(html).text).replace("\u00a0", " ")
+    assert "robust accuracy 40.0 % [" in text
+    assert "all of the audit inside an ℓ∞ ball of ε = 0.1" in text
+    for wrong in ("No attack was run", "was not measured", "accuracy ,", "no attack scored"):
+        assert wrong not in text
+
+
+def test_an_audit_alone_that_does_not_support_the_network_leaves_its_number_to_be_checked():
+    found = judged(arrange(alone("artefact proven", (0.5, 0.2, 0.2, 0.15))))
+    assert (found.trust[0].verdict, found.trust[1].verdict) == (FINE, CHECK)
+
+
+def test_a_network_that_only_the_audit_saw_can_be_found_collapsed():
+    assert judged(arrange(alone(clean=(190, 20)))).trust[1].verdict == "collapsed"
+
+
+def test_the_table_of_the_audit_stands_at_its_own_budget_unless_the_table_of_the_page_has_one_of_its():
+    """Carlini-Wagner's 0.5 is a distance in l2: nothing to look up among the audit's budgets in linf."""
+    near = carlini_wagner(first(190), np.full(200, 0.7))
+    one = run("snip", 0.9, audit("supported", right=first(190)), near)
+    assert audits(judged(arrange([one]))).eps == 0.1
+    assert audits(judged(arrange(alone()))).eps == 0.1
+    assert audits(found(audit("supported", right=first(190)))).eps == 0.1
+
+
+def test_the_best_attack_of_an_audit_is_called_its_own_and_the_runs_worst_case_stands_beside_it_where_lower():
+    """PGD of the run leaves 35 % of SNIP, the audit 47 %; of dense it leaves more than the audit does."""
+    said = "at eps 0.1 the best attack leaves 47.0 % where it leaves 50.0 %"
+    both = (*attacked(190, 100), audit("supported", sentence=said))
+    runs = [
+        run(method, sparsity, *both, budgeted(first(190), [first(kept)] * 3))
+        for method, sparsity, kept in (("dense", 0.0, 100), ("snip", 0.9, 70))
+    ]
+    part = audits(judged(arrange(runs)))
+    assert part.lower == (
+        "SNIP 0.9, ε = 0.1: the audit’s best attack leaves 47.0 %, worst of FGSM and PGD in this run 35.0 %",
+    )
+    assert "t eps 0.1 the audit’s best attack leaves 47.0 %" in part.probes[0].sentence
+    assert part.lower[0] in render(runs).replace("\u00a0", " ")

@@ -56,10 +56,10 @@ def test_a_collapsed_row_has_a_dash_and_the_reason_instead_of_robustness():
     assert row.strip.tick is None
 
 
-def test_an_undefined_median_is_a_dash_with_its_reason():
+def test_an_infinite_median_says_of_how_many_images_nothing_was_found_and_is_no_dash():
     distance = np.where(np.arange(N) < 60, 0.5, np.inf)
     row = rows(DENSE, run("snip", 0.9, *attacked(190, 100), carlini_wagner(first(190), distance)))["SNIP"]
-    assert (row.distance.text, row.distance.reason) == ("—", "not found: 130 of 190")
+    assert (row.distance.text, row.distance.dim, row.distance.reason) == ("", "not found: 130 of 190", "")
 
 
 def test_what_was_not_measured_is_never_zero():

@@ -11,6 +11,7 @@ from sparserobust.report.judged import judged
 from sparserobust.report.rows import main_table
 from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE
 
+from .attack_factory import audit, budgeted
 from .factory import N, accuracy, attacked, carlini_wagner, failed, fgsm, first, run, skipped
 
 
@@ -84,9 +85,72 @@ def test_another_attack_that_takes_it_away_makes_an_artefact_of_the_number_in_th
 def test_where_the_table_shows_the_worst_case_that_attack_is_already_in_the_number():
     found = stronger("pgd", norm="linf")
     assert found.trust[1].verdict == CHECK
-    assert found.trust[1].notes == ("FGSM leaves 60.0 %, PGD leaves 20.0 %",)
+    (note,) = found.trust[1].notes
+    assert note.startswith("FGSM leaves 60.0 %, PGD leaves 20.0 % (")
+    assert note.endswith("fails from 15): read the worst case, and run square or the audit gradient-masking")
     row = main_table(found).sections[1].rows[0]
     assert (row.primary.text, row.struck, row.word) == ("20.0", False, "lower")
+
+
+def beside(name, kept, *others):
+    """FGSM leaves 50 % of dense and of SNIP; another attack leaves `kept` of SNIP and takes nothing from dense."""
+    right = first(190)
+    own, of_dense = (budgeted(right, [first(k)] * 3, name) for k in (kept, 100))
+    runs = [
+        run("dense", 0.0, *attacked(190, 100), of_dense),
+        run("snip", 0.9, *attacked(190, 100), own, *others),
+    ]
+    return judged(arrange(runs)).trust[1]
+
+
+@pytest.mark.parametrize(("kept", "expected"), [(84, FINE), (64, CHECK)])
+def test_the_slack_of_one_attack_is_no_reason_to_doubt_a_worst_case_and_a_failure_is(kept, expected):
+    """8 points are slack; 18 say that gradients mislead FGSM, and so perhaps PGD."""
+    trust = beside("pgd", kept)
+    assert trust.verdict == expected
+    (said,) = trust.notes if expected == CHECK else trust.asides
+    assert said.startswith(f"FGSM leaves 50.0 %, PGD leaves {kept / 2:.1f} % (")
+    assert "looked at from 5, fails from 15" in said
+    assert "read the worst case" in said
+
+
+def test_what_is_no_reason_to_doubt_never_stands_for_the_reason():
+    """The row is to be checked for the failure; the slack beside it is an aside."""
+    trust = beside("pgd", 84, failed("saliency", "out of memory"))
+    assert (trust.verdict, trust.notes, len(trust.asides)) == (CHECK, (), 1)
+    assert trust.failures == ("saliency failed: out of memory",)
+
+
+def test_an_attack_that_needs_no_gradient_or_an_audit_that_supports_settles_it():
+    assert beside("square", 64).verdict == FINE
+    assert beside("pgd", 64, audit("supported", (0.5, 0.45, 0.33, 0.32))).verdict == FINE
+    assert beside("pgd", 64, audit("upper bound only", (0.5, 0.45, 0.33, 0.32))).verdict == CHECK
+
+
+def test_a_masked_loss_is_a_matter_of_fgsm_alone_where_another_attack_shares_the_number():
+    """Alone, FGSM's number is doubtful; beside PGD its broken images of both steps are in the worst case."""
+    right = first(190)
+    masked = fgsm(right, [first(150), first(100), first(20)], [first(150), first(92), first(20)])
+    assert verdict(accuracy(right), masked).verdict == CHECK
+    dense = run("dense", 0.0, *attacked(190, 100), budgeted(right, [first(100)] * 3))
+    sparse = run("snip", 0.9, accuracy(right), masked, budgeted(right, [first(90)] * 3))
+    together = judged(arrange([dense, sparse])).trust[1]
+    assert together.verdict == FINE
+    assert (together.evidence["margin"].level, together.notes, len(together.asides)) == (0, (), 1)
+
+
+def test_fgsm_alone_above_what_the_audit_leaves_is_to_be_checked_though_the_audit_supports_the_network():
+    trust = verdict(*attacked(190, 160), audit("supported", (0.8, 0.79, 0.55, 0.55)))
+    assert trust.verdict == CHECK
+    assert trust.notes[0].startswith("FGSM leaves 80.0 %, the audit’s attacks leave 55.0 %: run pgd")
+    assert verdict(*attacked(190, 100), audit("supported", (0.5, 0.5, 0.48, 0.47))).verdict == FINE
+
+
+def test_an_attack_without_a_part_in_the_number_of_the_table_warns_elsewhere():
+    far = carlini_wagner(first(190), np.full(N, 0.7), ("its distances are longer than needed",))
+    assert verdict(*attacked(190, 100), far).verdict == FINE
+    loud = attacked(190, 100)[1].model_copy(update={"warnings": ("it could not move",)})
+    assert verdict(attacked(190, 100)[0], loud).notes == ("FGSM: it could not move",)
 
 
 def test_a_failed_outcome_is_a_red_flag_and_a_skipped_one_is_not():

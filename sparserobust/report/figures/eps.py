@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparserobust.records import Run
-from sparserobust.report.attacks import WorstCase, share_of
-from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
+from sparserobust.report.attacks import WorstCase
+from sparserobust.report.estimates import RowEstimate, clean_accuracy, estimate, estimate_by
 from sparserobust.report.figures import style
 from sparserobust.report.groups import Group, Lineup, arrange
 from sparserobust.report.numbers import target
-from sparserobust.report.readings import Reading, ok
+from sparserobust.report.readings import Reading, ok, robust_score, share_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,9 +55,9 @@ def raw_curve(attack: str) -> Curve:
     """Accuracy at each budget as measured, from 0, which is clean accuracy; budgets that all of a group's runs have."""
 
     def curve(group: Group) -> Points:
-        points = [(0.0, estimate(group, "accuracy", "top1"))]
+        points = [(0.0, clean_accuracy(group))]
         points += [
-            (eps, estimate(group, attack, "robust_accuracy", at=eps)) for eps in _budgets(group, attack)
+            (eps, estimate(group, attack, robust_score(attack), at=eps)) for eps in _budgets(group, attack)
         ]
         return _known(points)
 
@@ -76,7 +76,7 @@ def cumulative_curve(attack: str) -> Curve:
         return share_of(np.logical_and.reduce([row.astype(bool) for row in smaller]))
 
     def curve(group: Group) -> Points:
-        points = [(0.0, estimate(group, "accuracy", "top1"))]
+        points = [(0.0, clean_accuracy(group))]
         points += [
             (eps, estimate_by(group, lambda run, eps=eps: reading(run, eps)))  # type: ignore[misc]
             for eps in _budgets(group, attack)
@@ -158,6 +158,7 @@ def draw(
     """
     style.clean(ax)
     headline = lineup.robustness.eps if lineup.robustness is not None else 0.0
+    named_budget = lineup.robustness.budget if lineup.robustness is not None else ""
     references = list({id(d): d for g in groups if (d := lineup.dense_of(g)) is not None}.values())
     ordered = sorted(groups, key=lambda g: g.target)
     entries = []
@@ -188,7 +189,7 @@ def draw(
     ax.axvline(headline, color=style.ACCENT, linewidth=1, zorder=1)
     away = [x for x in _nice(stop) if abs(x - headline) > 0.18 * stop]
     ticks = sorted([headline, *away])
-    ax.set_xticks(ticks, [f"ε = {x:g}" if x == headline else f"{x:g}" for x in ticks])
+    ax.set_xticks(ticks, [named_budget if x == headline else f"{x:g}" for x in ticks])
     ax.get_xticklabels()[ticks.index(headline)].set_color(style.ACCENT)
     style.key(ax, [*entries[::-1]], corner="upper")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from sparserobust.records import Run
-from sparserobust.report.estimates import RowEstimate, estimate, estimate_by
+from sparserobust.report.estimates import RowEstimate, clean_accuracy, estimate_by
 from sparserobust.report.figures import style
 from sparserobust.report.figures.splits import Split
 from sparserobust.report.groups import Group, Lineup, arrange
@@ -42,12 +42,12 @@ def heading(lineup: Lineup, *, clean: bool) -> str:
     """The quantity and its unit."""
     if clean or lineup.robustness is None:
         return "Clean accuracy, %"
-    return f"Robust accuracy, {lineup.robustness.name} at ε = {lineup.robustness.eps:g}, %"
+    return f"Robust accuracy, {lineup.robustness.name} at {lineup.robustness.budget}, %"
 
 
 def clean_value(group: Group) -> RowEstimate:
     """Clean accuracy."""
-    return estimate(group, "accuracy", "top1")
+    return clean_accuracy(group)
 
 
 def robust_value(lineup: Lineup) -> Value:

@@ -11,16 +11,20 @@ from sparserobust.report.cells import Cell, percent_cell
 from sparserobust.report.estimates import estimate, estimate_by
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
-from sparserobust.report.numbers import DASH, bracket, count, fixed, listed, significant
+from sparserobust.report.numbers import DASH, bracket, count, fixed, listed, setting_text, significant
 from sparserobust.report.parts.tables import Build, Column, PlainTable, plain_table, scored
-from sparserobust.report.readings import attack_name, headline, is_attack, norm_of, ok
+from sparserobust.report.readings import AUDIT, attack_name, headline, is_attack, norm_of, ok
 
 FEW = 5  # columns that have room for intervals
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an attack cost for each image and network; `cached` says whether it was measured before."""
+    """What an attack cost for each image and network; `cached` says whether it was measured before.
+
+    Attributes:
+        settings: as recorded, the defaults among them.
+    """
 
     name: str
     norm: str
@@ -29,11 +33,12 @@ class Cost:
     backward: str
     seconds: str
     cached: str
+    settings: str
 
 
 @dataclass(frozen=True)
 class Attacks:
-    """The section: a table for each norm, and the costs.
+    """The section: a table for each norm, and settings and cost of every attack, those of the audit among them.
 
     Attributes:
         unlike: sentences about attacks that did not run with the same settings everywhere.
@@ -49,30 +54,39 @@ class Attacks:
 def attack_by_attack(found: Judged) -> Attacks | None:
     """The section, None where no attack was scored."""
     outcomes = _outcomes(found.lineup)
-    if not outcomes:
+    others = {
+        name: own
+        for name in (AUDIT, "transfer")
+        if (own := [o for run in found.lineup.runs if (o := ok(run, name)) is not None])
+    }
+    if not outcomes and not others:
         return None
     norms = list(dict.fromkeys(_norm(own) for own in outcomes.values()))
     tables = [_table(found, norm, [n for n, own in outcomes.items() if _norm(own) == norm]) for norm in norms]
     warned = {f"{attack_name(name)}: {w}" for name, own in outcomes.items() for o in own for w in o.warnings}
     return Attacks(
         tuple(table for table in tables if table is not None),
-        tuple(_cost(name, own, found.lineup) for name, own in outcomes.items()),
-        tuple(text for name, own in outcomes.items() if (text := _unlike(name, own))),
+        tuple(_cost(name, own, found.lineup) for name, own in {**outcomes, **others}.items()),
+        tuple(text for name, own in {**outcomes, **others}.items() if (text := _unlike(name, own))),
         tuple(sorted(warned)),
     )
 
 
 def _unlike(name: str, outcomes: list[Outcome]) -> str:
     """ "PGD did not run with the same settings on every network: steps 40 and 100", "" where it did."""
-    keys = sorted({key for o in outcomes for key in o.settings})
-    said = []
-    for key in keys:
-        values = list(dict.fromkeys(str(o.settings.get(key, "unset")) for o in outcomes))
-        if len(values) > 1:
-            said.append(f"{key} {listed(values)}")
+    said = [f"{key} {listed(values)}" for key, values in _settings(outcomes).items() if len(values) > 1]
     if not said:
         return ""
     return f"{attack_name(name)} did not run with the same settings on every network: {'; '.join(said)}"
+
+
+def _settings(outcomes: list[Outcome]) -> dict[str, list[str]]:
+    """Every setting with the different values that it had."""
+    keys = dict.fromkeys(key for o in outcomes for key in o.settings)
+    return {
+        key: list(dict.fromkeys(setting_text(o.settings.get(key, "unset"), "by default") for o in outcomes))
+        for key in keys
+    }
 
 
 def _outcomes(lineup: Lineup) -> dict[str, list[Outcome]]:
@@ -167,6 +181,7 @@ def _cost(name: str, outcomes: list[Outcome], lineup: Lineup) -> Cost:
         forward=passes("forward"),
         backward=passes("backward"),
         seconds=_range([o.seconds for o in outcomes], 1),
+        settings=", ".join(f"{key} {' or '.join(values)}" for key, values in _settings(outcomes).items()),
         cached="no" if cached == 0 else "all" if cached >= n else f"{count(cached)} of {count(n)} images",
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sparserobust.records import Run
-from sparserobust.report.audit import AUDIT, state
+from sparserobust.report.audit import state
 from sparserobust.report.checks import NONE, Evidence
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
@@ -13,7 +13,7 @@ from sparserobust.report.marks import Mark
 from sparserobust.report.numbers import listed, target
 from sparserobust.report.parts.audits import Audits, audits
 from sparserobust.report.parts.optimality import Optimality, optimality
-from sparserobust.report.readings import attack_name, by_design, ok
+from sparserobust.report.readings import AUDIT, attack_name, by_design, ok
 from sparserobust.report.trust import FINE, NO_MASK, NOT_SCORED
 from sparserobust.report.unmade import could_not_choose, is_made
 
@@ -87,7 +87,9 @@ def believe(found: Judged) -> Believe:
     remarks = [
         (lineup.groups[i].title, ". ".join(note[:1].upper() + note[1:] for note in notes[:4]))
         for i, trust in found.trust.items()
-        if (notes := [note for note in trust.notes if not note.startswith("audit: ")])  # said with its badge
+        if (
+            notes := [n for n in (*trust.notes, *trust.asides) if not n.startswith("audit: ")]
+        )  # its badge says it
     ]
     return Believe(
         checks,
@@ -120,7 +122,7 @@ def _checks(found: Judged) -> tuple[Check, ...]:
             Check("zero", "zero gradients", "share of images, %"),
             Check("margin", f"at ε = {eps:g}", "broken by loss / margin, %"),
             Check("largest", f"at ε = {largest:g}", "broken by loss / margin, %"),
-            Check("rise", "rises with ε", f"{name} accuracy, points"),
+            Check("rise", "rises with budget", f"{name} accuracy, points"),
         ]
     first = attack_name(lineup.attack[0]) if lineup.attack is not None else ""
     checks += [Check(other, attack_name(other), f"minus {first}’s, points") for other in lineup.other_attacks]

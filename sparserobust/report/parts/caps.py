@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from sparserobust.report.cells import Cell
+from sparserobust.report.cells import Cell, median_cell
 from sparserobust.report.checks import NONE
-from sparserobust.report.estimates import estimate
+from sparserobust.report.estimates import clean_accuracy, estimate
 from sparserobust.report.groups import Group
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import (
     DASH,
-    bracket,
-    fixed,
     percent,
 )
 from sparserobust.report.parts.tables import Column, PlainTable, plain_table, scored
@@ -40,10 +38,7 @@ def distance_caps(found: Judged) -> PlainTable | None:
 
 
 def _median(group: Group) -> Cell:
-    e = estimate(group, "carlini-wagner", "median_l2")
-    return (
-        Cell(DASH, reason=e.reason) if e.value is None else Cell(fixed(e.value, 2), bracket(e.low, e.high, 2))
-    )
+    return median_cell(estimate(group, "carlini-wagner", "median_l2"))
 
 
 def _not_found(group: Group, found: Judged) -> Cell:
@@ -53,7 +48,7 @@ def _not_found(group: Group, found: Judged) -> Cell:
 
 def _paper(group: Group, cap: float) -> Cell:
     whole = estimate(group, "carlini-wagner", "paper_success", at=cap)
-    top1 = estimate(group, "accuracy", "top1")
+    top1 = clean_accuracy(group)
     if whole.value is None:
         return Cell(DASH, reason=whole.reason)
     if top1.value is None:

@@ -16,11 +16,16 @@ from sparserobust.report.trust import ARTEFACT, COLLAPSED, DIVERGED
 
 @dataclass(frozen=True)
 class Curves:
-    """A section of grids, one for each attack or worst case; `facts` are sentences that depend on the records."""
+    """A section of grids, one for each attack or worst case; `facts` are sentences that depend on the records.
+
+    Attributes:
+        name: of the attack or worst case; `budget`: the sign of what it is drawn over.
+    """
 
     grids: tuple[Grid, ...]
     facts: tuple[str, ...]
     name: str
+    budget: str = "ε"
 
 
 def against_eps(found: Judged) -> Curves | None:
@@ -45,7 +50,7 @@ def against_eps(found: Judged) -> Curves | None:
     kept = [grid for grid in grids if grid.panels]
     over = "over seeds (Student’s t)" if found.lineup.seeds > 1 else "over images (Wilson)"
     facts = [f"Bands are pointwise 95 % intervals {over}.", *_left_out(robust.worst)]
-    return Curves(tuple(kept), tuple(facts), robust.name) if kept else None
+    return Curves(tuple(kept), tuple(facts), robust.name, robust.budget.split()[0]) if kept else None
 
 
 def _rises(cumulative: eps.Points, raw: eps.Points) -> bool:
@@ -70,7 +75,7 @@ def _grid(
         ),
         lambda g: len(curve(g)) > 1,
         aside="accuracy, %",
-        title="accuracy in percent against the budget ε, dense dashed",
+        title=f"accuracy in percent against the budget {lineup.robustness.budget.split()[0]}, dense dashed",
     )
     return Grid(panels, heading, about)
 

@@ -58,6 +58,10 @@ def glossary(table: MainTable) -> tuple[tuple[str, str], ...]:
         words["no red flag"] = (
             "None of the checks on this page speaks against the number. It is not an audit."
         )
+        words["check"] = (
+            "The number of the table may not be believed as it stands; why, and what to do, is said under “Can we "
+            "believe it?”. What one of several attacks misses is no reason: it is in the worst case."
+        )
         words["artefact"] = (
             "A robust accuracy that another attack, the attack’s own gradients or the audit show to be too high."
         )

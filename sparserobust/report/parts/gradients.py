@@ -16,13 +16,22 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+START = (
+    "A method that keeps the weights with the largest gradients must score high at initialisation, so the grey ticks "
+    "give the same over all weights, free of selection."
+)
+COURSE = "While training: mean and standard deviation over batches, first seed."
+
+
 def gradient_norms(found: Judged) -> Panels | None:
     """At initialisation relative to dense, and while training at one sparsity."""
     lineup = found.lineup
     wide: list[Panel] = []
+    facts: list[str] = []
     rows = gradients.rows(lineup)
     with style.drawing():
         if any(v is not None for row in rows for _, v in row.values):
+            facts.append(START)
             about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
             wide.append(
                 _twins(
@@ -37,8 +46,9 @@ def gradient_norms(found: Judged) -> Panels | None:
             )
         small, large = _course(lineup)
     wide += large
-    facts = ("Grey lines are the curves of the other panels.",) if small else ()
-    return Panels(tuple(small), facts, wide=tuple(wide)) if wide or small else None
+    facts += [COURSE] if small or large else []
+    facts += ["Grey lines are the curves of the other panels."] if small else []
+    return Panels(tuple(small), tuple(facts), wide=tuple(wide)) if wide or small else None
 
 
 def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:

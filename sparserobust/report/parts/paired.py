@@ -43,7 +43,7 @@ def paired(found: Judged) -> Paired | None:
     if robust is not None:
         tables.append(against_dense(found, clean, "Clean images"))
         several = f"the worst of {robust.worst.members} for each image" if robust.several else robust.name
-        about = (f"Under attack: {several}, ε = {robust.eps:g}.",)
+        about = (f"Under attack: {several}, {robust.budget}.",)
         tables.append(against_dense(found, found.differences, "Under attack", about))
     else:
         tables.append(against_dense(found, found.differences, "Clean images"))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sparserobust.records import SCHEMA_VERSION, Run
 from sparserobust.report.groups import Group, Lineup
 from sparserobust.report.judged import Judged
-from sparserobust.report.numbers import count, listed, plural
+from sparserobust.report.numbers import count, listed, plural, setting_text
 from sparserobust.report.threat import data_name
 from sparserobust.report.unmade import is_made
 
@@ -104,7 +104,7 @@ def _settings(run: Run) -> dict[str, str]:
     if run.history is None:
         return {}
     skipped = {"name", "source", "score_samples"}
-    return {key: str(value) for key, value in run.history.settings.items() if key not in skipped}
+    return {key: setting_text(value) for key, value in run.history.settings.items() if key not in skipped}
 
 
 def _recipes(lineup: Lineup) -> tuple[tuple[str, str, str], ...]:
