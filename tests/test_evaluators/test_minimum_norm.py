@@ -152,8 +152,8 @@ def test_what_cannot_be_found_is_at_infinity(name):
         (lambda: MinimumNorm(eps=[0.0]), "different distances > 0"),
         (lambda: MinimumNorm(eps="ab"), "eps must be a list of numbers, got 'ab'"),
         (lambda: PGD(eps=[8]), "did you mean n/255?"),
-        (lambda: PGD(loss="hinge"), "loss must be one of margin, cross-entropy, logit-ratio"),
-        (lambda: PGD(restarts=0), "steps and restarts must be at least 1"),
+        (lambda: PGD(loss="hinge"), "loss must be one of soft-margin, margin, cross-entropy, logit-ratio"),
+        (lambda: PGD(restarts=0), "restarts must be at least 1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(make, text):
