@@ -234,7 +234,8 @@ def test_a_score_that_is_not_there_is_named(run, name, at, text):
 
 def test_a_skipped_outcome_says_so_when_asked_for_a_score(run):
     with pytest.raises(
-        RecordError, match=r"outcome of 'storage' \(skipped, because no weights\) has no score 'x'; it has no scores"
+        RecordError,
+        match=r"outcome of 'storage' \(skipped, because no weights\) has no score 'x'; it has no scores",
     ):
         run.outcomes["storage"].score("x")
 
