@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from dataclasses import asdict, fields
 from typing import Any, overload
 
 import numpy as np
@@ -14,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.arguments import plain_numbers, seed_number
-from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches, stratified_subset
-from sparserobust.data.batches import labels_of
+from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
+from sparserobust.data.examples import ScoringExamples
 from sparserobust.data.subset import without_loader
 from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.methods.base import Choice, FixedMask
+from sparserobust.methods.during import DuringTraining
 from sparserobust.models.fixup import fixup_alphas
 from sparserobust.models.network import Network
 from sparserobust.models.redraw import redraw
@@ -33,8 +32,6 @@ from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import check_finite, prunable_modules, require_module
 from sparserobust.weights.untouched import random_states_kept
-
-SCORE_BATCH = 512
 
 
 def list_methods() -> list[str]:
@@ -107,6 +104,27 @@ def sparsify(
     for target in targets:
         check_sparsity(target)
     bound = build_method(method, params)
+    choices = choose_masks(model, bound, targets, data, seed, device)
+    subjects = [
+        bind(copy.deepcopy(model), bound, choice, target, seed)
+        for choice, target in zip(choices, targets, strict=True)
+    ]
+    return subjects if isinstance(wanted, list) else subjects[0]
+
+
+def choose_masks(
+    model: nn.Module,
+    method: FixedMask,
+    targets: Sequence[float],
+    data: AnyData | None,
+    seed: int,
+    device: str | torch.device,
+) -> list[Choice]:
+    """What a method keeps of a plain network at each sparsity; the network stays as it is.
+
+    Raises:
+        ModelError: nothing in it can be sparse, or it is not plain. The others are those of `sparsify`.
+    """
     if isinstance(model, Subject):
         raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
     require_module(model)
@@ -123,31 +141,26 @@ def sparsify(
                 f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
             )
     with random_states_kept(), repeatable_kernels(), torch.enable_grad():
-        probe = _probe(model, bound, data, seed, resolve_device(device))
-        choices = [bound.choose(probe, target, generator(seed, "select")) for target in targets]
-    subjects = [
-        _bind(model, bound, choice, target, seed) for choice, target in zip(choices, targets, strict=True)
-    ]
-    return subjects if isinstance(wanted, list) else subjects[0]
+        probe = _probe(model, method, data, seed, resolve_device(device))
+        return [method.choose(probe, target, generator(seed, "select")) for target in targets]
 
 
-def _bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, seed: int) -> Subject:
-    """A copy of the model under the masks, with new weights where the method asks for a draw."""
-    twin = copy.deepcopy(model)
+def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, seed: int) -> Subject:
+    """The model itself under the masks, with new weights where the method asks for a draw."""
     if method.control == "reinitialised":
-        redraw(twin, method.initialisation, derived_seed(seed, "reinitialised"))
-    parent = dense_state(twin)  # before the masks change it
+        redraw(model, method.initialisation, derived_seed(seed, "reinitialised"))
+    parent = dense_state(model)  # before the masks change it
     empty = [name for name, mask in choice.masks.items() if not mask.any()]
     weights = SparseWeights(
-        twin,
+        model,
         choice.masks,
         method.offset,
         trainable_alpha=method.trainable_alpha,
-        initial_alpha=_alphas(twin, method),
+        initial_alpha=_alphas(model, method),
         decay_offset=method.decay_offset,
     )
     return Subject(
-        model=twin,
+        model=model,
         parent=parent,
         weights=weights,
         name=origin_of(model, "name") or type(model).__name__,
@@ -161,6 +174,7 @@ def _bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, 
         rescued=choice.rescued,
         score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
         recipe=method.recipe,
+        pruning=method.pruner if isinstance(method, DuringTraining) else None,
         prune_at_end=getattr(method, "prune_at_end", False),
         warnings=(*(f"layer collapsed: {name} keeps no weight" for name in empty), *choice.notes),
     )
@@ -213,7 +227,7 @@ def _probe(
     if method.needs_data:
         if split is None:
             raise ConfigError(f"{method.name} scores weights on training examples; give data=")
-        settings["examples"] = _Examples(
+        settings["examples"] = ScoringExamples(
             without_loader(split), getattr(method, "score_samples", 100), seed, device, dtype_of(model)
         )
     probe = Probe(model, device, generator(seed, "score"), **settings)
@@ -225,26 +239,3 @@ def _probe(
 def _shape_of(dataset: AnySet) -> tuple[int, ...]:
     images, _ = next(batches(dataset, 1, torch.device("cpu")))
     return tuple(images.shape[1:])
-
-
-@dataclass
-class _Examples:
-    """The examples of each pruning event: a stratified subset, another one at every event."""
-
-    dataset: AnySet
-    samples: int
-    seed: int
-    device: torch.device
-    dtype: torch.dtype
-
-    @cached_property
-    def _labels(self) -> Tensor:
-        """Read once: not every data set has them at hand."""
-        return labels_of(self.dataset)
-
-    def __call__(self, event: int) -> list[tuple[Tensor, Tensor]]:
-        """Batches of about one size, at most SCORE_BATCH."""
-        seed = self.seed if event == 0 else derived_seed(self.seed, f"examples of event {event}")
-        subset, _ = stratified_subset(self.dataset, self.samples, seed, labels=self._labels)
-        size = math.ceil(self.samples / math.ceil(self.samples / SCORE_BATCH))  # no last batch of one example
-        return list(batches(subset, size, self.device, dtype=self.dtype))

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from sparserobust.apply import build_method
 from sparserobust.errors import ModelError, RecordError
+from sparserobust.methods.during import DuringTraining
 from sparserobust.models.create import create_model, is_model
 from sparserobust.origin import ModelOrigin
 from sparserobust.records import History, SubjectRecord
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import read_model
-from sparserobust.subject import Subject, dense_state, initial_sha256, others_of
+from sparserobust.subject import UNTRAINED, Subject, dense_state, initial_sha256, others_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
@@ -42,6 +45,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         history = History.model_validate(header["history"]) if header["history"] else None
         origin = _origin(header["origin"])
         recipe: str | None = header["recipe"]
+        pruning = bool(header.get("pruning", False))
         prune_at_end = bool(header.get("prune_at_end", False))
         dtype = header["dtype"]
         if dtype not in ("float16", "bfloat16", "float32", "float64"):
@@ -70,8 +74,9 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         rescued={layer.name: layer.rescued for layer in record.layers if layer.rescued},
         score_samples=record.score_samples,
         recipe=recipe,
+        pruning=_pruning(record) if pruning else None,
         prune_at_end=prune_at_end,
-        warnings=record.warnings,
+        warnings=tuple(text for text in record.warnings if text != UNTRAINED),
         history=history,
     )
     if initial_sha256(subject) != record.initial_sha256:
@@ -80,6 +85,15 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
     if sha256_of(base.state_dict()) != record.weights_sha256:
         raise RecordError(f"{path} is damaged: its weights do not match their sha256")
     return subject
+
+
+def _pruning(record: SubjectRecord) -> Callable[[Any], Any]:
+    """What the method of a subject that was saved before its training does in it."""
+    assert record.method is not None
+    params = {key: tuple(value) if isinstance(value, list) else value for key, value in record.params.items()}
+    method = build_method(record.method, params)
+    assert isinstance(method, DuringTraining)
+    return method.pruner
 
 
 def _origin(raw: dict[str, Any] | None) -> ModelOrigin | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,8 @@ from sparserobust.weights.plan import (
     weight_of,
 )
 
+UNTRAINED = "not trained yet: this method prunes while it trains, and the mask is the one it starts from"
+
 
 @dataclass(eq=False)
 class Subject:
@@ -46,6 +49,8 @@ class Subject:
         positions: "seeded" when the support can be drawn again from the seed.
         rescued: weight name -> how many weights a rescue rule added.
         recipe: name of the method's default training recipe.
+        pruning: what its method does while it trains, given the `Course` of the training; None where the mask is
+            fixed, and after training.
         prune_at_end: whether training ends with setting a frozen offset to zero.
         history: of its last training.
     """
@@ -64,6 +69,7 @@ class Subject:
     rescued: dict[str, int] = field(default_factory=dict)
     score_samples: int | None = None
     recipe: str | None = None
+    pruning: Callable[[Any], Any] | None = None
     prune_at_end: bool = False
     warnings: tuple[str, ...] = ()
     history: History | None = None
@@ -106,7 +112,7 @@ class Subject:
     @property
     def kept(self) -> int:
         """How many weights the masks keep."""
-        return sum(int(mask.sum()) for mask in self.weights.masks.values())
+        return self.weights.kept
 
     @property
     def prunable(self) -> int:
@@ -170,7 +176,7 @@ class Subject:
             score_samples=self.score_samples,
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
             layers=layers,
-            warnings=self.warnings,
+            warnings=self.warnings if self.pruning is None else (*self.warnings, UNTRAINED),
             initial_sha256=initial_sha256(self),
             weights_sha256=sha256_of(self.model.state_dict()),
         )
@@ -203,6 +209,7 @@ class Subject:
             "shapes": {key: list(values_of(module).shape) for key, module in modules.items()},
             "dtype": str(dtype_of(self.model)).removeprefix("torch."),
             "recipe": self.recipe,
+            "pruning": self.pruning is not None,
             "prune_at_end": self.prune_at_end,
             "history": self.history.model_dump(mode="json") if self.history else None,
         }

@@ -17,7 +17,7 @@ import sparserobust as sr
 from sparserobust.data import batches
 from sparserobust.errors import ConfigError, ModelError
 from sparserobust.seeds import generator
-from sparserobust.training import PGDTraining, Recipe, TRADESTraining, load_recipe, loop
+from sparserobust.training import PGDTraining, Recipe, TRADESTraining, load_recipe, session
 from sparserobust.training import adversarial as under_test
 from sparserobust.training.adversarial import Objective, anywhere, pgd_images, trades_images
 from sparserobust.weights.offset import dct_offset_of
@@ -389,7 +389,7 @@ def test_the_best_epoch_is_that_of_the_best_robust_accuracy(make_network, proble
     """Clean accuracy goes on rising, robust accuracy is best in the second epoch and once more in the fourth."""
     clean, robust = iter([0.5, 0.6, 0.7, 0.8]), iter([0.3, 0.4, 0.2, 0.4])
     monkeypatch.setattr(
-        loop, "accuracy_of", lambda m, d, v, attack: next(clean if attack is None else robust)
+        session, "accuracy_of", lambda m, d, v, attack: next(clean if attack is None else robust)
     )
     full, shorter = make_network("conv"), make_network("conv")
     history = sr.train(full, bundle(problem), recipe=recipe(epochs=4, adversarial=PGD))

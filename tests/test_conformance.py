@@ -54,6 +54,10 @@ def test_any_allocation_goes_with_any_offset(allocation, offset):
         ("freezenet", {"mask": "random", "control": "reinitialised", "initialisation": "kaiming-uniform"}),
         ("freezenet-wd", {"prune_at_end": True, "rescue": None, "allocation": "uniform"}),
         ("dctps", {"allocation": "epl-published", "control": "layer-shuffled"}),
+        ("rigl", {"every": 4, "offset": "frozen"}),
+        ("rigl-dctps", {"every": 4, "regrow": False}),
+        ("gradual-magnitude", {"every": 4, "allocation": "uniform"}),
+        ("dsr", {"every": 4, "fraction": 0.05, "threshold": 0.01}),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(f"{k}={v}" for k, v in value.items()),
 )

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 import sparserobust as sr
+from sparserobust import registry
+from sparserobust.methods.during import DuringTraining
 from sparserobust.sparsity.allocation import allocate, kept_count
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
 from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
@@ -28,6 +30,25 @@ OFFSETS = {
     "dctps": "dct",
 }
 METHODS = [name for name in OFFSETS if name != "dense"]
+DURING = {
+    "connection-learning",
+    "dsr",
+    "dynamic-network-surgery",
+    "gradual-magnitude",
+    "hoyer-square",
+    "imp",
+    "learning-compression",
+    "rigl",
+    "rigl-dctps",
+    "set",
+    "snip-it-during",
+    "sparse-momentum",
+    "starfire-ck",
+    "starfire-inter",
+    "starfire-intra",
+    "starfire-window",
+}
+"""Tested in test_methods_during/ and test_starfire/, and by the conformance kit."""
 DRAWN = ["random", "dctps"]
 RESCUED = ["freezenet", "freezenet-wd"]
 STEPS = {"iter-snip": 6, "force": 6, "synflow": 12}
@@ -49,7 +70,11 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 
 def test_the_built_in_methods_are_listed():
-    assert set(sr.list_methods()) == set(OFFSETS)
+    assert set(sr.list_methods()) == set(OFFSETS) | DURING
+    assert all(
+        issubclass(registry.methods.load(name), DuringTraining) == (name in DURING)
+        for name in sr.list_methods()
+    )
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.3, 0.9, 0.99])

@@ -149,14 +149,25 @@ def _capped(shares: Mapping[str, int], shapes: Shapes, k: int) -> Counts:
 
 
 def _share_out(shares: Mapping[str, int], shapes: Shapes, k: int) -> Counts:
-    """Splits k in proportion to `shares`, no layer above its size, by largest remainders."""
-    room = {name: math.prod(shape) for name, shape in shapes.items()}
+    return share_out(shares, {name: math.prod(shape) for name, shape in shapes.items()}, k)
+
+
+def share_out(shares: Mapping[str, float], room: Mapping[str, int], k: int) -> Counts:
+    """Splits k in proportion to `shares`, no layer above its `room`, by largest remainders; adds up to exactly k.
+
+    Args:
+        shares: >= 0, not all 0; finite.
+        room: name -> the most that it can take; sum(room) >= k, or all are filled.
+        k: how many.
+    """
     counts: Counts = {}
-    open_layers = dict(shares)
+    open_layers = {name: Fraction(share) for name, share in shares.items()}
     left = k
     while open_layers:
         total = sum(open_layers.values())
-        full = [name for name, share in open_layers.items() if Fraction(left * share, total) >= room[name]]
+        if not total:  # what is left belongs to nobody: to all alike
+            open_layers, total = dict.fromkeys(open_layers, Fraction(1)), Fraction(len(open_layers))
+        full = [name for name, share in open_layers.items() if left * share / total >= room[name]]
         if not full:
             break
         for name in full:
@@ -165,9 +176,9 @@ def _share_out(shares: Mapping[str, int], shapes: Shapes, k: int) -> Counts:
         left = k - sum(counts.values())
     if open_layers:
         total = sum(open_layers.values())
-        exact = {name: Fraction(left * share, total) for name, share in open_layers.items()}
+        exact = {name: left * share / total for name, share in open_layers.items()}
         counts |= {name: math.floor(value) for name, value in exact.items()}
         by_remainder = sorted(exact, key=lambda name: exact[name] - math.floor(exact[name]), reverse=True)
         for name in by_remainder[: k - sum(counts.values())]:
             counts[name] += 1
-    return {name: counts[name] for name in shapes}
+    return {name: counts[name] for name in room}

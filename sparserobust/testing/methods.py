@@ -18,9 +18,11 @@ from sparserobust.apply import build_method, sparsify
 from sparserobust.data import Data
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import FixedMask
+from sparserobust.methods.during import DuringTraining
 from sparserobust.restore import load_subject
 from sparserobust.sparsity.allocation import allocate, kept_count
 from sparserobust.subject import Subject
+from sparserobust.testing.during import check_during
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
 
@@ -37,11 +39,16 @@ def check_method(name: str, **params: Any) -> None:
     after every step of SGD with momentum, Adam and AdamW, with weight decay. An offset that decays is
     gamma * W0 there, and Adam is refused.
 
+    For a method that changes its mask in training see `sparserobust.testing.during`.
+
     Args:
         name: as registered.
         params: the method's parameters.
     """
     data, method = small_data(), build_method(name, params)
+    if isinstance(method, DuringTraining):
+        check_during(method, params)
+        return
     sparsity = 0.0 if name == "dense" else SPARSITY
     for model in small_networks():
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -71,7 +72,7 @@ def is_finite(model: nn.Module) -> bool:
     return all(bool(torch.isfinite(t).all()) for t in tensors)
 
 
-def l1_of_gradients(values: list[Tensor]) -> Tensor:
+def l1_of_gradients(values: Sequence[Tensor]) -> Tensor:
     """l1 norm over the gradients of all these tensors together."""
-    gradients = [v.grad for v in values if v.grad is not None]
-    return torch.nn.utils.get_total_norm(gradients, norm_type=1.0)
+    sums = [v.grad.abs().sum() for v in values if v.grad is not None]  # many times faster than an l1 norm
+    return torch.stack(sums).sum() if sums else torch.zeros(())

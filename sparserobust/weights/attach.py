@@ -11,6 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from sparserobust.errors import ModelError, ShapeError
 from sparserobust.weights.decay import OffsetDecay
+from sparserobust.weights.mask_numbers import MaskNumbers
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
 from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
 
@@ -56,6 +57,8 @@ class SparseWeights:
         self.model = model
         self.kind: OffsetKind = kind
         self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
+        self._kept: int | None = None
+        self._numbers: dict[str, MaskNumbers] = {}
         self._frozen: dict[str, Tensor] = {}
         self.decay = OffsetDecay(list(modules)) if decay_offset else None
         if kind == "dct":
@@ -75,10 +78,18 @@ class SparseWeights:
         """Name -> mask, the live tensors, on the device of their weight."""
         for name, module in prunable_modules(self.model).items():
             device = values_of(module).device
-            self._masks[name] = self._masks[name].to(device)
-            if name in self._frozen:
-                self._frozen[name] = self._frozen[name].to(device)
+            if self._masks[name].device != device:
+                self._masks[name] = self._masks[name].to(device)
+                if name in self._frozen:
+                    self._frozen[name] = self._frozen[name].to(device)
         return self._masks
+
+    @property
+    def kept(self) -> int:
+        """How many weights the masks keep; counted again only when they have changed."""
+        if self._kept is None:
+            self._kept = sum(int(mask.sum()) for mask in self._masks.values())
+        return self._kept
 
     @property
     def frozen(self) -> dict[str, Tensor]:
@@ -90,11 +101,41 @@ class SparseWeights:
         """Puts every entry off the mask back to what the offset says, exactly."""
         masks = self.masks
         for name, module in prunable_modules(self.model).items():
-            values = values_of(module)
-            if name in self._frozen:
-                torch.where(masks[name], values, self._frozen_offset(name), out=values)
-            else:
-                values.masked_fill_(~masks[name], 0.0)
+            values, gamma = values_of(module), 1.0 if self.decay is None else self.decay.gamma[name]
+            self._numbers_of(name, masks[name], values).restore(values, gamma)
+
+    @torch.no_grad()
+    def set_masks(self, masks: Mapping[str, Tensor], optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Other masks from here on: removed weights become what the offset says, new ones start there.
+
+        Args:
+            masks: name -> bool, for every prunable weight or some of them.
+            optimizer: its slots (momentum and the like) of removed and of new weights become 0.
+
+        Raises:
+            ShapeError: a mask of a weight that is none, or of another shape.
+        """
+        own = self.masks
+        for name, mask in masks.items():
+            if name not in own or mask.shape != own[name].shape:
+                expected = tuple(own[name].shape) if name in own else "none"
+                raise ShapeError(f"mask of {name} must have shape {expected}, got {tuple(mask.shape)}")
+        modules = prunable_modules(self.model)
+        for name, mask in masks.items():
+            moved = mask.to(own[name].device, torch.bool)
+            changed = moved != own[name]
+            own[name].copy_(moved)
+            if optimizer is not None:
+                forget(optimizer, values_of(modules[name]), changed)
+        self._kept = None
+        self.restore()
+
+    def _numbers_of(self, name: str, mask: Tensor, values: Tensor) -> MaskNumbers:
+        """The mask of a layer as numbers, made again when it has changed or moved."""
+        known = self._numbers.get(name)
+        if known is None or not known.are_of(mask, values):
+            known = self._numbers[name] = MaskNumbers.of(mask, values, self._frozen.get(name))
+        return known
 
     def _frozen_offset(self, name: str) -> Tensor:
         """W0, or gamma * W0 where the offset decays."""
@@ -104,6 +145,7 @@ class SparseWeights:
     def drop_offset(self) -> None:
         """Sets a frozen offset to zero for good: the subject is a pruned network from here on."""
         self._frozen.clear()
+        self._numbers.clear()
         self.decay = None
         self.kind = "zero"
         self.restore()
@@ -113,8 +155,9 @@ class SparseWeights:
         """Zeroes the gradients off the mask, so that clipping and logging see trainable weights only."""
         masks = self.masks
         for name, module in prunable_modules(self.model).items():
-            if (gradient := values_of(module).grad) is not None:
-                gradient.mul_(masks[name])
+            values = values_of(module)
+            if values.grad is not None:
+                self._numbers_of(name, masks[name], values).silence(values.grad)
 
     def hold(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
         """Restores after each step of `optimizer`, in any training loop; remove the handle to stop.
@@ -150,6 +193,7 @@ class SparseWeights:
                 values.copy_(state[name])
                 if name in self._frozen:
                     self._frozen[name] = values.detach().clone()
+                    self._numbers.clear()
         if self.decay is not None:
             self.decay = OffsetDecay(list(modules))
         own = self.model.state_dict()
@@ -182,3 +226,11 @@ def _refuse_tied(model: nn.Module) -> None:
                 f"{names[id(parameter)]} and {name} share one tensor; a DCT offset needs a weight of its own per layer"
             )
         names[id(parameter)] = name
+
+
+@torch.no_grad()
+def forget(optimizer: torch.optim.Optimizer, parameter: Tensor, where: Tensor) -> None:
+    """Sets what an optimizer remembers of some weights to 0: momentum, second moments, whatever has their shape."""
+    for slot in optimizer.state.get(parameter, {}).values():
+        if isinstance(slot, Tensor) and slot.shape == parameter.shape:
+            slot.masked_fill_(where, 0)

@@ -25,6 +25,14 @@ class OffsetDecay:
         self.gamma = dict.fromkeys(names, 1.0)
         self._velocity: dict[str, float] = {}
 
+    def state(self) -> dict[str, Any]:
+        """Factors and velocities, for a checkpoint."""
+        return {"gamma": dict(self.gamma), "velocity": dict(self._velocity)}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Takes back what `state` gave."""
+        self.gamma, self._velocity = dict(state["gamma"]), dict(state["velocity"])
+
     @staticmethod
     def check(optimizer: torch.optim.Optimizer) -> None:
         """Raises ConfigError for an optimizer whose decay is not one factor per layer."""

@@ -139,6 +139,19 @@ def test_erk_matches_hand_numbers():
     assert allocate("erk", LENET, 1_921) == {"conv1": 31, "conv2": 80, "fc1": 1_300, "fc2": 510}
 
 
+@pytest.mark.parametrize(
+    ("k", "counts"),
+    [
+        (39, {"a": 2, "b": 6, "c": 31}),  # factor 1 gives a 3 of its 2 places; then 37 / 36: 6.2 and 30.8
+        (56, {"a": 2, "b": 9, "c": 45}),  # 54 / 36 = 1.5: b is just full
+        (58, {"a": 2, "b": 9, "c": 47}),  # 58 / 39 leaves room in b (8.9 of 9), 56 / 36 does not
+    ],
+)
+def test_erk_makes_a_saturated_layer_dense_and_solves_the_factor_again(k, counts):
+    """Sums of dimensions 3, 6 and 30, places 2, 9 and 200."""
+    assert allocate("erk", {"a": (1, 2), "b": (3, 3), "c": (20, 10)}, k) == counts
+
+
 def independent_erk(shapes: dict[str, tuple[int, ...]], density: float) -> dict[str, float]:
     """Densities as google-research/rigl solves them: eps again without the layers that became dense."""
     dense: set[str] = set()

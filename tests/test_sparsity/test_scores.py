@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
-from sparserobust import list_methods, sparsify
+from sparserobust import list_methods, registry, sparsify
+from sparserobust.methods.during import DuringTraining
 from sparserobust.sparsity import scores
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.weights.plan import prunable_modules, sha256_of
@@ -33,7 +34,11 @@ def test_random_scores_are_uniform_positive_and_repeat(network, probe_at):
     assert float(drawn.mean()) == pytest.approx(0.5, abs=4 / (12 * len(drawn)) ** 0.5)
 
 
-METHODS = [name for name in list_methods() if name != "dense"]
+METHODS = [
+    name
+    for name in list_methods()
+    if name != "dense" and not issubclass(registry.methods.load(name), DuringTraining)
+]
 STEPS = {"snip-it": 2, "iter-snip": 3, "force": 3, "synflow": 3}
 """Few events each: several are needed, no more."""
 

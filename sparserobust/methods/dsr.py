@@ -1,0 +1,96 @@
+"""Dynamic sparse reparameterization: weights below one threshold move to other layers while the network trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.during import StartsSparse
+from sparserobust.sparsity.allocation import share_out
+from sparserobust.sparsity.drop_and_grow import grow_random
+from sparserobust.training.pruner import Course, Masks, Pruner
+
+
+@dataclass(frozen=True, kw_only=True)
+class DSR(StartsSparse):
+    """Starts from a random mask and keeps the number of weights in all.
+
+    Every `every` steps all weights below one threshold for the whole network go; the threshold doubles where
+    they were too few and halves where they were too many. As many grow at random, in each layer in proportion to
+    what it has left. New weights are 0.
+
+    Attributes:
+        every: optimizer steps between two reallocations.
+        fraction: share of the kept weights that is to be reallocated at a time.
+        tolerance: by how much of that number it may be missed before the threshold changes.
+        threshold: the first one.
+        until: share of the training's steps after which the mask stays.
+    """
+
+    name: ClassVar[str] = "dsr"
+    source: ClassVar[str] = "Mostafa and Wang 2019, arXiv:1902.05967, sec. 3, Algorithm 1"
+    when: ClassVar[str] = "reallocation across layers during training"
+
+    allocation: str = "uniform"
+    every: int = 100
+    fraction: float = 0.01
+    tolerance: float = 0.1
+    threshold: float = 1e-3
+    until: float = 0.75
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        fits = 0 < self.fraction < 1 and 0 < self.tolerance < 1 and self.threshold > 0 and 0 < self.until <= 1
+        if self.every < 1 or not fits:
+            raise ConfigError(
+                "every must be at least 1, threshold above 0, fraction, tolerance and until in (0, 1), got "
+                f"{self.every}, {self.threshold}, {self.fraction}, {self.tolerance} and {self.until}"
+            )
+
+    def pruner(self, course: Course) -> Pruner:
+        """A reallocation every so many steps."""
+        return _Reallocation(self, course)
+
+
+class _Reallocation(Pruner):
+    def __init__(self, method: DSR, course: Course) -> None:
+        super().__init__(course)
+        self.method = method
+        self.threshold = method.threshold
+        self.end = round(method.until * course.steps)
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        course, method = self.course, self.method
+        if course.step % method.every or course.step >= self.end:
+            return
+        small = {
+            name: course.masks[name] & (value.abs() < self.threshold) for name, value in course.values.items()
+        }
+        removed = sum(int(where.sum()) for where in small.values())
+        wanted = method.fraction * course.kept
+        if removed < (1 - method.tolerance) * wanted:
+            self.threshold *= 2
+        elif removed > (1 + method.tolerance) * wanted:
+            self.threshold /= 2
+        before = course.masks
+        fewer: Masks = {name: before[name] & ~where for name, where in small.items()}
+        left = {name: int(mask.sum()) for name, mask in fewer.items()}
+        room = {name: mask.numel() - left[name] for name, mask in fewer.items()}
+        grown = share_out(left if any(left.values()) else dict.fromkeys(left, 1), room, removed)
+        course.set_masks(fewer)  # one that grows again at once begins at 0 as well
+        course.set_masks(
+            {
+                name: grow_random(mask, ~mask, grown[name], generator=course.generator)
+                for name, mask in fewer.items()
+            }
+        )
+
+    def state(self) -> dict[str, Any]:
+        return {"threshold": self.threshold}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self.threshold = state["threshold"]

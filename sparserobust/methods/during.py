@@ -1,0 +1,163 @@
+"""The base of methods that change their mask while the network trains, and the eras in which they do.
+
+`sparsify` binds such a method with the mask it starts from, a full one unless it says otherwise; `train` then asks it
+for a `Pruner`, whose hooks do the rest.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.base import Choice, FixedMask
+from sparserobust.sparsity.allocation import allocate, share_out
+from sparserobust.sparsity.drop_and_grow import largest
+from sparserobust.sparsity.probe import Probe
+from sparserobust.training.pruner import Course, Masks, Pruner
+
+Era = tuple[float, float] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuringTraining(FixedMask):
+    """A method that prunes, or moves its mask, while the network trains. Subclasses write `pruner`."""
+
+    criterion: ClassVar[str] = "magnitude"
+    when: ClassVar[str] = "during training"
+
+    def choose(self, probe: Probe, sparsity: float, generator: torch.Generator) -> Choice:
+        """The mask that training starts from: all weights."""
+        return Choice({name: torch.ones(shape, dtype=torch.bool) for name, shape in probe.shapes.items()}, {})
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("control", "rescue"):
+            if getattr(self, field) is not None:
+                raise ConfigError(
+                    f"{field} of {self.name} must be None, got {getattr(self, field)!r}: its mask is not fixed"
+                )
+
+    @abstractmethod
+    def pruner(self, course: Course) -> Pruner:
+        """What this method does in one training."""
+
+    def reaches(self, shapes: Mapping[str, tuple[int, ...]], k: int) -> int | range:
+        """How many weights a training ends with when k are asked for: k, unless the method's rule cannot.
+
+        A range where that depends on the values of the weights.
+        """
+        return k
+
+    def parts(self) -> dict[str, str]:
+        """With when it prunes."""
+        return super().parts() | {"schedule": self.when}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartsSparse(DuringTraining):
+    """A method that begins with a random mask of the final sparsity, and moves it."""
+
+    criterion: ClassVar[str] = "random"
+
+    def choose(self, probe: Probe, sparsity: float, generator: torch.Generator) -> Choice:
+        """A random mask under the allocation."""
+        return FixedMask.choose(self, probe, sparsity, generator)
+
+
+def era_steps(course: Course, era: Era, *, default: tuple[float, float]) -> tuple[int, int]:
+    """(first, last) optimizer step of an era that is given in epochs, or else as shares of the training.
+
+    An era has at least one step, where rounding leaves none: the last one is first + 1, or that of the training.
+
+    Raises:
+        ConfigError: it does not begin before it ends, or ends after the training.
+    """
+    first, last = (share * course.epochs for share in default) if era is None else era
+    if not 0 <= first < last <= course.epochs:
+        raise ConfigError(
+            f"era must begin before it ends, within the {course.epochs} epochs, got {first:g} to {last:g}"
+        )
+    start = min(round(first * course.steps_per_epoch), course.steps - 1)
+    return start, max(round(last * course.steps_per_epoch), start + 1)
+
+
+def keep_highest(
+    course: Course,
+    scores: Mapping[str, Tensor],
+    kept: int,
+    allocation: str = "global",
+    *,
+    among: Masks | None = None,
+) -> Masks:
+    """Masks of the `kept` weights of highest score, exactly, whatever the scores have come to.
+
+    Unlike in `select` a weight of score 0 counts as any other (a score that is NaN counts as 0), and under an
+    allocation what a layer has no longer is taken from the others: rounding may give a layer one weight more in a
+    later event.
+
+    Args:
+        course: its masks' device is that of the scores.
+        scores: name -> importance, each of the weight's shape; larger is kept.
+        kept: over the whole network, 0 <= kept <= candidates.
+        allocation: "global", or the share that each layer keeps.
+        among: name -> bool, the candidates; None: the weights that are kept now.
+    """
+    candidates = course.masks if among is None else among
+    numbers = {name: torch.nan_to_num(score.detach()) for name, score in scores.items()}
+    counts = allocate(allocation, {name: tuple(score.shape) for name, score in scores.items()}, kept)
+    if counts is not None:
+        room = {name: int(mask.sum()) for name, mask in candidates.items()}
+        counts = share_out(counts, room, sum(counts.values()))
+        return {
+            name: largest(numbers[name], candidates[name], count, generator=course.generator)
+            for name, count in counts.items()
+        }
+    one = torch.cat([number.flatten() for number in numbers.values()])
+    where = torch.cat([candidates[name].flatten() for name in numbers])
+    mask = largest(one, where, kept, generator=course.generator)
+    parts = torch.split(mask, [number.numel() for number in numbers.values()])
+    return {name: part.view_as(number) for (name, number), part in zip(numbers.items(), parts, strict=True)}
+
+
+def magnitudes(course: Course, *, in_deviations: bool = False) -> dict[str, Tensor]:
+    """Name -> |weight|, or how many standard deviations of its layer's kept weights that is.
+
+    To keep what reaches one bound q in the second case is to prune each layer at q times its own deviation.
+
+    Source: Han et al. 2015, arXiv:1506.02626, sec. 4 (the threshold is a quality parameter times the deviation).
+    """
+    sizes = {name: value.detach().abs() for name, value in course.values.items()}
+    if not in_deviations:
+        return sizes
+    tiny = {name: torch.finfo(size.dtype).tiny for name, size in sizes.items()}
+    return {
+        name: size / course.values[name].detach()[course.masks[name]].std(correction=0).clamp_min(tiny[name])
+        for name, size in sizes.items()
+    }
+
+
+def prune_epochs(course: Course, first: float, rounds: int) -> list[int]:
+    """Numbers of epochs after which the pruning events of `rounds` rounds fall, with equally long training after each.
+
+    Args:
+        course: whose epochs there are.
+        first: epoch of the first event, counted from 0.
+        rounds: how many events, at least 1.
+
+    Raises:
+        ConfigError: they do not fit: fewer than one epoch before the first, or after each.
+    """
+    length = (course.epochs - first) / rounds
+    if first < 1 or length < 1:
+        raise ConfigError(
+            f"{rounds} rounds of pruning from epoch {first:g} on need an epoch before the first and one after each, "
+            f"got a training of {course.epochs}; train longer or take fewer rounds"
+        )
+    return [math.floor(first + length * i + 0.5) for i in range(rounds)]

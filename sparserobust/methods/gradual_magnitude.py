@@ -1,0 +1,69 @@
+"""Gradual magnitude pruning: sparsity rises along a cubic while the network trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.during import DuringTraining, Era, era_steps, keep_highest, magnitudes
+from sparserobust.training.pruner import Course, Pruner
+
+
+def cubic(start: float, final: float, progress: float) -> float:
+    """Sparsity final + (start - final) * (1 - progress)^3, for progress in [0, 1] from start to final.
+
+    Source: Zhu and Gupta 2017, arXiv:1710.01878, eq. 1.
+    """
+    return final + (start - final) * (1 - min(max(progress, 0.0), 1.0)) ** 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradualMagnitude(DuringTraining):
+    """Removes the smallest weights every `every` steps of an era; removed weights stay away.
+
+    Attributes:
+        era: first and last epoch of pruning, counted from 0; None: from the start to half of the training.
+        every: optimizer steps between two pruning events.
+        start_sparsity: at the first event.
+    """
+
+    name: ClassVar[str] = "gradual-magnitude"
+    source: ClassVar[str] = "Zhu and Gupta 2017, arXiv:1710.01878, sec. 3, eq. 1"
+    when: ClassVar[str] = "cubic rise of the sparsity during training"
+
+    era: Era = None
+    every: int = 100
+    start_sparsity: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.every < 1 or not 0 <= self.start_sparsity < 1:
+            raise ConfigError(
+                f"every must be at least 1 and start_sparsity in [0, 1), got {self.every} and {self.start_sparsity}"
+            )
+
+    def pruner(self, course: Course) -> Pruner:
+        """The cubic over the era, its last event at the era's last step."""
+        return _Cubic(self, course)
+
+
+class _Cubic(Pruner):
+    def __init__(self, method: GradualMagnitude, course: Course) -> None:
+        super().__init__(course)
+        self.method = method
+        self.first, self.last = era_steps(course, method.era, default=(0.0, 0.5))
+
+    @property
+    def settled(self) -> bool:  # type: ignore[override]
+        return self.course.kept <= self.course.k
+
+    def after_step(self) -> None:
+        course, done = self.course, self.course.step - self.first
+        if done < 0 or course.step > self.last or (done % self.method.every and course.step != self.last):
+            return
+        progress = done / (self.last - self.first)
+        sparsity = cubic(self.method.start_sparsity, course.sparsity, progress)
+        kept = course.k if course.step == self.last else round((1 - sparsity) * course.prunable)
+        if course.k <= kept < course.kept:
+            course.set_masks(keep_highest(course, magnitudes(course), kept, self.method.allocation))

@@ -1,0 +1,128 @@
+"""Iterative magnitude pruning: train, prune, go back to an early epoch, and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes, prune_epochs
+from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
+from sparserobust.training.pruner import Course, Pruner
+
+
+@dataclass(frozen=True, kw_only=True)
+class IMP(DuringTraining):
+    """Trains, prunes the smallest weights, rewinds the kept ones to an early epoch, and trains again.
+
+    All rounds share the one training budget: n rounds cut the epochs after the rewind epoch into n + 1 parts of
+    equal length, so that a training is not n + 1 times as long as another method's (the paper trains in full each
+    time). A rewind puts back all that the network held then, weights, biases, normalisation and running statistics,
+    bit for bit; the optimizer starts without a memory, and the learning rate's schedule goes back as well. Batches
+    are drawn on, not repeated. A schedule that drops late never does so here unless the last part is long: see `every`.
+
+    Attributes:
+        rounds: how often is pruned and rewound. With "halving" there are two more.
+        rewind_epoch: epochs after which the weights are remembered that all rounds go back to; 0: those of the start.
+        schedule: how many weights each round keeps: "exponential" (each prunes the same fraction, as the paper does),
+            "linear", "halving" (the SNIP-it paper) or "one-shot".
+        every: epochs from the rewind epoch to a pruning, in every round; what is left is the last training. None:
+            all parts are equally long.
+    """
+
+    name: ClassVar[str] = "imp"
+    source: ClassVar[str] = (
+        "Frankle et al. 2020, arXiv:1912.05671, sec. 4 (iterative magnitude pruning with rewinding)"
+    )
+    when: ClassVar[str] = "train, prune, rewind, in rounds"
+
+    rounds: int = 5
+    rewind_epoch: int = 1
+    schedule: str = "exponential"
+    every: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_schedule(self.schedule, 1)
+        for field, least in (("rounds", 1), ("rewind_epoch", 0), ("every", 1)):
+            value = getattr(self, field)
+            if field == "every" and value is None:
+                continue
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ConfigError(
+                    f"{field} of {self.name} must be a whole number, at least {least}, got {value!r}"
+                )
+
+    def pruner(self, course: Course) -> Pruner:
+        """Rounds that fill the training.
+
+        Raises:
+            ConfigError: there are fewer epochs than the rounds need.
+        """
+        return _Rewinding(self, course)
+
+
+class _Rewinding(Pruner):
+    """`early` is the network at the rewind epoch: a state_dict, empty before it and after the last rewind."""
+
+    def __init__(self, method: IMP, course: Course) -> None:
+        super().__init__(course)
+        self.method = method
+        self.counts = SCHEDULES[method.schedule](course.prunable, course.k, method.rounds)
+        self.ends = self._ends()
+        self.early: dict[str, Tensor] = {}
+        self.early_step = 0
+
+    def _ends(self) -> list[int]:
+        """After which epochs the rounds end."""
+        start, epochs, rounds = self.method.rewind_epoch, self.course.epochs, len(self.counts)
+        every = self.method.every
+        if every is None:
+            length = (epochs - start) / (rounds + 1)
+            ends = prune_epochs(self.course, start + length, rounds) if length >= 1 else []
+        else:
+            ends = [start + every * (i + 1) for i in range(rounds)]
+        if not ends or ends[-1] >= epochs:
+            needed = start + rounds * (every or 1) + 1
+            raise ConfigError(
+                f"{rounds} rounds that go back to epoch {start} need at least {needed} epochs, got {epochs}; "
+                "train longer or take fewer rounds"
+            )
+        return ends
+
+    @property
+    def settled(self) -> bool:  # type: ignore[override]
+        return self.course.epoch > self.ends[-1]
+
+    def before_training(self) -> None:
+        if not self.method.rewind_epoch:
+            self._remember()
+
+    def end_of_epoch(self) -> None:
+        course = self.course
+        if course.epoch == self.method.rewind_epoch:
+            self._remember()
+        if course.epoch not in self.ends:
+            return
+        kept = min(self.counts[self.ends.index(course.epoch)], course.kept)
+        masks = keep_highest(course, magnitudes(course), kept, self.method.allocation)
+        course.model.load_state_dict(self.early)
+        course.set_masks(masks)
+        course.optimizer.state.clear()
+        course.lag_steps = course.step - self.early_step
+        course.lag_epochs = course.epoch - self.method.rewind_epoch
+        if course.epoch == self.ends[-1]:
+            self.early = {}
+
+    def _remember(self) -> None:
+        state = self.course.model.state_dict()
+        self.early = {name: tensor.detach().clone() for name, tensor in state.items()}
+        self.early_step = self.course.step
+
+    def state(self) -> dict[str, Any]:
+        return {"early": self.early, "early_step": self.early_step}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self.early, self.early_step = state["early"], state["early_step"]

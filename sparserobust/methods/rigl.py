@@ -1,0 +1,99 @@
+"""RigL: a sparse network that drops its smallest weights and grows those of largest gradient while it trains."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.during import StartsSparse
+from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_largest
+from sparserobust.training.pruner import Course, Masks, Pruner
+from sparserobust.weights.plan import OffsetKind
+
+
+def cosine(fraction: float, step: int, end: int) -> float:
+    """Fraction / 2 * (1 + cos(pi * step / end)): what share of a layer is replaced at a step; 0 from the end on.
+
+    Source: Evci et al. 2020, arXiv:1911.11134, sec. 3, (2) update schedule.
+    """
+    return fraction / 2 * (1 + math.cos(math.pi * step / end)) if step < end else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RigL(StartsSparse):
+    """Starts from a random mask and keeps its number of weights in every layer.
+
+    Every `every` steps each layer drops the share of its kept weights that the cosine says, the smallest ones, and
+    grows as many where the gradient is largest. New weights are 0 and have no momentum. That update stands in the
+    place of the optimizer's step. A weight just dropped may grow again at once, and then keeps its value (the
+    authors' code); `regrow=False` leaves those out.
+
+    Attributes:
+        every: optimizer steps between two updates (Delta T).
+        fraction: share of a layer's weights replaced at the first update (alpha).
+        until: share of the training's steps after which the mask stays (T_end).
+        regrow: whether a weight just dropped is a candidate.
+    """
+
+    name: ClassVar[str] = "rigl"
+    source: ClassVar[str] = "Evci et al. 2020, arXiv:1911.11134, sec. 3, Algorithm 1"
+    when: ClassVar[str] = "drop and grow during training"
+
+    allocation: str = "erk"
+    every: int = 100
+    fraction: float = 0.3
+    until: float = 0.75
+    regrow: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.every < 1 or not 0 < self.fraction <= 1 or not 0 < self.until <= 1:
+            raise ConfigError(
+                "every must be at least 1, fraction and until in (0, 1], "
+                f"got {self.every}, {self.fraction} and {self.until}"
+            )
+
+    def pruner(self, course: Course) -> Pruner:
+        """Updates until T_end."""
+        return _DropAndGrow(self, course)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RigLDCTpS(RigL):
+    """RigL on the sparse part of DCT layers, every layer with as many weights (EPL)."""
+
+    name: ClassVar[str] = "rigl-dctps"
+    source: ClassVar[str] = (
+        "Price and Tanner 2021 (DCTpS), sec. 4 and its supplement; Evci et al. 2020, Algorithm 1"
+    )
+    recipe: ClassVar[str] = "dctps"
+
+    allocation: str = "epl"
+    offset: OffsetKind = "dct"
+
+
+class _DropAndGrow(Pruner):
+    def __init__(self, method: RigL, course: Course) -> None:
+        super().__init__(course)
+        self.method = method
+        self.end = round(method.until * course.steps)
+
+    def after_backward(self) -> bool:
+        course = self.course
+        step = course.step + 1
+        share = cosine(self.method.fraction, step, self.end)
+        if step % self.method.every or not share:
+            return False
+        masks: Masks = {}
+        for name, value in course.values.items():
+            mask = course.masks[name]
+            count = min(int(share * int(mask.sum())), mask.numel() - int(mask.sum()))
+            kept = drop_smallest(value.detach(), mask, count, generator=course.generator)
+            candidates = ~kept if self.method.regrow else ~mask
+            gradient = value.grad
+            assert gradient is not None
+            masks[name] = grow_largest(gradient.abs(), kept, candidates, count, generator=course.generator)
+        course.set_masks(masks)
+        return True

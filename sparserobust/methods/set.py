@@ -1,0 +1,58 @@
+"""SET: a sparse network that drops its smallest weights after each epoch and grows as many at random."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparserobust.errors import ConfigError
+from sparserobust.methods.during import StartsSparse
+from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_random
+from sparserobust.training.pruner import Course, Masks, Pruner
+
+
+@dataclass(frozen=True, kw_only=True)
+class SET(StartsSparse):
+    """Starts from a random mask; after each epoch but the last every layer replaces a share of its weights.
+
+    The paper drops the smallest positive and the largest negative weights, which is the smallest by magnitude
+    where signs are balanced, and draws new weights; here new weights start at 0, as in RigL's comparison.
+
+    Attributes:
+        fraction: share of a layer's weights that is replaced (zeta).
+    """
+
+    name: ClassVar[str] = "set"
+    source: ClassVar[str] = "Mocanu et al. 2018, arXiv:1707.04780, Algorithm 1"
+    when: ClassVar[str] = "drop and grow at random after each epoch"
+
+    allocation: str = "erk"
+    fraction: float = 0.3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.fraction <= 1:
+            raise ConfigError(f"fraction of set must be in (0, 1], got {self.fraction}")
+
+    def pruner(self, course: Course) -> Pruner:
+        """An exchange at the end of each epoch but the last."""
+        return _Exchange(self, course)
+
+
+class _Exchange(Pruner):
+    def __init__(self, method: SET, course: Course) -> None:
+        super().__init__(course)
+        self.fraction = method.fraction
+
+    def end_of_epoch(self) -> None:
+        course = self.course
+        if course.epoch >= course.epochs:
+            return
+        masks: Masks = {}
+        for name, value in course.values.items():
+            mask = course.masks[name]
+            kept = int(mask.sum())
+            count = min(int(self.fraction * kept), mask.numel() - kept)
+            fewer = drop_smallest(value.detach(), mask, count, generator=course.generator)
+            masks[name] = grow_random(fewer, ~mask, count, generator=course.generator)
+        course.set_masks(masks)

@@ -1,0 +1,81 @@
+"""`attach`: a method in a training loop of one's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from sparserobust.apply import bind, build_method, choose_masks
+from sparserobust.arguments import seed_number, whole_number
+from sparserobust.data import AnyData, as_dataset
+from sparserobust.data.examples import ScoringExamples
+from sparserobust.data.subset import without_loader
+from sparserobust.device import device_of, dtype_of
+from sparserobust.seeds import generator
+from sparserobust.sparsity.allocation import check_sparsity
+from sparserobust.training.attached import Attached
+from sparserobust.training.pruner import Course, Pruner
+from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.plan import prunable_modules
+
+
+def attach(
+    method: str,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    *,
+    sparsity: float,
+    epochs: int,
+    steps_per_epoch: int,
+    data: AnyData | None = None,
+    seed: int = 0,
+    **params: Any,
+) -> Attached:
+    """Binds a method to a model, in place, and to the optimizer of a training loop of one's own.
+
+    In the loop `attached.step()` stands in the place of `optimizer.step()`, `attached.end_epoch()` after each epoch
+    and `attached.finish()` after the last one; `loss + attached.penalty()` where a method has a penalty. What comes
+    out is `attached.subject`, to be saved and evaluated like any other.
+
+    Args:
+        method: one of `list_methods()`, before or during training.
+        model: a plain network; its weights change now where the method prunes before training.
+        optimizer: over its parameters. The scale of a DCT offset joins it as a group of its own.
+        sparsity: in [0, 1).
+        epochs: how many there will be; schedules follow it.
+        steps_per_epoch: optimizer steps in each.
+        data: for methods that score on training examples, as in `sparsify`.
+        seed: of everything drawn.
+        params: the method's parameters.
+
+    Raises:
+        ConfigError, ModelError, DegenerateScores, PluginError: as `sparsify`.
+    """
+    check_sparsity(sparsity)
+    seed, bound = seed_number(seed), build_method(method, params)
+    choice = choose_masks(model, bound, [sparsity], data, seed, device_of(model))[0]
+    subject = bind(model, bound, choice, sparsity, seed)
+    offsets = [
+        dct for module in prunable_modules(model).values() if (dct := dct_offset_of(module)) is not None
+    ]
+    if alphas := [dct.alpha for dct in offsets if dct.alpha.requires_grad]:
+        optimizer.add_param_group({"params": alphas})
+    course = Course(
+        weights=subject.weights,
+        optimizer=optimizer,
+        sparsity=sparsity,
+        epochs=whole_number("epochs", epochs, least=1),
+        steps_per_epoch=whole_number("steps_per_epoch", steps_per_epoch, least=1),
+        generator=generator(seed, f"pruning, seed {seed}"),
+    )
+    split = None if data is None else as_dataset(data, "train")
+    if subject.score_samples is not None and split is not None:
+        examples = without_loader(split)
+        course.examples = ScoringExamples(
+            examples, subject.score_samples, seed, device_of(model), dtype_of(model)
+        )
+    pruner = Pruner(course) if subject.pruning is None else subject.pruning(course)
+    pruner.before_training()
+    return Attached(pruner, subject)

@@ -1,0 +1,75 @@
+"""A method attached to a model and its optimizer: the order in which a training step goes."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from sparserobust.subject import Subject
+from sparserobust.training.pruner import Course, Pruner
+
+
+class Attached:
+    """Keeps masks and offsets true in any training loop, and lets a method change them on the way.
+
+    In a loop of one's own:
+
+        loss = criterion(model(images), labels) + attached.penalty()
+        optimizer.zero_grad()
+        loss.backward()
+        attached.step()          # in the place of optimizer.step()
+        ...
+        attached.end_epoch()     # after each epoch
+        attached.finish()        # after the last one
+
+    Attributes:
+        course: the training: steps and epochs so far, masks, optimizer.
+        pruner: what the method does on the way.
+        subject: the model with its masks.
+    """
+
+    def __init__(self, pruner: Pruner, subject: Subject) -> None:
+        self.pruner = pruner
+        self.subject = subject
+        self.course: Course = pruner.course
+        self._handle = self.course.weights.hold(self.course.optimizer)
+
+    def penalty(self) -> Tensor | float:
+        """What the method adds to the loss, 0.0 for most."""
+        penalty = self.pruner.penalty()
+        return 0.0 if penalty is None else penalty
+
+    def step(self) -> None:
+        """One training step, after the backward pass: gradients are masked, weights move, the laws hold."""
+        self.take_step(replaced=self.take_gradients())
+
+    def take_gradients(self) -> bool:
+        """The first half of `step`: the method sees the dense gradients, then they are masked.
+
+        Returns:
+            Whether the method's own update stands in the place of the optimizer's step.
+        """
+        replaced = self.pruner.after_backward()
+        self.course.weights.mask_gradients()
+        return replaced
+
+    def take_step(self, *, replaced: bool) -> None:
+        """The second half; in between gradients may be clipped."""
+        if not replaced:
+            self.course.optimizer.step()
+        self.course.step += 1
+        self.pruner.after_step()
+
+    def end_epoch(self) -> None:
+        """After the last step of an epoch."""
+        self.course.epoch += 1
+        self.pruner.end_of_epoch()
+
+    def finish(self) -> None:
+        """After the last epoch: the method does what is left to do, and the optimizer is let go."""
+        self.pruner.finish()
+        self.subject.pruning = None  # what it has come to is in the masks
+        self.detach()
+
+    def detach(self) -> None:
+        """Lets the optimizer go; masks are no longer kept true."""
+        self._handle.remove()

@@ -1,0 +1,53 @@
+"""A training under way as a file: what one that was killed goes on from, to the same weights bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sparserobust.errors import ConfigError, RecordError
+from sparserobust.storage.modelfile import read_model, write_model
+from sparserobust.storage.tree import pack, unpack
+from sparserobust.subject import Subject
+from sparserobust.training.recipe import Recipe
+from sparserobust.weights.plan import sha256_of
+
+KIND = "training"
+
+
+def identity(subject: Subject, recipe: Recipe, seed: int, examples: int) -> str:
+    """What a training starts from, as sha256: weights, masks, method, recipe, seed, how many examples."""
+    facts = [subject.label, subject.params, subject.seed, recipe.settings(), seed, examples]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    digest.update(sha256_of(subject.model.state_dict()).encode())
+    digest.update(sha256_of(subject.weights.masks).encode())
+    return digest.hexdigest()
+
+
+def write_checkpoint(path: Path, start: str, state: dict[str, Any]) -> None:
+    """Writes the file, complete or not at all."""
+    tensors: dict[str, torch.Tensor] = {}
+    header = {"kind": KIND, "start": start, "state": pack(state, "state", tensors)}
+    write_model(path, header, tensors)
+
+
+def read_checkpoint(path: Path, start: str) -> dict[str, Any]:
+    """The state that `write_checkpoint` was given, on the CPU.
+
+    Raises:
+        RecordError: unreadable. ConfigError: it is of another training.
+    """
+    header, tensors = read_model(path)
+    if header.get("kind") != KIND:
+        raise RecordError(f"{path} is no checkpoint of a training; name another file")
+    if header["start"] != start:
+        raise ConfigError(
+            f"checkpoint {path} is of another training (other weights, method, recipe, seed or data); delete it to "
+            "start anew, or name another file"
+        )
+    state: dict[str, Any] = unpack(header["state"], tensors)
+    return state

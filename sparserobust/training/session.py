@@ -1,0 +1,264 @@
+"""One training under way: epochs, what is recorded of them, which weights are chosen, where a killed one goes on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from sparserobust.data import AnySet, batches
+from sparserobust.device import dtype_of
+from sparserobust.errors import ConfigError
+from sparserobust.records import EpochRecord, History
+from sparserobust.seeds import generator
+from sparserobust.subject import Subject
+from sparserobust.training.accuracy import Attack, accuracy_of
+from sparserobust.training.adversarial import Objective
+from sparserobust.training.attached import Attached
+from sparserobust.training.augment import Augmentation
+from sparserobust.training.bind import needs_two, pruner_of
+from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
+from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
+from sparserobust.training.recipe import Recipe
+from sparserobust.training.snapshot import Snapshot
+
+PLACE = ("step", "epoch", "lag_steps", "lag_epochs")
+"""Where a course is."""
+
+
+class Session:
+    """One training under way, on a model that is on its device."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        recipe: Recipe,
+        train_set: AnySet,
+        val_set: AnySet | None,
+        device: torch.device,
+        seed: int,
+        file: Path | None,
+    ) -> None:
+        self.subject = subject
+        self.recipe = recipe
+        self.train_set = train_set
+        self.val_set = val_set
+        self.device = device
+        self.seed = seed
+        self.file = file
+        self.augment = Augmentation(recipe, seed)
+        self.objective = Objective(recipe, seed)
+        self.order = generator(seed, "training order")
+        model = subject.model
+        self.needs_two = needs_two(model)
+        self.optimizer = recipe.build_optimizer([p for p in model.parameters() if p.requires_grad])
+        self.attached = Attached(pruner_of(subject, recipe, train_set, self.optimizer, device, seed), subject)
+        self.examples = 0
+        self.epochs: list[EpochRecord] = []
+        self.diverged = False
+        self.ended = False
+        self.unsettled = False
+        self.best_epoch = 0
+        self.best_accuracy = -1.0
+        self.best = Snapshot.of(subject.weights)
+        self.pruned_at_end: tuple[float | None, float | None] | None = None
+
+    def run(self, progress: bool) -> None:
+        """All epochs, or as many as the loss stays finite; from the checkpoint on where there is one."""
+        start = self._begin()
+        bar = tqdm(
+            range(len(self.epochs) + 1, self.recipe.epochs + 1),
+            f"{self.subject.label}: training",
+            leave=False,
+            disable=None if progress else True,
+        )
+        for number in bar:
+            judged = self._epoch_and_record(number)
+            if self.diverged:
+                break
+            bar.set_postfix(
+                loss=f"{self.epochs[-1].loss:.3f}", val="-" if judged is None else f"{judged:.3f}"
+            )
+            if self.file is not None:
+                write_checkpoint(self.file, start, self._state())
+        if not self.diverged:
+            self._settle()
+        self.attached.detach()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.ended = True
+
+    def _begin(self) -> str:
+        """What this training starts from; takes up the checkpoint."""
+        if self.file is None:
+            self.attached.pruner.before_training()
+            return ""
+        count = len(self.train_set) if hasattr(self.train_set, "__len__") else 0
+        start = identity(self.subject, self.recipe, self.seed, count)
+        if self.file.is_file():
+            self._resume(read_checkpoint(self.file, start))
+        else:
+            self.attached.pruner.before_training()
+        return start
+
+    def _settle(self) -> None:
+        """What the method does at the end; where its mask had not got there, the last weights are chosen."""
+        pruner = self.attached.pruner
+        self.unsettled = not pruner.settled and bool(self.epochs)
+        pruner.finish()
+        if self.unsettled:
+            self.best_epoch, self.best = len(self.epochs), Snapshot.of(self.subject.weights)
+
+    def _epoch_and_record(self, number: int) -> float | None:
+        """One epoch; returns what it is judged by."""
+        start = time.perf_counter()
+        epoch = self._epoch(self.subject.model)
+        self.attached.end_epoch()
+        if not (epoch.is_finite() and is_finite(self.subject.model)):
+            self.diverged = True
+            return None
+        accuracy = self._val_accuracy()
+        attack = self.objective.validation_attack()
+        robust = None if attack is None else self._val_accuracy(attack)
+        judged = accuracy if robust is None else robust
+        self.epochs.append(
+            epoch.record(
+                number,
+                val_accuracy=accuracy,
+                val_robust_accuracy=robust,
+                learning_rate=self.optimizer.param_groups[0]["lr"],
+                sparsity=tuple(1 - int(m.sum()) / m.numel() for m in self.subject.weights.masks.values()),
+                seconds=time.perf_counter() - start,
+            )
+        )
+        if self.attached.pruner.settled and (judged is None or judged > self.best_accuracy):
+            self.best_accuracy = judged if judged is not None else -1.0
+            self.best_epoch, self.best = number, Snapshot.of(self.subject.weights)
+        return judged
+
+    def _epoch(self, model: nn.Module) -> EpochSums:
+        model.train()
+        epoch, attached, weights = EpochSums(), self.attached, self.subject.weights
+        course, values = attached.course, list(attached.course.values.values())
+        prunable = self.subject.prunable
+        for images, labels in batches(
+            self.train_set,
+            self.recipe.batch_size,
+            self.device,
+            dtype=dtype_of(model),
+            shuffle=self.order,
+            drop_single=self.needs_two,
+            crop=self.augment.crop,
+        ):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.recipe.learning_rate(course.schedule_step, course.schedule_epoch)
+            logits, loss = self.objective(model, self.augment(images), labels, len(self.epochs))
+            self.optimizer.zero_grad(set_to_none=True)
+            (loss + attached.penalty()).backward()  # type: ignore[no-untyped-call]
+            epoch.unmasked.append(l1_of_gradients(values) / prunable)
+            replaced = attached.take_gradients()
+            epoch.kept.append(l1_of_gradients(values) / weights.kept)
+            if self.recipe.clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.clip_norm)
+            attached.take_step(replaced=replaced)
+            epoch.loss.append(loss.detach() * len(labels))
+            epoch.hits.append((logits.detach().argmax(dim=1) == labels).sum())
+            epoch.examples += len(labels)
+        if not epoch.examples:
+            raise ConfigError("there is no training example, or only one for a network with BatchNorm")
+        self.examples += epoch.examples
+        return epoch
+
+    def finish(self) -> None:
+        """Loads the weights of the chosen epoch; sets a frozen offset to zero where the subject asks for it.
+
+        After an error or an interruption the offset stays.
+        """
+        weights = self.subject.weights
+        self.best.load(weights)
+        if not self.ended:
+            return
+        self.subject.pruning = None  # what it has come to is in the masks
+        if self.subject.prune_at_end and weights.kind == "frozen":
+            before = self._val_accuracy()
+            weights.drop_offset()
+            self.pruned_at_end = (before, self._val_accuracy())
+            self.subject.prune_at_end = False
+
+    def _val_accuracy(self, attack: Attack | None = None) -> float | None:
+        if self.val_set is None:
+            return None
+        return accuracy_of(self.subject.model, self.val_set, self.device, attack)
+
+    def _state(self) -> dict[str, Any]:
+        """What a killed training goes on from after this epoch."""
+        course = self.attached.course
+        return {
+            "now": Snapshot.of(self.subject.weights).tree(),
+            "best": self.best.tree(),
+            "best_epoch": self.best_epoch,
+            "best_accuracy": self.best_accuracy,
+            "optimizer": self.optimizer.state_dict(),
+            "epochs": [record.model_dump(mode="json") for record in self.epochs],
+            "examples": self.examples,
+            "course": {name: getattr(course, name) for name in PLACE},
+            "pruner": self.attached.pruner.state(),
+            "random": [stream.get_state() for stream in self._generators()],
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+        }
+
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Takes back what `_state` gave."""
+        Snapshot.from_tree(state["now"], self.device).load(self.subject.weights)
+        self.best = Snapshot.from_tree(state["best"], self.device)
+        self.best_epoch, self.best_accuracy = state["best_epoch"], state["best_accuracy"]
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epochs = [EpochRecord.model_validate(record) for record in state["epochs"]]
+        self.examples = state["examples"]
+        for name, value in state["course"].items():
+            setattr(self.attached.course, name, value)
+        self.attached.pruner.resume(state["pruner"])
+        for stream, kept in zip(self._generators(), state["random"], strict=True):
+            stream.set_state(kept)
+        torch.set_rng_state(state["torch"])
+        if state["cuda"] is not None:
+            torch.cuda.set_rng_state(state["cuda"], self.device)
+
+    def _generators(self) -> list[torch.Generator]:
+        """All streams that training draws from, beside torch's own, which is dropout's."""
+        return [self.order, self.augment.generator, self.objective.generator, self.attached.course.generator]
+
+    def history(self, data: str) -> History:
+        """The record of what was done."""
+        return History(
+            recipe=self.recipe.name,
+            settings=self.recipe.settings(),
+            seed=self.seed,
+            data=data,
+            layers=tuple(self.subject.weights.masks),
+            epochs=tuple(self.epochs),
+            chosen_epoch=self.best_epoch,
+            chosen_because=self._why(),
+            status="diverged" if self.diverged else "completed",
+            pruned_at_end=self.pruned_at_end,
+            steps=self.attached.course.step,
+            examples=self.examples,
+            batch_size=self.recipe.batch_size,
+            device=str(self.device),
+            threads=torch.get_num_threads(),
+        )
+
+    def _why(self) -> str:
+        """Why the chosen epoch was chosen."""
+        if not self.best_epoch:
+            return "no epoch was completed"
+        if self.unsettled:
+            return "the last epoch; the method reaches its sparsity only at the end"
+        if self.val_set is None:
+            return "the last epoch; there is no validation split"
+        what = f"best {self.objective.robust}validation accuracy ({self.best_accuracy:.4f})"
+        return f"{what}, the earliest of equals"
