@@ -94,6 +94,14 @@ class FixedMask:
                 f"got {value!r}{did_you_mean(str(value), names)}"
             )
 
+    def require_whole(self, field: str, *, least: int) -> None:
+        """Raises ConfigError unless the field has a whole number that is at least `least`."""
+        value = getattr(self, field)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ConfigError(
+                f"{field} of {self.name} must be a whole number, at least {least}, got {value!r}"
+            )
+
     @property
     def rule(self) -> Criterion:
         """The score and what it needs."""
@@ -185,11 +193,7 @@ class Scored(FixedMask):
         self.require("batchnorm", ("running", "batch"))
         self.require("loss", ("cross-entropy", "raw-logits"))
         self.require("ties", TIES)
-        least = 2 if self.batchnorm == "batch" else 1
-        if not isinstance(self.score_samples, int) or self.score_samples < least:
-            raise ConfigError(
-                f"score_samples of {self.name} must be a whole number, at least {least}, got {self.score_samples!r}"
-            )
+        self.require_whole("score_samples", least=2 if self.batchnorm == "batch" else 1)
 
     def scoring(self) -> dict[str, Any]:
         """Loss and BatchNorm mode."""

@@ -40,10 +40,7 @@ class ConnectionLearning(DuringTraining):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require("threshold", ("deviation", "magnitude"))
-        if not isinstance(self.rounds, int) or isinstance(self.rounds, bool) or self.rounds < 1:
-            raise ConfigError(
-                f"rounds of {self.name} must be a whole number, at least 1, got {self.rounds!r}"
-            )
+        self.require_whole("rounds", least=1)
         if not 0 < self.first < 1:
             raise ConfigError(f"first of {self.name} must be in (0, 1), got {self.first:g}")
 

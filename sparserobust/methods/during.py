@@ -71,10 +71,16 @@ class StartsSparse(DuringTraining):
         return FixedMask.choose(self, probe, sparsity, generator)
 
 
-def era_steps(course: Course, era: Era, *, default: tuple[float, float]) -> tuple[int, int]:
-    """(first, last) optimizer step of an era that is given in epochs, or else as shares of the training.
+def cosine(start: float, step: int, end: int) -> float:
+    """Falls from `start` to 0 along half a cosine: start / 2 * (1 + cos(pi * step / end)); 0 from the end on.
 
-    An era has at least one step, where rounding leaves none: the last one is first + 1, or that of the training.
+    Source: Evci et al. 2020, arXiv:1911.11134, sec. 3, (2) update schedule.
+    """
+    return start / 2 * (1 + math.cos(math.pi * step / end)) if step < end else 0.0
+
+
+def era_epochs(course: Course, era: Era, *, default: tuple[float, float]) -> tuple[float, float]:
+    """(first, last) epoch of an era, counted from 0, or else of these shares of the training.
 
     Raises:
         ConfigError: it does not begin before it ends, or ends after the training.
@@ -84,6 +90,18 @@ def era_steps(course: Course, era: Era, *, default: tuple[float, float]) -> tupl
         raise ConfigError(
             f"era must begin before it ends, within the {course.epochs} epochs, got {first:g} to {last:g}"
         )
+    return first, last
+
+
+def era_steps(course: Course, era: Era, *, default: tuple[float, float]) -> tuple[int, int]:
+    """(first, last) optimizer step of an era that is given in epochs, or else as shares of the training.
+
+    An era has at least one step, where rounding leaves none: the last one is first + 1, or that of the training.
+
+    Raises:
+        ConfigError: as `era_epochs`.
+    """
+    first, last = era_epochs(course, era, default=default)
     start = min(round(first * course.steps_per_epoch), course.steps - 1)
     return start, max(round(last * course.steps_per_epoch), start + 1)
 

@@ -62,9 +62,8 @@ class HoyerSquare(DuringTraining):
             )
         if not (self.decay >= 0 and math.isfinite(self.decay)):
             raise ConfigError(f"decay of {self.name} must be a number, at least 0, got {self.decay:g}")
-        epoch = self.prune_epoch
-        if epoch is not None and (not isinstance(epoch, int) or isinstance(epoch, bool) or epoch < 1):
-            raise ConfigError(f"prune_epoch of {self.name} must be a whole number, at least 1, got {epoch!r}")
+        if self.prune_epoch is not None:
+            self.require_whole("prune_epoch", least=1)
 
     def pruner(self, course: Course) -> Pruner:
         """The penalty, then one pruning.

@@ -46,14 +46,10 @@ class IMP(DuringTraining):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_schedule(self.schedule, 1)
-        for field, least in (("rounds", 1), ("rewind_epoch", 0), ("every", 1)):
-            value = getattr(self, field)
-            if field == "every" and value is None:
-                continue
-            if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ConfigError(
-                    f"{field} of {self.name} must be a whole number, at least {least}, got {value!r}"
-                )
+        self.require_whole("rounds", least=1)
+        self.require_whole("rewind_epoch", least=0)
+        if self.every is not None:
+            self.require_whole("every", least=1)
 
     def pruner(self, course: Course) -> Pruner:
         """Rounds that fill the training.

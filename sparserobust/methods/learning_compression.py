@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, Era, keep_highest
+from sparserobust.methods.during import DuringTraining, Era, era_epochs, keep_highest
 from sparserobust.training.pruner import Course, Masks, Pruner
 
 
@@ -63,8 +63,7 @@ class LearningCompression(DuringTraining):
             raise ConfigError(
                 f"mu must be above 0 and not above last_mu, got {self.mu:g} and {self.last_mu:g}"
             )
-        if not isinstance(self.every, int) or isinstance(self.every, bool) or self.every < 1:
-            raise ConfigError(f"every of {self.name} must be a whole number, at least 1, got {self.every!r}")
+        self.require_whole("every", least=1)
 
     def pruner(self, course: Course) -> Pruner:
         """The steps within the era.
@@ -81,12 +80,8 @@ class _Alternation(Pruner):
     def __init__(self, method: LearningCompression, course: Course) -> None:
         super().__init__(course)
         self.method = method
-        first, last = (0.25 * course.epochs, 0.75 * course.epochs) if method.era is None else method.era
+        first, last = era_epochs(course, method.era, default=(0.25, 0.75))
         self.first, self.last = math.floor(first), math.ceil(last)
-        if not 0 <= self.first < self.last <= course.epochs:
-            raise ConfigError(
-                f"era must begin before it ends, within the {course.epochs} epochs, got {first:g} to {last:g}"
-            )
         self.count = math.ceil((self.last - self.first) / method.every)
         self.targets: dict[str, Tensor] = {}
         self.lambdas: dict[str, Tensor] = {}

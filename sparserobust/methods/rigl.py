@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import StartsSparse
-from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_largest
+from sparserobust.methods.during import StartsSparse, cosine
+from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_largest
 from sparserobust.training.pruner import Course, Masks, Pruner
 from sparserobust.weights.plan import OffsetKind
-
-
-def cosine(fraction: float, step: int, end: int) -> float:
-    """Fraction / 2 * (1 + cos(pi * step / end)): what share of a layer is replaced at a step; 0 from the end on.
-
-    Source: Evci et al. 2020, arXiv:1911.11134, sec. 3, (2) update schedule.
-    """
-    return fraction / 2 * (1 + math.cos(math.pi * step / end)) if step < end else 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +80,7 @@ class _DropAndGrow(Pruner):
         masks: Masks = {}
         for name, value in course.values.items():
             mask = course.masks[name]
-            count = min(int(share * int(mask.sum())), mask.numel() - int(mask.sum()))
+            count = exchanged(mask, share)
             kept = drop_smallest(value.detach(), mask, count, generator=course.generator)
             candidates = ~kept if self.method.regrow else ~mask
             gradient = value.grad

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import StartsSparse
-from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_random
+from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_random
 from sparserobust.training.pruner import Course, Masks, Pruner
 
 
@@ -51,8 +51,7 @@ class _Exchange(Pruner):
         masks: Masks = {}
         for name, value in course.values.items():
             mask = course.masks[name]
-            kept = int(mask.sum())
-            count = min(int(self.fraction * kept), mask.numel() - kept)
+            count = exchanged(mask, self.fraction)
             fewer = drop_smallest(value.detach(), mask, count, generator=course.generator)
             masks[name] = grow_random(fewer, ~mask, count, generator=course.generator)
         course.set_masks(masks)

@@ -9,9 +9,8 @@ import torch
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Choice, Iterative
-from sparserobust.methods.during import DuringTraining
-from sparserobust.sparsity.drop_and_grow import largest
-from sparserobust.sparsity.probe import Probe, flat
+from sparserobust.methods.during import DuringTraining, keep_highest
+from sparserobust.sparsity.probe import Probe
 from sparserobust.training.pruner import Course, Pruner
 
 
@@ -110,10 +109,5 @@ class _Elastic(Pruner):
         with torch.enable_grad():
             probe.move(0, None)
             scores = self.method.rule.score(probe)
-        masks = course.masks
-        shapes = {name: mask.shape for name, mask in masks.items()}
-        chosen = largest(
-            flat(scores).cpu(), flat(masks).cpu(), self.counts[event - 1], generator=course.generator
-        )
-        parts = torch.split(chosen, [mask.numel() for mask in masks.values()])
-        course.set_masks({name: part.view(shapes[name]) for name, part in zip(masks, parts, strict=True)})
+        kept = self.counts[event - 1]
+        course.set_masks(keep_highest(course, scores, kept, self.method.allocation))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import StartsSparse
+from sparserobust.methods.during import StartsSparse, cosine
 from sparserobust.sparsity.allocation import share_out
 from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_largest
 from sparserobust.training.pruner import Course, Masks, Pruner
@@ -85,7 +85,7 @@ class _Redistribution(Pruner):
         course = self.course
         if course.epoch >= course.epochs:
             return
-        rate = LAST_RATE + (self.rate - LAST_RATE) / 2 * (1 + math.cos(math.pi * course.step / course.steps))
+        rate = LAST_RATE + cosine(self.rate - LAST_RATE, course.step, course.steps)
         pull = {name: self._pull(name) for name in course.values}
         before = {name: mask.clone() for name, mask in course.masks.items()}
         fewer: Masks = {}

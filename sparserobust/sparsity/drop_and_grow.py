@@ -48,6 +48,12 @@ def largest(
     return mask
 
 
+def exchanged(mask: Bool[Tensor, "*shape"], fraction: float) -> int:
+    """How many weights a mask drops and grows: that share of those it keeps, as far as there are free places."""
+    kept = int(mask.sum())
+    return min(int(fraction * kept), mask.numel() - kept)
+
+
 def drop_smallest(
     weights: Float[Tensor, "*shape"], mask: Bool[Tensor, "*shape"], count: int, *, generator: torch.Generator
 ) -> Bool[Tensor, "*shape"]:
