@@ -10,13 +10,11 @@ from torch import nn
 from sparserobust.apply import bind, build_method, choose_masks
 from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, as_dataset
-from sparserobust.data.examples import ScoringExamples
 from sparserobust.data.subset import without_loader
-from sparserobust.device import device_of, dtype_of
-from sparserobust.seeds import generator
+from sparserobust.device import device_of
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached
-from sparserobust.training.pruner import Course, Pruner
+from sparserobust.training.bind import pruner_of
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import prunable_modules
 
@@ -62,20 +60,14 @@ def attach(
     ]
     if alphas := [dct.alpha for dct in offsets if dct.alpha.requires_grad]:
         optimizer.add_param_group({"params": alphas})
-    course = Course(
-        weights=subject.weights,
-        optimizer=optimizer,
-        sparsity=sparsity,
+    split = None if data is None else as_dataset(data, "train")
+    pruner = pruner_of(
+        subject,
+        optimizer,
         epochs=whole_number("epochs", epochs, least=1),
         steps_per_epoch=whole_number("steps_per_epoch", steps_per_epoch, least=1),
-        generator=generator(seed, f"pruning, seed {seed}"),
+        examples=None if split is None else without_loader(split),
+        seed=seed,
     )
-    split = None if data is None else as_dataset(data, "train")
-    if subject.score_samples is not None and split is not None:
-        examples = without_loader(split)
-        course.examples = ScoringExamples(
-            examples, subject.score_samples, seed, device_of(model), dtype_of(model)
-        )
-    pruner = Pruner(course) if subject.pruning is None else subject.pruning(course)
     pruner.before_training()
     return Attached(pruner, subject)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Scored
+from sparserobust.sparsity.scores import CRITERIA, Criterion
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,11 +16,12 @@ class GraSP(Scored):
 
     Gradient and Hessian are those of the loss with logits divided by a temperature, which keeps a network
     at initialisation out of the flat ends of the softmax. The official code draws the linear layers anew in
-    the copy that it scores on; here the weights that are trained are those that were scored. SNIP-it's port
-    of GraSP keeps the complement.
+    the copy that it scores on; here the weights that are trained are those that were scored.
 
     Attributes:
         temperature: logits are divided by it.
+        keep: "highest", as the paper means it, or "lowest", the inverted sign of SNIP-it's port, which keeps the
+            weights that the paper prunes first: the rows called GraSP in SNIP-it's tables are that.
     """
 
     name: ClassVar[str] = "grasp"
@@ -30,11 +32,18 @@ class GraSP(Scored):
     recipe: ClassVar[str] = "grasp"
 
     temperature: float = 200.0
+    keep: Literal["highest", "lowest"] = "highest"
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.require("keep", ("highest", "lowest"))
         if not isinstance(self.temperature, int | float) or not self.temperature > 0:
             raise ConfigError(f"temperature of grasp must be a number above 0, got {self.temperature!r}")
+
+    @property
+    def rule(self) -> Criterion:
+        """With the sign."""
+        return CRITERIA["grasp" if self.keep == "highest" else "grasp-negated"]
 
     def scoring(self) -> dict[str, Any]:
         """With the temperature."""

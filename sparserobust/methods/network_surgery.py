@@ -180,8 +180,7 @@ class _Surgery(Pruner):
 
     def resume(self, state: dict[str, Any]) -> None:
         for part in self.PARTS:
-            held = {name: t.to(self.course.values[name].device) for name, t in state[part].items()}
-            setattr(self, part, held)
+            setattr(self, part, state[part])
 
 
 def _bounds(scores: dict[str, Tensor], masks: Masks, *, together: bool) -> dict[str, Tensor]:

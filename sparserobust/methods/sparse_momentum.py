@@ -119,6 +119,4 @@ class _Redistribution(Pruner):
         return {"momentum": self.momentum, "second": self.second}
 
     def resume(self, state: dict[str, Any]) -> None:
-        for own, kept in ((self.momentum, state["momentum"]), (self.second, state["second"])):
-            for name, tensor in own.items():
-                tensor.copy_(kept[name])
+        self.momentum, self.second = state["momentum"], state["second"]

@@ -27,8 +27,16 @@ METHODS = {
     "snip-it": "SNIP-it",
     "iter-snip": "Iter-SNIP",
     "force": "FORCE",
-    "starfire": "STARFIRE",
+    "snip-it-during": "SNIP-it during",
+    "starfire-window": "STARFIRE window",
+    "starfire-ck": "STARFIRE CK",
+    "starfire-intra": "STARFIRE intra",
+    "starfire-inter": "STARFIRE inter",
     "rigl": "RigL",
+    "rigl-dctps": "RigL-DCTpS",
+    "set": "SET",
+    "dsr": "DSR",
+    "hoyer-square": "Hoyer-Square",
     "synflow": "SynFlow",
     "freezenet": "FreezeNet",
     "freezenet-wd": "FreezeNet-WD",
@@ -46,6 +54,7 @@ WORDS = {
     ("rescue", "random"): "rescue",
     ("rescue", None): "no rescue",
     ("trainable_alpha", False): "fixed alpha",
+    ("keep", "lowest"): "inverted sign",
 }
 BY_VALUE = ("allocation", "control")
 """Parameters of which the value alone is shown."""

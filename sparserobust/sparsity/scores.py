@@ -81,7 +81,7 @@ def grasp(probe: Probe) -> dict[str, Tensor]:
     forward pass and two backward; several batches need g of the whole first.
 
     Source: Wang et al. 2020 (GraSP), Algorithm 2, with the sign so that the highest are kept
-    (Wimmer et al. 2020, supplement S1.3, eq. S.3). SNIP-it's port keeps the complement.
+    (Wimmer et al. 2020, supplement S1.3, eq. S.3).
     """
     examples = sum(len(labels) for _, labels in probe.batches)
     weights = probe.weights
@@ -99,6 +99,11 @@ def grasp(probe: Probe) -> dict[str, Tensor]:
             fixed, own = zip(*((f.detach(), g) for f, g in pairs), strict=True)
             _add(product, torch.autograd.grad(own, weights, fixed, allow_unused=True))
     return probe.weighted(product)
+
+
+def negated_grasp(probe: Probe) -> dict[str, Tensor]:
+    """The same with the other sign: SNIP-it's port of GraSP keeps what is highest here (`criterions/GRASP.py`)."""
+    return {name: score.neg_() for name, score in grasp(probe).items()}
 
 
 def _gradients(probe: Probe) -> tuple[list[Tensor | None], Tensor]:
@@ -127,6 +132,7 @@ CRITERIA: dict[str, Criterion] = {
     "snip": Criterion(snip, needs="examples"),
     "elasticity": Criterion(elasticity, needs="examples"),
     "grasp": Criterion(grasp, needs="examples"),
+    "grasp-negated": Criterion(negated_grasp, needs="examples"),
     "synflow": Criterion(synflow, needs="shape", prepare=make_positive),
 }
 """By name, as a method's `criterion`."""

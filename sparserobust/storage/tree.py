@@ -37,12 +37,23 @@ def pack(tree: Any, place: str, tensors: dict[str, Tensor]) -> Any:
     raise TypeError(f"{place} is a {type(tree).__name__}, which a checkpoint cannot hold")
 
 
-def unpack(packed: Any, tensors: dict[str, Tensor], device: torch.device | str = "cpu") -> Any:
-    """What `pack` was given, its tensors on `device`."""
+def unpack(packed: Any, tensors: dict[str, Tensor]) -> Any:
+    """What `pack` was given, on the CPU."""
     if isinstance(packed, dict):
         if TENSOR in packed:
-            return tensors[packed[TENSOR]].to(device)
-        return {key: unpack(value, tensors, device) for key, value in packed[PAIRS]}
+            return tensors[packed[TENSOR]]
+        return {key: unpack(value, tensors) for key, value in packed[PAIRS]}
     if isinstance(packed, list):
-        return [unpack(value, tensors, device) for value in packed]
+        return [unpack(value, tensors) for value in packed]
     return packed
+
+
+def moved(tree: Any, device: torch.device) -> Any:
+    """The same tree of dicts and lists with its tensors on a device."""
+    if isinstance(tree, Tensor):
+        return tree.to(device)
+    if isinstance(tree, dict):
+        return {key: moved(value, device) for key, value in tree.items()}
+    if isinstance(tree, list):
+        return [moved(value, device) for value in tree]
+    return tree

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from sparserobust.data import AnySet
 from sparserobust.data.examples import ScoringExamples
-from sparserobust.device import dtype_of
+from sparserobust.device import device_of, dtype_of
 from sparserobust.errors import ConfigError
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
@@ -20,36 +20,49 @@ from sparserobust.training.recipe import Recipe
 
 def pruner_of(
     subject: Subject,
-    recipe: Recipe,
-    train_set: AnySet,
     optimizer: torch.optim.Optimizer,
-    device: torch.device,
+    *,
+    epochs: int,
+    steps_per_epoch: int,
+    examples: AnySet | None,
     seed: int,
 ) -> Pruner:
-    """What the subject's method does in this training; one that does nothing where its mask is fixed.
+    """What the subject's method does in one training; nothing where its mask is fixed.
 
-    Raises:
-        ConfigError: the method follows a schedule and the data does not tell how many examples there are.
+    Args:
+        optimizer: over the model's parameters; both are on their device.
+        epochs: of the training.
+        steps_per_epoch: optimizer steps in each.
+        examples: that the method scores on, if it does; no DataLoader.
+        seed: of everything that is drawn.
     """
     course = Course(
         weights=subject.weights,
         optimizer=optimizer,
         sparsity=subject.target_sparsity or 0.0,
-        epochs=recipe.epochs,
-        steps_per_epoch=0 if subject.pruning is None else steps_per_epoch(subject, recipe, train_set),
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
         generator=generator(seed, f"pruning, seed {subject.seed}"),
     )
     if subject.pruning is None:
         return Pruner(course)
-    if subject.score_samples is not None and not isinstance(train_set, DataLoader):
-        dtype = dtype_of(subject.model)
-        course.examples = ScoringExamples(train_set, subject.score_samples, seed, device, dtype)
+    if subject.score_samples is not None and examples is not None:
+        model = subject.model
+        course.examples = ScoringExamples(
+            examples, subject.score_samples, seed, device_of(model), dtype_of(model)
+        )
     pruner: Pruner = subject.pruning(course)
     return pruner
 
 
 def steps_per_epoch(subject: Subject, recipe: Recipe, train_set: AnySet) -> int:
-    """Optimizer steps of an epoch."""
+    """Optimizer steps of an epoch; 0 where the mask is fixed and nobody asks.
+
+    Raises:
+        ConfigError: the method follows a schedule and the data does not tell how many examples there are.
+    """
+    if subject.pruning is None:
+        return 0
     try:
         n = len(train_set)  # type: ignore[arg-type]
     except TypeError:

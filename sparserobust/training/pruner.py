@@ -105,6 +105,15 @@ class Course:
         """Epochs as the learning rate's schedule counts them."""
         return self.epoch - self.lag_epochs
 
+    def state(self) -> dict[str, int]:
+        """Where it is, for a checkpoint."""
+        return {name: getattr(self, name) for name in ("step", "epoch", "lag_steps", "lag_epochs")}
+
+    def resume(self, state: dict[str, int]) -> None:
+        """Takes back what `state` gave."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
     def set_masks(self, masks: Masks) -> None:
         """Removed weights become what the offset says, new ones start there; the optimizer forgets both."""
         self.weights.set_masks(masks, self.optimizer)
@@ -150,4 +159,4 @@ class Pruner:
         return {}
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Takes back what `state` gave."""
+        """Takes back what `state` gave, its tensors on the model's device."""

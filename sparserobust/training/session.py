@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from sparserobust.data import AnySet, batches
@@ -15,19 +16,18 @@ from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator
+from sparserobust.storage.tree import moved
 from sparserobust.subject import Subject
+from sparserobust.training import checkpoint
 from sparserobust.training.accuracy import Attack, accuracy_of
 from sparserobust.training.adversarial import Objective
 from sparserobust.training.attached import Attached
 from sparserobust.training.augment import Augmentation
-from sparserobust.training.bind import needs_two, pruner_of
-from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
+from sparserobust.training.bind import needs_two, pruner_of, steps_per_epoch
+from sparserobust.training.chosen import Chosen
 from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.snapshot import Snapshot
-
-PLACE = ("step", "epoch", "lag_steps", "lag_epochs")
-"""Where a course is."""
 
 
 class Session:
@@ -56,15 +56,20 @@ class Session:
         model = subject.model
         self.needs_two = needs_two(model)
         self.optimizer = recipe.build_optimizer([p for p in model.parameters() if p.requires_grad])
-        self.attached = Attached(pruner_of(subject, recipe, train_set, self.optimizer, device, seed), subject)
+        pruner = pruner_of(
+            subject,
+            self.optimizer,
+            epochs=recipe.epochs,
+            steps_per_epoch=steps_per_epoch(subject, recipe, train_set),
+            examples=None if isinstance(train_set, DataLoader) else train_set,
+            seed=seed,
+        )
+        self.attached = Attached(pruner, subject)
         self.examples = 0
         self.epochs: list[EpochRecord] = []
         self.diverged = False
         self.ended = False
-        self.unsettled = False
-        self.best_epoch = 0
-        self.best_accuracy = -1.0
-        self.best = Snapshot.of(subject.weights)
+        self.chosen = Chosen(subject.weights)
         self.pruned_at_end: tuple[float | None, float | None] | None = None
 
     def run(self, progress: bool) -> None:
@@ -80,11 +85,10 @@ class Session:
             judged = self._epoch_and_record(number)
             if self.diverged:
                 break
-            bar.set_postfix(
-                loss=f"{self.epochs[-1].loss:.3f}", val="-" if judged is None else f"{judged:.3f}"
-            )
+            val = "-" if judged is None else f"{judged:.3f}"
+            bar.set_postfix(loss=f"{self.epochs[-1].loss:.3f}", val=val)
             if self.file is not None:
-                write_checkpoint(self.file, start, self._state())
+                checkpoint.write_checkpoint(self.file, start, self._state())
         if not self.diverged:
             self._settle()
         self.attached.detach()
@@ -97,9 +101,9 @@ class Session:
             self.attached.pruner.before_training()
             return ""
         count = len(self.train_set) if hasattr(self.train_set, "__len__") else 0
-        start = identity(self.subject, self.recipe, self.seed, count)
+        start = checkpoint.identity(self.subject, self.recipe, self.seed, count)
         if self.file.is_file():
-            self._resume(read_checkpoint(self.file, start))
+            self._resume(checkpoint.read_checkpoint(self.file, start))
         else:
             self.attached.pruner.before_training()
         return start
@@ -107,10 +111,10 @@ class Session:
     def _settle(self) -> None:
         """What the method does at the end; where its mask had not got there, the last weights are chosen."""
         pruner = self.attached.pruner
-        self.unsettled = not pruner.settled and bool(self.epochs)
+        unsettled = not pruner.settled and bool(self.epochs)
         pruner.finish()
-        if self.unsettled:
-            self.best_epoch, self.best = len(self.epochs), Snapshot.of(self.subject.weights)
+        if unsettled:
+            self.chosen.take_last(len(self.epochs), self.subject.weights)
 
     def _epoch_and_record(self, number: int) -> float | None:
         """One epoch; returns what it is judged by."""
@@ -134,9 +138,8 @@ class Session:
                 seconds=time.perf_counter() - start,
             )
         )
-        if self.attached.pruner.settled and (judged is None or judged > self.best_accuracy):
-            self.best_accuracy = judged if judged is not None else -1.0
-            self.best_epoch, self.best = number, Snapshot.of(self.subject.weights)
+        if self.attached.pruner.settled:
+            self.chosen.consider(number, judged, self.subject.weights)
         return judged
 
     def _epoch(self, model: nn.Module) -> EpochSums:
@@ -178,7 +181,7 @@ class Session:
         After an error or an interruption the offset stays.
         """
         weights = self.subject.weights
-        self.best.load(weights)
+        self.chosen.weights.load(weights)
         if not self.ended:
             return
         self.subject.pruning = None  # what it has come to is in the masks
@@ -195,38 +198,27 @@ class Session:
 
     def _state(self) -> dict[str, Any]:
         """What a killed training goes on from after this epoch."""
-        course = self.attached.course
         return {
             "now": Snapshot.of(self.subject.weights).tree(),
-            "best": self.best.tree(),
-            "best_epoch": self.best_epoch,
-            "best_accuracy": self.best_accuracy,
+            "chosen": self.chosen.tree(),
             "optimizer": self.optimizer.state_dict(),
             "epochs": [record.model_dump(mode="json") for record in self.epochs],
             "examples": self.examples,
-            "course": {name: getattr(course, name) for name in PLACE},
+            "course": self.attached.course.state(),
             "pruner": self.attached.pruner.state(),
-            "random": [stream.get_state() for stream in self._generators()],
-            "torch": torch.get_rng_state(),
-            "cuda": torch.cuda.get_rng_state(self.device) if self.device.type == "cuda" else None,
+            "random": checkpoint.random_states(self._generators(), self.device),
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
         """Takes back what `_state` gave."""
         Snapshot.from_tree(state["now"], self.device).load(self.subject.weights)
-        self.best = Snapshot.from_tree(state["best"], self.device)
-        self.best_epoch, self.best_accuracy = state["best_epoch"], state["best_accuracy"]
+        self.chosen.resume(state["chosen"], self.device)
         self.optimizer.load_state_dict(state["optimizer"])
         self.epochs = [EpochRecord.model_validate(record) for record in state["epochs"]]
         self.examples = state["examples"]
-        for name, value in state["course"].items():
-            setattr(self.attached.course, name, value)
-        self.attached.pruner.resume(state["pruner"])
-        for stream, kept in zip(self._generators(), state["random"], strict=True):
-            stream.set_state(kept)
-        torch.set_rng_state(state["torch"])
-        if state["cuda"] is not None:
-            torch.cuda.set_rng_state(state["cuda"], self.device)
+        self.attached.course.resume(state["course"])
+        self.attached.pruner.resume(moved(state["pruner"], self.device))
+        checkpoint.resume_random_states(self._generators(), self.device, state["random"])
 
     def _generators(self) -> list[torch.Generator]:
         """All streams that training draws from, beside torch's own, which is dropout's."""
@@ -234,6 +226,7 @@ class Session:
 
     def history(self, data: str) -> History:
         """The record of what was done."""
+        judged_by = None if self.val_set is None else f"{self.objective.robust}validation accuracy"
         return History(
             recipe=self.recipe.name,
             settings=self.recipe.settings(),
@@ -241,8 +234,8 @@ class Session:
             data=data,
             layers=tuple(self.subject.weights.masks),
             epochs=tuple(self.epochs),
-            chosen_epoch=self.best_epoch,
-            chosen_because=self._why(),
+            chosen_epoch=self.chosen.epoch,
+            chosen_because=self.chosen.why(judged_by),
             status="diverged" if self.diverged else "completed",
             pruned_at_end=self.pruned_at_end,
             steps=self.attached.course.step,
@@ -251,14 +244,3 @@ class Session:
             device=str(self.device),
             threads=torch.get_num_threads(),
         )
-
-    def _why(self) -> str:
-        """Why the chosen epoch was chosen."""
-        if not self.best_epoch:
-            return "no epoch was completed"
-        if self.unsettled:
-            return "the last epoch; the method reaches its sparsity only at the end"
-        if self.val_set is None:
-            return "the last epoch; there is no validation split"
-        what = f"best {self.objective.robust}validation accuracy ({self.best_accuracy:.4f})"
-        return f"{what}, the earliest of equals"

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sparserobust.storage.tree import moved
 from sparserobust.weights.attach import SparseWeights
 
 
@@ -48,5 +49,4 @@ class Snapshot:
     @classmethod
     def from_tree(cls, tree: dict[str, Any], device: torch.device) -> Snapshot:
         """What `tree` gave, on a device."""
-        state, masks = ({key: t.to(device) for key, t in tree[part].items()} for part in ("state", "masks"))
-        return cls(state, masks, tree["decay"])
+        return cls(**moved(tree, device))

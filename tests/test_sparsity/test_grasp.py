@@ -128,9 +128,9 @@ def test_a_bilinear_network_has_the_closed_form(probe_at):
 
 
 @pytest.mark.parametrize("sparsity", [0.5, 0.9])
-def test_the_highest_products_are_kept_and_snip_its_port_keeps_the_complement(network, in_double, sparsity):
+def test_the_highest_products_are_kept_and_the_inverted_sign_keeps_the_others(network, in_double, sparsity):
     """FreezeNet, S.3: the 1 - q highest of W * (H g), signs counted. SNIP-it's code ranks -w * (H g), highest
-    kept too (papers.md, C2): at the complementary count it keeps exactly what is pruned here."""
+    kept too: at the complementary count it keeps exactly what is pruned here."""
     model, batch = in_double(network)
     expected = by_forward_mode(model, batch, at_temperature(200.0))
     ranked = torch.cat([part.flatten() for part in expected.values()])
@@ -138,9 +138,9 @@ def test_the_highest_products_are_kept_and_snip_its_port_keeps_the_complement(ne
     mask = torch.cat([part.mask.flatten() for part in plan.values()])
     kept = int(mask.sum())
     assert float(ranked[mask].min()) > float(ranked[~mask].max())
-    port = torch.zeros_like(mask)
-    port[(-ranked).topk(len(ranked) - kept).indices] = True
-    assert torch.equal(port, ~mask)
+    rest = kept / len(ranked)  # a sparsity at which what is kept here is what goes
+    inverted = sr.sparsify(model, "grasp", rest, batch, score_samples=32, keep="lowest").plan
+    assert torch.equal(torch.cat([part.mask.flatten() for part in inverted.values()]), ~mask)
     by_size = torch.zeros_like(mask)
     by_size[ranked.abs().topk(kept).indices] = True
     assert not torch.equal(by_size, mask), "the sign counts"
