@@ -107,7 +107,7 @@ def evaluate(
         seed=seed,
         outcomes=with_optimality(measured.outcomes, named),
         history=subject.history,
-        environment=_environment(target, measured.batch_size, time.perf_counter() - start, command),
+        environment=environment_of(target, measured.batch_size, time.perf_counter() - start, command),
         passes=measured.passes,
         dense=dense.id if dense is not None else None,
     )
@@ -180,7 +180,8 @@ def _data_record(data: AnyData, measured: Measured, limit: int | None) -> DataRe
     )
 
 
-def _environment(device: torch.device, batch_size: int, seconds: float, command: str | None) -> Environment:
+def environment_of(device: torch.device, batch_size: int, seconds: float, command: str | None) -> Environment:
+    """Where and how something is measured now."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return Environment(
         sparserobust=sparserobust.__version__,

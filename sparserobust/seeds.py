@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +27,26 @@ def seed_everything(seed: int, purpose: str) -> None:
     torch.manual_seed(derived)
     np.random.seed(derived % 2**32)
     random.seed(derived)
+
+
+def random_states(streams: Sequence[torch.Generator], device: torch.device) -> dict[str, Any]:
+    """Where generators are, and torch's own, which dropout draws from."""
+    return {
+        "streams": [stream.get_state() for stream in streams],
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+    }
+
+
+def resume_random_states(
+    streams: Sequence[torch.Generator], device: torch.device, state: dict[str, Any]
+) -> None:
+    """Takes back what `random_states` gave."""
+    for stream, kept in zip(streams, state["streams"], strict=True):
+        stream.set_state(kept)
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] is not None:
+        torch.cuda.set_rng_state(state["cuda"], device)
 
 
 def _derived(seed: int, purpose: str) -> int:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
+import torch
 from torch import nn
 
 from sparserobust.apply import sparsify
 from sparserobust.cli.bound import Bound, bind
+from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, scored_before, trained_before
 from sparserobust.cli.evaluators import built
 from sparserobust.cli.networks import fresh_network, try_one_image
 from sparserobust.cli.options import set_threads
@@ -25,9 +28,9 @@ from sparserobust.report.names import changed_params
 from sparserobust.report.told import together
 from sparserobust.report.unmade import in_short
 from sparserobust.restore import load_subject
-from sparserobust.runner import evaluate, failed_run
+from sparserobust.runner import environment_of, evaluate, failed_run
 from sparserobust.subject import Subject
-from sparserobust.training import Recipe, load_recipe, train
+from sparserobust.training import Recipe, load_recipe, started_from, train
 
 RECIPE_OF_DATA = {
     "digits": "digits",
@@ -65,6 +68,7 @@ class Comparison:
         self.first = self.saved[0].model if self.saved else self._make(request.seeds[0])
         try_one_image(self.first, self.data, request.model_name)
         set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
+        self.environment = environment_of(torch.device(self.device), 0, 0.0, request.command)
         self.runs: list[Run] = []
         self.dense_subjects: dict[int | None, Subject] = {}
         self.folders: set[str] = set()
@@ -72,19 +76,22 @@ class Comparison:
     def run(self, out: Path) -> int:
         """Makes, trains, saves and scores every subject, then writes the report; returns the exit status."""
         interrupted = False
+        go_on = f"The same command with --out {out} goes on from here"
         try:
             for subject, folder in self._subjects(out):
                 self._score(subject, folder)
         except KeyboardInterrupt:
             interrupted = True
         if not self.runs:
-            click.echo("interrupted; nothing was finished, so there is no report", err=True)
+            click.echo(f"interrupted; nothing was finished, so there is no report. {go_on}", err=True)
             return 130
         self._say_what_was_cached()
         report = write_report(self.runs, out / "report.html")
         click.echo(f"\n{summary_table(self.runs)}\n\nreport: {report}")
         if interrupted:
-            click.echo(f"interrupted; {len(self.runs)} finished runs are kept and reported", err=True)
+            click.echo(
+                f"interrupted; {len(self.runs)} finished runs are kept and reported. {go_on}", err=True
+            )
             return 130
         failed = any(o.status == "failed" for run in self.runs for o in run.outcomes.values())
         return 1 if failed else 0
@@ -114,15 +121,14 @@ class Comparison:
                     if isinstance(made, Exception):
                         raise made
                     made.name = self.request.model_name
-                    self._train(made, seed)
-                    made.save(folder / "model.sparse")
+                    trained = self._trained(made, seed, folder)
                 except ERRORS as error:
                     dense = self._dense(seed)
                     if bound.dense or dense is None:
                         raise
                     self._keep(failed_run(dense, bound.method, sparsity, error), folder)
                 else:
-                    yield made, folder
+                    yield trained, folder
 
     def _sparsify(
         self, model: nn.Module, bound: Bound, sparsities: list[float], seed: int
@@ -146,24 +152,29 @@ class Comparison:
                 results.append(error)
         return results
 
-    def _train(self, subject: Subject, seed: int) -> None:
-        start = time.perf_counter()
-        history = train(
-            subject,
-            self.data,
-            epochs=self.request.epochs,
-            recipe=self.recipe,
-            seed=seed,
-            device=self.device,
-            progress=True,
-        )
-        seconds = time.perf_counter() - start
-        click.echo(f"{subject.label}, seed {seed}: trained {len(history.epochs)} epochs in {seconds:.1f} s")
+    def _trained(self, made: Subject, seed: int, folder: Path) -> Subject:
+        """The subject trained and saved, unless an earlier run with the same folder has done so."""
+        how: dict[str, Any] = {"epochs": self.request.epochs, "recipe": self.recipe, "seed": seed}
+        start = started_from(made, self.data, **how)
+        if (found := trained_before(folder, made, start)) is not None:
+            click.echo(f"{made.label}, seed {seed}: trained before")
+            return found
+        file, begun = checkpoint_file(folder, start), time.perf_counter()
+        history = train(made, self.data, **how, device=self.device, checkpoint=file, progress=True)
+        seconds = time.perf_counter() - begun
+        click.echo(f"{made.label}, seed {seed}: trained {len(history.epochs)} epochs in {seconds:.1f} s")
+        made.save(folder / MODEL_FILE)
+        return made
 
     def _score(self, subject: Subject, folder: Path) -> None:
         start = time.perf_counter()
         if dense := subject.method == "dense":
             self.dense_subjects.setdefault(subject.seed, subject)
+        cached = self.request.cache is not None  # else all is to be measured again
+        if cached and (found := scored_before(folder, subject, self.environment)) is not None:
+            click.echo(f"{subject.label}: scored before")
+            self.runs.append(found)
+            return
         run = evaluate(
             subject,
             self.data,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +59,12 @@ DEMONSTRATION = "dense,snip,freezenet,dctps,random"
 )
 @click.option("--no-cache", is_flag=True, help="run every attack again, and keep nothing")
 @click.option(
-    "--out", type=click.Path(path_type=Path), help="folder for runs and report  [a new one under runs/]"
+    "--out",
+    type=click.Path(path_type=Path),
+    help="folder for runs and report; what an earlier run left there goes on  [a new one under runs/]",
 )
-def evaluate(targets: tuple[str, ...], **options: Any) -> int:
+@click.pass_obj
+def evaluate(typed: str, /, targets: tuple[str, ...], **options: Any) -> int:
     """Make and train models, score them and write a comparison report.
 
     Without TARGETS, `--model` is trained dense and by every method. A TARGET is a saved model
@@ -74,6 +75,10 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
     One method can stand in several variants: `--methods "random[allocation=epl],random[allocation=epl,offset=dct]"`.
     So can an evaluator whose settings give it another name: `--evaluators "accuracy,pgd,pgd[norm=l2,steps=20]"`,
     for short `pgd-l2[steps=20]`. Values are numbers, fractions (`eps=8/255`), lists (`eps=[4/255,8/255]`) or words.
+
+    The same command with the same `--out` goes on where it was interrupted, in the middle of a training too: a model
+    that was trained alike (weights, mask, recipe, seed, to the bit) is not trained again, and a record that the same
+    command made of it stays. So more methods, seeds or evaluators can be added to a folder.
 
     Exit status: 0 all scored (a method that cannot choose its weights is a result), 1 something failed (the report
     says what), 2 wrong use, 130 interrupted (what was finished is kept and reported).
@@ -111,6 +116,6 @@ def evaluate(targets: tuple[str, ...], **options: Any) -> int:
         batch_size=options["batch_size"],
         threads=options["threads"],
         cache=cache_folder(options["cache"], options["no_cache"]),
-        command=shlex.join(["sparserobust", *sys.argv[1:]]),
+        command=typed,
     )
     return Comparison(request).run(new_folder(options["out"], request.stem))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 
 import click
@@ -59,8 +60,10 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs a command line and exits: 0 all scored, 1 something failed, 2 wrong use, 130 interrupted."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    typed = shlex.join(["sparserobust", *arguments])
     try:
-        code = cli.main(arguments, prog_name="sparserobust", standalone_mode=False)
+        code = cli.main(arguments, prog_name="sparserobust", standalone_mode=False, obj=typed)
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:

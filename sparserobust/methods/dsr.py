@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import StartsSparse
+from sparserobust.methods.during import StartsSparse, moving_steps
 from sparserobust.sparsity.allocation import share_out
 from sparserobust.sparsity.drop_and_grow import grow_random
 from sparserobust.training.pruner import Course, Masks, Pruner
@@ -23,7 +23,7 @@ class DSR(StartsSparse):
     what it has left. New weights are 0.
 
     Attributes:
-        every: optimizer steps between two reallocations.
+        every: optimizer steps between two reallocations; None: 100, or fewer in a training too short for ten.
         fraction: share of the kept weights that is to be reallocated at a time.
         tolerance: by how much of that number it may be missed before the threshold changes.
         threshold: the first one.
@@ -35,7 +35,7 @@ class DSR(StartsSparse):
     when: ClassVar[str] = "reallocation across layers during training"
 
     allocation: str = "uniform"
-    every: int = 100
+    every: int | None = None
     fraction: float = 0.01
     tolerance: float = 0.1
     threshold: float = 1e-3
@@ -44,7 +44,7 @@ class DSR(StartsSparse):
     def __post_init__(self) -> None:
         super().__post_init__()
         fits = 0 < self.fraction < 1 and 0 < self.tolerance < 1 and self.threshold > 0 and 0 < self.until <= 1
-        if self.every < 1 or not fits:
+        if (self.every is not None and self.every < 1) or not fits:
             raise ConfigError(
                 "every must be at least 1, threshold above 0, fraction, tolerance and until in (0, 1), got "
                 f"{self.every}, {self.threshold}, {self.fraction}, {self.tolerance} and {self.until}"
@@ -60,12 +60,12 @@ class _Reallocation(Pruner):
         super().__init__(course)
         self.method = method
         self.threshold = method.threshold
-        self.end = round(method.until * course.steps)
+        self.every, self.end = moving_steps(course, method.every, method.until)
 
     @torch.no_grad()
     def after_step(self) -> None:
         course, method = self.course, self.method
-        if course.step % method.every or course.step >= self.end:
+        if course.step % self.every or course.step >= self.end:
             return
         small = {
             name: course.masks[name] & (value.abs() < self.threshold) for name, value in course.values.items()

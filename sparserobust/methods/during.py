@@ -106,6 +106,27 @@ def era_steps(course: Course, era: Era, *, default: tuple[float, float]) -> tupl
     return start, max(round(last * course.steps_per_epoch), start + 1)
 
 
+def moving_steps(course: Course, every: int | None, until: float) -> tuple[int, int]:
+    """(steps between two moves of a mask, step before which it moves).
+
+    Args:
+        every: asked for; None: 100, or fewer where the training is too short for ten moves.
+        until: share of the training's steps.
+
+    Raises:
+        ConfigError: what was asked for leaves not a single move.
+    """
+    end = round(until * course.steps)
+    if every is None:
+        return max(1, min(100, end // 10)), end
+    if course.steps > 0 and every >= end:
+        raise ConfigError(
+            f"the mask moves every {every} steps until step {end} of {course.steps}, so never; give a smaller `every`, "
+            "or none, or train longer"
+        )
+    return every, end
+
+
 def keep_highest(
     course: Course,
     scores: Mapping[str, Tensor],

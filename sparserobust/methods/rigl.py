@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import StartsSparse, cosine
+from sparserobust.methods.during import StartsSparse, cosine, moving_steps
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_largest
 from sparserobust.training.pruner import Course, Masks, Pruner
 from sparserobust.weights.plan import OffsetKind
@@ -22,7 +22,8 @@ class RigL(StartsSparse):
     authors' code); `regrow=False` leaves those out.
 
     Attributes:
-        every: optimizer steps between two updates (Delta T).
+        every: optimizer steps between two updates (Delta T); None: 100, or fewer in a training too short for ten
+            updates.
         fraction: share of a layer's weights replaced at the first update (alpha).
         until: share of the training's steps after which the mask stays (T_end).
         regrow: whether a weight just dropped is a candidate.
@@ -33,14 +34,18 @@ class RigL(StartsSparse):
     when: ClassVar[str] = "drop and grow during training"
 
     allocation: str = "erk"
-    every: int = 100
+    every: int | None = None
     fraction: float = 0.3
     until: float = 0.75
     regrow: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.every < 1 or not 0 < self.fraction <= 1 or not 0 < self.until <= 1:
+        if (
+            (self.every is not None and self.every < 1)
+            or not 0 < self.fraction <= 1
+            or not 0 < self.until <= 1
+        ):
             raise ConfigError(
                 "every must be at least 1, fraction and until in (0, 1], "
                 f"got {self.every}, {self.fraction} and {self.until}"
@@ -69,13 +74,13 @@ class _DropAndGrow(Pruner):
     def __init__(self, method: RigL, course: Course) -> None:
         super().__init__(course)
         self.method = method
-        self.end = round(method.until * course.steps)
+        self.every, self.end = moving_steps(course, method.every, method.until)
 
     def after_backward(self) -> bool:
         course = self.course
         step = course.step + 1
         share = cosine(self.method.fraction, step, self.end)
-        if step % self.method.every or not share:
+        if step % self.every or not share:
             return False
         masks: Masks = {}
         for name, value in course.values.items():

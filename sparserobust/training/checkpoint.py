@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from sparserobust.data import AnySet
 from sparserobust.errors import ConfigError, RecordError
 from sparserobust.storage.modelfile import read_model, write_model
 from sparserobust.storage.tree import pack, unpack
@@ -20,8 +20,9 @@ from sparserobust.weights.plan import sha256_of
 KIND = "training"
 
 
-def identity(subject: Subject, recipe: Recipe, seed: int, examples: int) -> str:
+def identity(subject: Subject, recipe: Recipe, seed: int, train_set: AnySet) -> str:
     """What a training starts from, as sha256: weights, masks, method, recipe, seed, how many examples."""
+    examples = len(train_set) if hasattr(train_set, "__len__") else 0
     facts = [subject.label, subject.params, subject.seed, recipe.settings(), seed, examples]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     digest.update(sha256_of(subject.model.state_dict()).encode())
@@ -52,23 +53,3 @@ def read_checkpoint(path: Path, start: str) -> dict[str, Any]:
         )
     state: dict[str, Any] = unpack(header["state"], tensors)
     return state
-
-
-def random_states(streams: Sequence[torch.Generator], device: torch.device) -> dict[str, Any]:
-    """Where generators are, and torch's own, which dropout draws from."""
-    return {
-        "streams": [stream.get_state() for stream in streams],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-    }
-
-
-def resume_random_states(
-    streams: Sequence[torch.Generator], device: torch.device, state: dict[str, Any]
-) -> None:
-    """Takes back what `random_states` gave."""
-    for stream, kept in zip(streams, state["streams"], strict=True):
-        stream.set_state(kept)
-    torch.set_rng_state(state["torch"])
-    if state["cuda"] is not None:
-        torch.cuda.set_rng_state(state["cuda"], device)

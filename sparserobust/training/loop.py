@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from sparserobust.arguments import seed_number
-from sparserobust.data import AnyData, Data, as_dataset
+from sparserobust.data import AnyData, AnySet, Data, as_dataset
 from sparserobust.device import device_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import History
 from sparserobust.subject import Subject
+from sparserobust.training.checkpoint import identity
 from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.training.session import Session
 
@@ -59,13 +60,8 @@ def train(
         ConfigError: no training data, a setting that cannot be, or a checkpoint of another training.
     """
     subject, seed = Subject.of(subject, train_zero_layers=True), seed_number(seed)
-    plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
-    changed = {"epochs": epochs, "batch_size": batch_size}
-    plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
-    plan = plan.for_data(data.name if isinstance(data, Data) else None)
-    train_set = as_dataset(data, "train")
-    if train_set is None:
-        raise ConfigError("training needs training examples; this data has none")
+    plan = _plan(subject, data, recipe, epochs, batch_size)
+    train_set = _training_examples(data)
     val_set = data.val if isinstance(data, Data) else None
     target = resolve_device(device)
     home = device_of(subject.model)
@@ -87,3 +83,38 @@ def train(
     if file is not None:
         file.unlink(missing_ok=True)
     return subject.history
+
+
+def started_from(
+    subject: Subject,
+    data: AnyData,
+    *,
+    epochs: int | None = None,
+    recipe: str | os.PathLike[str] | Recipe | None = None,
+    seed: int = 0,
+    batch_size: int | None = None,
+) -> str:
+    """`History.started_from` as `train` with the same arguments would record it: tells a finished training by it."""
+    plan = _plan(subject, data, recipe, epochs, batch_size)
+    return identity(subject, plan, seed_number(seed), _training_examples(data))
+
+
+def _plan(
+    subject: Subject,
+    data: AnyData,
+    recipe: str | os.PathLike[str] | Recipe | None,
+    epochs: int | None,
+    batch_size: int | None,
+) -> Recipe:
+    """The recipe with what was changed in it, as it is for this data."""
+    changed = {"epochs": epochs, "batch_size": batch_size}
+    plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
+    plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
+    return plan.for_data(data.name if isinstance(data, Data) else None)
+
+
+def _training_examples(data: AnyData) -> AnySet:
+    examples = as_dataset(data, "train")
+    if examples is None:
+        raise ConfigError("training needs training examples; this data has none")
+    return examples

@@ -15,15 +15,15 @@ from sparserobust.data import AnySet, batches
 from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
 from sparserobust.records import EpochRecord, History
-from sparserobust.seeds import generator
+from sparserobust.seeds import generator, random_states, resume_random_states
 from sparserobust.storage.tree import moved
 from sparserobust.subject import Subject
-from sparserobust.training import checkpoint
 from sparserobust.training.accuracy import Attack, accuracy_of
 from sparserobust.training.adversarial import Objective
 from sparserobust.training.attached import Attached
 from sparserobust.training.augment import Augmentation
 from sparserobust.training.bind import needs_two, pruner_of, steps_per_epoch
+from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
 from sparserobust.training.chosen import Chosen
 from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
 from sparserobust.training.recipe import Recipe
@@ -70,11 +70,12 @@ class Session:
         self.diverged = False
         self.ended = False
         self.chosen = Chosen(subject.weights)
+        self.started_from = identity(subject, recipe, seed, train_set)
         self.pruned_at_end: tuple[float | None, float | None] | None = None
 
     def run(self, progress: bool) -> None:
         """All epochs, or as many as the loss stays finite; from the checkpoint on where there is one."""
-        start = self._begin()
+        self._begin()
         bar = tqdm(
             range(len(self.epochs) + 1, self.recipe.epochs + 1),
             f"{self.subject.label}: training",
@@ -88,25 +89,19 @@ class Session:
             val = "-" if judged is None else f"{judged:.3f}"
             bar.set_postfix(loss=f"{self.epochs[-1].loss:.3f}", val=val)
             if self.file is not None:
-                checkpoint.write_checkpoint(self.file, start, self._state())
+                write_checkpoint(self.file, self.started_from, self._state())
         if not self.diverged:
             self._settle()
         self.attached.detach()
         self.optimizer.zero_grad(set_to_none=True)
         self.ended = True
 
-    def _begin(self) -> str:
-        """What this training starts from; takes up the checkpoint."""
-        if self.file is None:
-            self.attached.pruner.before_training()
-            return ""
-        count = len(self.train_set) if hasattr(self.train_set, "__len__") else 0
-        start = checkpoint.identity(self.subject, self.recipe, self.seed, count)
-        if self.file.is_file():
-            self._resume(checkpoint.read_checkpoint(self.file, start))
+    def _begin(self) -> None:
+        """What the method does before the first step, or the checkpoint taken up."""
+        if self.file is not None and self.file.is_file():
+            self._resume(read_checkpoint(self.file, self.started_from))
         else:
             self.attached.pruner.before_training()
-        return start
 
     def _settle(self) -> None:
         """What the method does at the end; where its mask had not got there, the last weights are chosen."""
@@ -206,7 +201,7 @@ class Session:
             "examples": self.examples,
             "course": self.attached.course.state(),
             "pruner": self.attached.pruner.state(),
-            "random": checkpoint.random_states(self._generators(), self.device),
+            "random": random_states(self._generators(), self.device),
         }
 
     def _resume(self, state: dict[str, Any]) -> None:
@@ -218,7 +213,7 @@ class Session:
         self.examples = state["examples"]
         self.attached.course.resume(state["course"])
         self.attached.pruner.resume(moved(state["pruner"], self.device))
-        checkpoint.resume_random_states(self._generators(), self.device, state["random"])
+        resume_random_states(self._generators(), self.device, state["random"])
 
     def _generators(self) -> list[torch.Generator]:
         """All streams that training draws from, beside torch's own, which is dropout's."""
@@ -243,4 +238,5 @@ class Session:
             batch_size=self.recipe.batch_size,
             device=str(self.device),
             threads=torch.get_num_threads(),
+            started_from=self.started_from,
         )

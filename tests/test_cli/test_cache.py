@@ -48,13 +48,12 @@ def files(folder):
     return sorted(folder.rglob("*.npz"))
 
 
-def test_a_second_time_comes_from_the_cache_and_says_so(home, capsys, monkeypatch):
+def test_a_second_time_comes_from_the_cache_and_says_so(home, capsys):
     line = f"fgsm, pgd: from the cache ({home / 'xdg' / 'sparserobust'}); --no-cache measures again"
     assert run("evaluate", *OPTIONS, "--out", home / "a") == 0
     assert "from the cache" not in capsys.readouterr().out
     kept = files(home / "xdg" / "sparserobust")
     assert kept
-    monkeypatch.setattr("sys.argv", ["sparserobust", "evaluate", "--out", "b"])
     assert run("evaluate", *OPTIONS, "--out", home / "b") == 0
     assert capsys.readouterr().out.splitlines().count(line) == 1
     assert files(home / "xdg" / "sparserobust") == kept
@@ -63,7 +62,7 @@ def test_a_second_time_comes_from_the_cache_and_says_so(home, capsys, monkeypatc
         again = sr.load_run(home / "b" / name)
         assert [again.outcomes[k].cached for k in ("accuracy", "fgsm", "pgd")] == [0, 20, 20]
         assert str(home / "xdg") not in (home / "b" / name / "run.json").read_text()
-        assert again.environment.command == "sparserobust evaluate --out b"
+        assert again.environment.command.endswith(f"--out {home / 'b'}")
 
 
 def test_no_cache_measures_again_and_keeps_nothing(home, capsys):
@@ -75,8 +74,8 @@ def test_no_cache_measures_again_and_keeps_nothing(home, capsys):
 
 
 def test_a_folder_of_ones_own_is_used_instead(home, capsys):
-    for _ in range(2):
-        assert run("evaluate", *OPTIONS, "--cache", home / "mine", "--out", home / "a") == 0
+    for name in "ab":
+        assert run("evaluate", *OPTIONS, "--cache", home / "mine", "--out", home / name) == 0
     assert f"from the cache ({home / 'mine'})" in capsys.readouterr().out
     assert files(home / "mine")
     assert not (home / "xdg").exists()

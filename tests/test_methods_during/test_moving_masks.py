@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from sparserobust.apply import build_method
+from sparserobust.errors import ConfigError
 
 
 def two_rows(pruner_of, method, a, b, *, lr=0.0, momentum=0.9, epochs=2, steps_per_epoch=1, **params):
@@ -197,3 +198,17 @@ def test_sparse_momentum_keeps_the_number_in_all_and_not_that_of_the_layers(trai
     assert [sum(counts_of(epoch).values()) for epoch in masks] == [486] * 8
     assert counts_of(masks[0]) != counts_of(masks[-1])
     assert all(torch.equal(mask, masks[-2][name]) for name, mask in masks[-1].items())
+
+
+@pytest.mark.parametrize("method", ["rigl", "rigl-dctps", "dsr"])
+def test_a_mask_moves_every_hundred_steps_or_ten_times_in_a_short_training(make_pruner, make_network, method):
+    """`until` is .75; a training of 8 steps has room for a move at 1, 2, 3, 4 and 5."""
+    found = {
+        steps: make_pruner(make_network(), method, 0.9, 1, steps_per_epoch=steps)
+        for steps in (8, 400, 1333, 5000)
+    }
+    assert {steps: pruner.every for steps, pruner in found.items()} == {8: 1, 400: 30, 1333: 100, 5000: 100}
+    assert {steps: pruner.end for steps, pruner in found.items()} == {8: 6, 400: 300, 1333: 1000, 5000: 3750}
+    with pytest.raises(ConfigError, match="moves every 6 steps until step 6 of 8, so never; give a smaller"):
+        make_pruner(make_network(), method, 0.9, 8, every=6)
+    assert make_pruner(make_network(), method, 0.9, 8, every=5).every == 5

@@ -1,0 +1,186 @@
+"""`evaluate --out` once more: what is there and was made alike is not made again, and what was cut off goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import sparserobust as sr
+from sparserobust.cli import comparison
+from sparserobust.cli.main import main
+from sparserobust.training.attached import Attached
+
+NETWORK = """
+from torch import nn
+
+def build():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
+"""
+
+
+def command(out: Path, *more: str, methods: str = "dense,snip,rigl[every=10]", epochs: int = 3) -> list:
+    return [
+        "evaluate",
+        "--methods",
+        methods,
+        "--sparsity",
+        "0.8",
+        "--epochs",
+        str(epochs),
+        "--out",
+        out,
+        *more,
+    ]
+
+
+def run(*arguments) -> int:
+    """The exit status of a command line."""
+    with pytest.raises(SystemExit) as caught:
+        main([str(a) for a in arguments])
+    return caught.value.code
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How often a comparison has trained and scored."""
+    calls = {"train": 0, "evaluate": 0}
+
+    def watched(name):
+        own = getattr(comparison, name)
+
+        def wrapper(*args, **kwargs):
+            calls[name] += 1
+            return own(*args, **kwargs)
+
+        return wrapper
+
+    for name in calls:
+        monkeypatch.setattr(comparison, name, watched(name))
+    return calls
+
+
+def records(out: Path) -> dict[str, dict]:
+    return {path.parent.name: json.loads(path.read_text()) for path in out.glob("*/run.json")}
+
+
+def weights(out: Path) -> dict[str, str]:
+    return {name: record["subject"]["weights_sha256"] for name, record in records(out).items()}
+
+
+def test_the_same_command_again_does_nothing_again_and_writes_the_report(tmp_path, counted, capsys):
+    call = command(tmp_path, "--evaluators", "accuracy,storage")
+    assert run(*call) == 0
+    assert counted == {"train": 3, "evaluate": 3}
+    first = records(tmp_path)
+    (tmp_path / "report.html").unlink()
+    capsys.readouterr()
+    assert run(*call) == 0
+    assert counted == {"train": 3, "evaluate": 3}
+    assert records(tmp_path) == first
+    assert (tmp_path / "report.html").exists()
+    said = capsys.readouterr().out
+    assert said.count("trained before") == said.count("scored before") == 3
+
+
+def test_other_evaluators_are_run_on_the_models_that_are_there(tmp_path, counted):
+    run(*command(tmp_path, "--evaluators", "accuracy"))
+    run(*command(tmp_path, "--evaluators", "accuracy,saliency"))
+    assert counted == {"train": 3, "evaluate": 6}
+    fresh = tmp_path / "fresh"
+    run(*command(fresh, "--evaluators", "accuracy,saliency"))
+    assert counted["train"] == 6
+    for name, record in records(fresh).items():
+        assert (
+            records(tmp_path)[name]["outcomes"]["saliency"]["scores"]
+            == record["outcomes"]["saliency"]["scores"]
+        )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"epochs": 4}, {"methods": "dense,snip[score_samples=50],rigl[every=5]"}],
+    ids=["longer", "other parameters"],
+)
+def test_what_starts_otherwise_or_is_trained_otherwise_is_made_anew(tmp_path, counted, changed):
+    run(*command(tmp_path, "--evaluators", "accuracy"))
+    run(*command(tmp_path, "--evaluators", "accuracy", **changed))
+    run(*command(tmp_path / "fresh", "--evaluators", "accuracy", **changed))
+    fresh = weights(tmp_path / "fresh")
+    assert {name: weights(tmp_path)[name] for name in fresh} == fresh
+
+
+@pytest.mark.parametrize("file", ["model.sparse", "run.json"])
+def test_a_damaged_file_is_made_anew(tmp_path, counted, file):
+    call = command(tmp_path, "--evaluators", "accuracy")
+    run(*call)
+    before = weights(tmp_path)
+    (tmp_path / "snip-0.8-0" / file).write_bytes(b"{")
+    assert run(*call) == 0
+    assert counted == ({"train": 4, "evaluate": 3} if file == "model.sparse" else {"train": 3, "evaluate": 4})
+    assert weights(tmp_path) == before
+
+
+def test_what_had_failed_is_scored_again(tmp_path, counted):
+    call = command(tmp_path, "--evaluators", "accuracy,storage")
+    run(*call)
+    path = tmp_path / "snip-0.8-0" / "run.json"
+    record = json.loads(path.read_text())
+    record["outcomes"]["storage"] |= {"status": "failed", "reason": "no memory", "scores": []}
+    path.write_text(json.dumps(record))
+    assert run(*call) == 0
+    assert counted == {"train": 3, "evaluate": 4}
+    assert records(tmp_path)["snip-0.8-0"]["outcomes"]["storage"]["status"] == "ok"
+
+
+def test_a_training_that_was_cut_off_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+    """The interruption comes in the last epoch of the third of three; its first two are not trained again."""
+    run(*command(tmp_path / "whole", "--evaluators", "accuracy"))
+    steps = sr.load_run(tmp_path / "whole" / "rigl-every-10-0.8-0").history.steps
+    left = [2 * steps + steps - 2]
+    taken = []
+
+    def take_step(self, *, replaced, own=Attached.take_step):
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        taken.append(1)
+        own(self, replaced=replaced)
+
+    monkeypatch.setattr(Attached, "take_step", take_step)
+    call = command(tmp_path / "cut", "--evaluators", "accuracy")
+    assert run(*call) == 130
+    assert "2 finished runs are kept" in capsys.readouterr().err
+    folder = tmp_path / "cut" / "rigl-every-10-0.8-0"
+    assert [path.suffix for path in folder.iterdir()] == [".checkpoint"]
+    left[0] = -1
+    taken.clear()
+    assert run(*call) == 0
+    assert len(taken) == steps // 3
+    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    assert {path.name for path in folder.iterdir()} == {"model.sparse", "run.json"}
+
+
+def test_a_network_of_ones_own_on_a_frozen_offset_is_taken_up_with_its_untrained_twin(
+    tmp_path, counted, monkeypatch
+):
+    (tmp_path / "own_net.py").write_text(NETWORK)
+    monkeypatch.chdir(tmp_path)
+    more = ("--methods", "dense,freezenet", "--sparsity", "0.8", "--epochs", "2", "--evaluators")
+    run("evaluate", "own_net:build", *more, "accuracy", "--out", "out")
+    run("evaluate", "own_net:build", *more, "accuracy,saliency", "--out", "out")
+    run("evaluate", "own_net:build", *more, "accuracy,saliency", "--out", "fresh")
+    assert counted["train"] == 4
+    out, fresh = records(tmp_path / "out"), records(tmp_path / "fresh")
+    assert out.keys() == fresh.keys() == {"dense-0-0", "freezenet-0.8-0"}
+    for name in out:
+        assert out[name]["subject"] == fresh[name]["subject"]
+        assert out[name]["outcomes"]["saliency"]["scores"] == fresh[name]["outcomes"]["saliency"]["scores"]
+
+
+def test_no_cache_measures_again(tmp_path, counted):
+    call = command(tmp_path, "--evaluators", "accuracy", "--no-cache")
+    for _ in range(2):
+        assert run(*call) == 0
+    assert counted == {"train": 3, "evaluate": 6}
