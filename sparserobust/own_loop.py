@@ -52,6 +52,8 @@ def attach(
         ConfigError, ModelError, DegenerateScores, PluginError: as `sparsify`.
     """
     check_sparsity(sparsity)
+    epochs = whole_number("epochs", epochs, least=1)
+    steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch, least=1)
     seed, bound = seed_number(seed), build_method(method, params)
     choice = choose_masks(model, bound, [sparsity], data, seed, device_of(model))[0]
     subject = bind(model, bound, choice, sparsity, seed)
@@ -64,8 +66,8 @@ def attach(
     pruner = pruner_of(
         subject,
         optimizer,
-        epochs=whole_number("epochs", epochs, least=1),
-        steps_per_epoch=whole_number("steps_per_epoch", steps_per_epoch, least=1),
+        epochs=epochs,
+        steps_per_epoch=steps_per_epoch,
         examples=None if split is None else without_loader(split),
         seed=seed,
     )
