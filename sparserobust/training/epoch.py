@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -18,7 +17,7 @@ class EpochSums:
 
     Attributes:
         loss: summed over the step's examples; `hits`: how many of them were right.
-        kept: l1 norm of the gradient on kept weights / kept weights.
+        kept: l1 norm of the gradient on kept weights / kept weights, under the mask of the forward pass.
         unmasked: the same over all prunable weights, without the mask.
         examples: seen so far.
     """
@@ -70,9 +69,3 @@ def is_finite(model: nn.Module) -> bool:
     """Whether all weights and buffers are finite."""
     tensors = (t for t in model.state_dict().values() if t.is_floating_point())
     return all(bool(torch.isfinite(t).all()) for t in tensors)
-
-
-def l1_of_gradients(values: Sequence[Tensor]) -> Tensor:
-    """l1 norm over the gradients of all these tensors together."""
-    sums = [v.grad.abs().sum() for v in values if v.grad is not None]  # many times faster than an l1 norm
-    return torch.stack(sums).sum() if sums else torch.zeros(())

@@ -25,7 +25,7 @@ from sparserobust.training.augment import Augmentation
 from sparserobust.training.bind import needs_two, pruner_of, steps_per_epoch
 from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
 from sparserobust.training.chosen import Chosen
-from sparserobust.training.epoch import EpochSums, is_finite, l1_of_gradients
+from sparserobust.training.epoch import EpochSums, is_finite
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.snapshot import Snapshot
 
@@ -140,8 +140,7 @@ class Session:
     def _epoch(self, model: nn.Module) -> EpochSums:
         model.train()
         epoch, attached, weights = EpochSums(), self.attached, self.subject.weights
-        course, values = attached.course, list(attached.course.values.values())
-        prunable = self.subject.prunable
+        course, prunable = attached.course, self.subject.prunable
         for images, labels in batches(
             self.train_set,
             self.recipe.batch_size,
@@ -156,9 +155,10 @@ class Session:
             logits, loss = self.objective(model, self.augment(images), labels, len(self.epochs))
             self.optimizer.zero_grad(set_to_none=True)
             (loss + attached.penalty()).backward()  # type: ignore[no-untyped-call]
-            epoch.unmasked.append(l1_of_gradients(values) / prunable)
+            unmasked, kept = weights.l1_of_gradients()
+            epoch.unmasked.append(unmasked / prunable)
+            epoch.kept.append(kept / weights.kept)
             replaced = attached.take_gradients()
-            epoch.kept.append(l1_of_gradients(values) / weights.kept)
             if self.recipe.clip_norm is not None:
                 torch.nn.utils.clip_grad_norm_(model.parameters(), self.recipe.clip_norm)
             attached.take_step(replaced=replaced)

@@ -48,7 +48,7 @@ class SparseWeights:
         decay_offset: bool = False,
         enforce: bool = True,
     ) -> None:
-        modules = prunable_modules(model)
+        self.modules = modules = prunable_modules(model)
         for name, module in modules.items():
             shape = tuple(values_of(module).shape)
             if name not in masks or tuple(masks[name].shape) != shape:
@@ -76,7 +76,7 @@ class SparseWeights:
     @property
     def masks(self) -> dict[str, Tensor]:
         """Name -> mask, the live tensors, on the device of their weight."""
-        for name, module in prunable_modules(self.model).items():
+        for name, module in self.modules.items():
             device = values_of(module).device
             if self._masks[name].device != device:
                 self._masks[name] = self._masks[name].to(device)
@@ -100,7 +100,7 @@ class SparseWeights:
     def restore(self) -> None:
         """Puts every entry off the mask back to what the offset says, exactly."""
         masks = self.masks
-        for name, module in prunable_modules(self.model).items():
+        for name, module in self.modules.items():
             values, gamma = values_of(module), 1.0 if self.decay is None else self.decay.gamma[name]
             self._numbers_of(name, masks[name], values).restore(values, gamma)
 
@@ -120,13 +120,12 @@ class SparseWeights:
             if name not in own or mask.shape != own[name].shape:
                 expected = tuple(own[name].shape) if name in own else "none"
                 raise ShapeError(f"mask of {name} must have shape {expected}, got {tuple(mask.shape)}")
-        modules = prunable_modules(self.model)
         for name, mask in masks.items():
             moved = mask.to(own[name].device, torch.bool)
             changed = moved != own[name]
             own[name].copy_(moved)
             if optimizer is not None:
-                forget(optimizer, values_of(modules[name]), changed)
+                forget(optimizer, values_of(self.modules[name]), changed)
         self._kept = None
         self.restore()
 
@@ -151,10 +150,24 @@ class SparseWeights:
         self.restore()
 
     @torch.no_grad()
+    def l1_of_gradients(self) -> tuple[Tensor, Tensor]:
+        """(l1 norm of the dense gradients of all layers together, the same of what the masks keep)."""
+        masks, whole, kept = self.masks, [], []
+        for name, module in self.modules.items():
+            values = values_of(module)
+            if values.grad is not None:
+                size = values.grad.abs()  # and its sum: many times faster than an l1 norm
+                whole.append(size.sum())
+                kept.append(self._numbers_of(name, masks[name], values).sum_of(size, whole[-1]))
+        if not whole:
+            return torch.zeros(()), torch.zeros(())
+        return torch.stack(whole).sum(), torch.stack(kept).sum()
+
+    @torch.no_grad()
     def mask_gradients(self) -> None:
         """Zeroes the gradients off the mask, so that clipping and logging see trainable weights only."""
         masks = self.masks
-        for name, module in prunable_modules(self.model).items():
+        for name, module in self.modules.items():
             values = values_of(module)
             if values.grad is not None:
                 self._numbers_of(name, masks[name], values).silence(values.grad)
@@ -170,8 +183,8 @@ class SparseWeights:
 
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if self.decay is not None:
-                modules = prunable_modules(self.model)
-                self.decay.step(optimizer, {name: values_of(module) for name, module in modules.items()})
+                values = {name: values_of(module) for name, module in self.modules.items()}
+                self.decay.step(optimizer, values)
             self.restore()
 
         return optimizer.register_step_post_hook(after_step)
@@ -183,8 +196,7 @@ class SparseWeights:
         Zero: weights times mask. Frozen: the dense weights, which also become the offset, not decayed. DCT:
         values 0 and alpha as at the start; the dense weights do not enter.
         """
-        modules = prunable_modules(self.model)
-        for name, module in modules.items():
+        for name, module in self.modules.items():
             values = values_of(module)
             if (dct := dct_offset_of(module)) is not None:
                 values.zero_()
@@ -195,10 +207,10 @@ class SparseWeights:
                     self._frozen[name] = values.detach().clone()
                     self._numbers.clear()
         if self.decay is not None:
-            self.decay = OffsetDecay(list(modules))
+            self.decay = OffsetDecay(list(self.modules))
         own = self.model.state_dict()
         for name, tensor in state.items():
-            if name not in modules:
+            if name not in self.modules:
                 own[name].copy_(tensor)
         self.restore()
 
@@ -206,7 +218,7 @@ class SparseWeights:
         """Name -> mask, kind and dense offset as they are now, as copies."""
         masks = self.masks
         plan: dict[str, TensorPlan] = {}
-        for name, module in prunable_modules(self.model).items():
+        for name, module in self.modules.items():
             if (dct := dct_offset_of(module)) is not None:
                 offset = dct.offset().detach().clone()
             elif name in self._frozen:

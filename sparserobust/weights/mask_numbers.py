@@ -50,12 +50,12 @@ class MaskNumbers:
             return
         if values.device.type != "cpu" or not bool(torch.isfinite(values.sum())):  # 0 * inf is not 0
             values.masked_fill_(~self.mask, 0.0)
-        else:
-            values.mul_(self.kept)
-        if self.fixed is None:
-            values.add_(0.0)
-        else:
-            values.add_(self.fixed if decayed == 1 else self.fixed * decayed)
+        off = values.new_zeros(1) if self.fixed is None else self.fixed
+        torch.addcmul(off if decayed == 1 else off * decayed, values, self.kept, out=values)
+
+    def sum_of(self, numbers: Tensor, whole: Tensor) -> Tensor:
+        """Sum of the numbers on the mask, given that of all of them."""
+        return torch.dot(numbers.flatten(), self.kept.flatten()) if self.partial else whole
 
     def silence(self, gradient: Tensor) -> None:
         """Puts a gradient off the mask to 0, in place."""
