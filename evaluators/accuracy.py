@@ -131,7 +131,10 @@ class _Counting(Measurement):
         """With a percentile bootstrap interval, which resampling lifts: it is widened to hold the value."""
         bins = self.evaluator.bins
         error = bootstrap(
-            pairs, lambda sample: calibration_error(sample, bins), seed=self.context.seed, resamples=500
+            binned(pairs, bins),
+            lambda sample: sum_of_gaps(sample, bins),
+            seed=self.context.seed,
+            resamples=500,
         )
         assert error.low is not None
         low = min(error.low, error.value)
@@ -170,10 +173,20 @@ def calibration_error(pairs: np.ndarray, bins: int) -> np.ndarray:
     Returns:
         shape (...).
     """
-    samples = pairs.reshape(-1, *pairs.shape[-2:])
-    confidence, correct = samples[..., 0], samples[..., 1]
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    return sum_of_gaps(binned(pairs, bins), bins)
+
+
+def binned(pairs: np.ndarray, bins: int) -> np.ndarray:
+    """Rows of (number of the bin, correct - confidence), of the same shape."""
+    confidence, correct = pairs[..., 0], pairs[..., 1]
+    return np.stack([np.clip(np.ceil(confidence * bins) - 1, 0, bins - 1), correct - confidence], axis=-1)
+
+
+def sum_of_gaps(rows: np.ndarray, bins: int) -> np.ndarray:
+    """The error, shape (...), of what `binned` gave, shape (..., n, 2)."""
+    samples = rows.reshape(-1, *rows.shape[-2:])
+    index = samples[..., 0].astype(np.intp)
     index += bins * np.arange(len(samples))[:, np.newaxis]
-    gaps = np.bincount(index.ravel(), (correct - confidence).ravel(), minlength=bins * len(samples))
-    error: np.ndarray = np.abs(gaps).reshape(-1, bins).sum(axis=1) / pairs.shape[-2]
-    return error.reshape(pairs.shape[:-2])
+    gaps = np.bincount(index.ravel(), samples[..., 1].ravel(), minlength=bins * len(samples))
+    error: np.ndarray = np.abs(gaps).reshape(-1, bins).sum(axis=1) / rows.shape[-2]
+    return error.reshape(rows.shape[:-2])

@@ -6,7 +6,7 @@ import math
 
 from torch import Tensor
 
-from sparserobust.paths import Reachability, UnsupportedOperation, log10_paths, reachability, trace
+from sparserobust.paths import Reachability, UnsupportedOperation, log10_paths, reachability
 from sparserobust.records import Outcome, Score, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 
@@ -72,7 +72,7 @@ class _Walks(Measurement):
         masks = dict(subject.weights.masks)
         nonzero = {name: weight != 0 for name, weight in subject.effective_weights().items()}
         try:
-            graph = trace(subject.model, self.context.input_shape)
+            graph = self.context.graph()
             reach = reachability(graph, nonzero, masks)
             paths = log10_paths(graph, nonzero, reach=reach)
         except UnsupportedOperation as error:

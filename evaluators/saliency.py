@@ -15,8 +15,7 @@ from sparserobust.paths import UnsupportedOperation, read_pixels
 from sparserobust.records import Outcome, Picture, Score, ScoreSpec
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.stats import mean_normal
-from sparserobust.stats.concentration import MEASURES, of_noise
-from sparserobust.subject import Subject
+from sparserobust.stats.concentration import MEASURES, concentration, of_noise
 
 Maps = Float[Tensor, "n pixels"]
 
@@ -135,41 +134,26 @@ class _Mapping(Measurement):
 
     def _concentration(self, maps: Maps, kind: str, suffix: str = "") -> list[Score]:
         """The mean of every measure over the maps that are not zero everywhere."""
-        shown = maps[(maps > 0).any(dim=1)].numpy()
-        scores = []
-        for name, measure in MEASURES.items():
-            if not len(shown):
-                reason = "every map is zero everywhere"
-                scores.append(self.evaluator.score(f"{name}{suffix}", None, at=kind, n=0, reason=reason))
-                continue
-            mean = mean_normal(measure(shown))
-            scores.append(
-                self.evaluator.score(
-                    f"{name}{suffix}", mean.value, at=kind, n=len(shown), ci_low=mean.low, ci_high=mean.high
-                )
-            )
-        return scores
+        score, shown = self.evaluator.score, maps[maps.amax(dim=1) > 0].numpy()
+        if not len(shown):
+            reason = "every map is zero everywhere"
+            return [score(f"{name}{suffix}", None, at=kind, n=0, reason=reason) for name in MEASURES]
+        means = {name: mean_normal(values) for name, values in concentration(shown).items()}
+        return [
+            score(f"{name}{suffix}", mean.value, at=kind, n=mean.n, ci_low=mean.low, ci_high=mean.high)
+            for name, mean in means.items()
+        ]
 
     def _zero_maps(self, maps: Maps, kind: str) -> Score:
-        return self.evaluator.rate("zero_maps", int((maps == 0).all(dim=1).sum()), len(maps), at=kind)
+        return self.evaluator.rate("zero_maps", int((maps.amax(dim=1) == 0).sum()), len(maps), at=kind)
 
     def _trainable_pixels(self) -> Score:
-        subject, shape = self.context.subject, self.context.input_shape
+        supports = {name: mask.double() for name, mask in self.context.subject.weights.masks.items()}
         try:
-            read = trainable_pixels(subject, shape)
+            read = read_pixels(self.context.graph(), supports).any(dim=0)  # in any channel
         except UnsupportedOperation as error:
             return self.evaluator.score("trainable_input_pixels", None, reason=str(error))
         return self.evaluator.score("trainable_input_pixels", float(read.double().mean()), n=read.numel())
-
-
-def trainable_pixels(subject: Subject, input_shape: tuple[int, ...]) -> Tensor:
-    """(h, w) bool: which input pixels have a trainable outgoing weight, in any channel.
-
-    Raises:
-        UnsupportedOperation: the network has an operation that the walk has no rule for.
-    """
-    supports = {name: mask.double() for name, mask in subject.weights.masks.items()}
-    return read_pixels(subject.model, supports, input_shape).any(dim=0)
 
 
 def _varying_pixels(context: Context) -> Tensor | None:

@@ -99,9 +99,7 @@ def main() -> None:
             f"| {method} |", " | ".join(cells or [percent([test(r) for r in by_sparsity[0.0].values()])]), "|"
         )
 
-    print(
-        f"\naccuracy minus that of {REFERENCE}, points, paired by seed (95 %); * p < .05 after Holm"
-    )
+    print(f"\naccuracy minus that of {REFERENCE}, points, paired by seed (95 %); * p < .05 after Holm")
     pairs = [(method, s) for method in runs for s in sparsities if s in runs[method] and method != REFERENCE]
     found = {}
     for method, s in pairs:

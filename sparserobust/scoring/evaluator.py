@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from sparserobust.errors import PluginError
+from sparserobust.paths import PathGraph
 from sparserobust.records import Outcome, Run, Score, ScoreSpec
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
@@ -38,6 +40,8 @@ class Context:
         seed: for anything drawn.
         dense: the record of the dense reference, None without one.
         guard: puts the model back; for base classes that run it after a plugin's code.
+        graph: the traced network, for walks along its paths; traced once for all evaluators of a run. Raises
+            UnsupportedOperation.
         passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
         dense_model: the dense reference itself, in evaluation mode, for attacks that are carried over; None
             without one.
@@ -55,6 +59,7 @@ class Context:
     seed: int
     dense: Run | None
     guard: Guard
+    graph: Callable[[], PathGraph]
     passes: Counter[str] = field(default_factory=Counter)
     dense_model: nn.Module | None = None
     cache: Cache | None = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -18,6 +20,7 @@ from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, Data, as_dataset, batches, stratified_subset
 from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, DataError
+from sparserobust.paths import trace
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache, fingerprint
@@ -91,7 +94,8 @@ def measure(
             if first is None:
                 raise DataError("there is no example to evaluate; the data set is empty")
             shape = tuple(first[0].shape[1:])
-            known: dict[str, Any] = {"dense_model": reference, "cache": cache}
+            graph = functools.cache(partial(trace, subject.model, shape))
+            known: dict[str, Any] = {"graph": graph, "dense_model": reference, "cache": cache}
             if cache is not None:
                 known["fingerprint"] = fingerprint(subject.model)
                 known["dense_fingerprint"] = fingerprint(reference) if reference is not None else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,45 +13,31 @@ Maps = NDArray[np.floating[Any]]
 """(n, pixels), non-negative, no row all zero."""
 
 
-def gini(maps: Maps) -> NDArray[np.float64]:
-    """Gini coefficient of each map: 0 = even, towards 1 = all in one pixel. Shape (n,)."""
+def concentration(maps: Maps) -> dict[str, NDArray[np.float64]]:
+    """Every measure of every map, by score name, each of shape (n,).
+
+    gini: Gini coefficient; 0 = even, towards 1 = all in one pixel. effective_pixels: (sum g)^2 / (pixels *
+    sum g^2), the share of pixels that an even map of its kind would fill. top1_mass, top10_mass: share of the
+    sum that the largest 1 % and 10 % of pixels hold (rounded up to whole pixels).
+    """
     pixels = maps.shape[1]
-    rank = np.arange(1, pixels + 1)
     ordered = np.sort(maps, axis=1)
-    value: NDArray[np.float64] = 2 * (ordered @ rank) / (pixels * maps.sum(axis=1)) - (pixels + 1) / pixels
-    return value
+    total = ordered.sum(axis=1)
+    rank = np.arange(1, pixels + 1, dtype=maps.dtype)
+    return {
+        "gini": 2 * (ordered @ rank) / (pixels * total) - (pixels + 1) / pixels,
+        "effective_pixels": total**2 / (pixels * np.einsum("ij,ij->i", ordered, ordered)),
+        "top1_mass": ordered[:, -_top(0.01, pixels) :].sum(axis=1) / total,
+        "top10_mass": ordered[:, -_top(0.10, pixels) :].sum(axis=1) / total,
+    }
 
 
-def effective_pixels(maps: Maps) -> NDArray[np.float64]:
-    """(sum g)^2 / (pixels * sum g^2) of each map: the share of pixels that an even map of its kind would fill."""
-    share: NDArray[np.float64] = maps.sum(axis=1) ** 2 / (maps.shape[1] * (maps**2).sum(axis=1))
-    return share
+MEASURES = ("gini", "effective_pixels", "top1_mass", "top10_mass")
+"""What `concentration` gives."""
 
 
-def top1_mass(maps: Maps) -> NDArray[np.float64]:
-    """Share of the sum that the largest 1 % of pixels hold (rounded up to whole pixels)."""
-    return _top_mass(maps, 0.01)
-
-
-def top10_mass(maps: Maps) -> NDArray[np.float64]:
-    """Share of the sum that the largest 10 % of pixels hold (rounded up to whole pixels)."""
-    return _top_mass(maps, 0.10)
-
-
-def _top_mass(maps: Maps, share: float) -> NDArray[np.float64]:
-    count = math.ceil(share * maps.shape[1])
-    largest = np.partition(maps, maps.shape[1] - count, axis=1)[:, -count:]
-    mass: NDArray[np.float64] = largest.sum(axis=1) / maps.sum(axis=1)
-    return mass
-
-
-MEASURES: dict[str, Callable[[Maps], NDArray[np.float64]]] = {
-    "gini": gini,
-    "effective_pixels": effective_pixels,
-    "top1_mass": top1_mass,
-    "top10_mass": top10_mass,
-}
-"""By score name."""
+def _top(share: float, pixels: int) -> int:
+    return math.ceil(share * pixels)
 
 
 @cache
@@ -70,7 +55,7 @@ def of_noise(channels: int, pixels: int) -> dict[str, float]:
     spread = integrate.quad(lambda x: float(chi.cdf(x) * chi.sf(x)), 0, chi.isf(1e-12))[0]
 
     def mass(share: float) -> float:
-        return float(above.sf(chi.isf(math.ceil(share * pixels) / pixels)))
+        return float(above.sf(chi.isf(_top(share, pixels) / pixels)))
 
     return {
         "gini": float(spread / mean),
