@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from sparserobust.records import Outcome, Score, ScoreSpec, Table
+from sparserobust.records import History, Outcome, Score, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
 
@@ -37,6 +37,7 @@ class FLOPs(Evaluator):
     a frozen or DCT network is dense and saves nothing. What a pruned one saves needs hardware or kernels
     that skip zeros. Training MACs: forward and backward-to-input on the non-zeros, backward-to-weight on
     the mask, times the training examples that the history counts; adversarial training runs each several times.
+    Where a method prunes while it trains, masks are those at the ends of the epochs.
     """
 
     name = "flops"
@@ -130,20 +131,35 @@ class _Counting(Measurement):
                 )
             ]
         examples = subject.history.examples
+        kept = {name: int(mask.sum()) for name, mask in subject.weights.masks.items()}
+        if (during := self._kept_while_training(subject.history)) is not None:
+            kept = during
+            nonzero = during if subject.weights.kind == "zero" else nonzero
         forward = sum(nonzero[name] * use.positions for name, use in uses.items())
         to_input = sum(
             nonzero[name] * use.positions for name, use in uses.items() if use.input_needs_gradient
         )
-        to_weight = sum(int(subject.weights.masks[name].sum()) * use.positions for name, use in uses.items())
+        to_weight = sum(kept[name] * use.positions for name, use in uses.items())
         runs = _runs_per_example(subject.history.settings.get("adversarial"))
-        every_input = sum(nonzero[name] * use.positions for name, use in uses.items())
         parts = {
             "forward": runs.forward * forward,
-            "backward_input": runs.to_images * every_input + runs.to_weights * to_input,
+            "backward_input": runs.to_images * forward + runs.to_weights * to_input,
             "backward_weight": runs.to_weights * to_weight,
         }
         parts["total"] = sum(parts.values())
         return [score("training_macs", macs * examples, at=part, n=examples) for part, macs in parts.items()]
+
+    def _kept_while_training(self, history: History) -> dict[str, int] | None:
+        """Weights that each layer kept in the mean of the epochs, as each ended; None where that never changed."""
+        rows = [epoch.sparsity for epoch in history.epochs]
+        masks = self.context.subject.weights.masks
+        final = [1 - int(mask.sum()) / mask.numel() for mask in masks.values()]
+        if all(list(row) == final for row in rows) or set(history.layers) != set(masks):
+            return None
+        means = (math.fsum(1 - s for s in column) / len(rows) for column in zip(*rows, strict=True))
+        return {
+            name: round(mean * masks[name].numel()) for name, mean in zip(history.layers, means, strict=True)
+        }
 
     def _fast_transform(self, uses: dict[str, _Use]) -> float:
         total = 0.0

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
 
 import sparserobust as sr
+from sparserobust.data import Data
 from sparserobust.errors import ConfigError, RecordError
 from sparserobust.storage.modelfile import read_model
 from sparserobust.testing.networks import small_data, small_networks
-from sparserobust.training import Recipe, train
+from sparserobust.training import Recipe, started_from, train
 from sparserobust.training.attached import Attached
 
 STEPS = 6
@@ -151,7 +153,7 @@ def test_a_checkpoint_of_another_training_is_refused_by_name_and_stays(tmp_path,
     data = small_data()
     if "examples" in other:
         data = (data.train.images[:90], data.train.labels[:90])
-    text = f"checkpoint {re.escape(str(file))} is of another training .*; delete it to start anew"
+    text = f"checkpoint {re.escape(str(file))} is of another training .*; make the subject as it was"
     with pytest.raises(ConfigError, match=text):
         train(subject, data, recipe=other.get("recipe", recipe()), seed=other.get("seed", 5), checkpoint=file)
     assert file.read_bytes() == content
@@ -202,3 +204,87 @@ def test_a_training_that_diverges_leaves_no_checkpoint(tmp_path):
     history = train(subject, small_data(), recipe=recipe(lr=1e38), checkpoint=file)
     assert history.status == "diverged"
     assert list(tmp_path.iterdir()) == []
+
+
+def start_of(model=None, data=None, seed=0):
+    data = data or small_data()
+    subject = sr.sparsify(model or small_networks()[1], "random", 0.8, data, seed=seed)
+    return started_from(subject, data, recipe=recipe(), seed=5)
+
+
+def other_image(split: str) -> Data:
+    """One pixel of one image of a split is another one."""
+    data = small_data()
+    getattr(data, split).images[3, 0, 2, 2] += 2.0**-20
+    return data
+
+
+def other_label() -> Data:
+    data = small_data()
+    data.train.labels[5] = (data.train.labels[5] + 1) % 3
+    return data
+
+
+def other_activation():
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.LeakyReLU(0.2))
+
+
+def test_what_a_training_starts_from_is_told_by_its_examples_and_its_network():
+    plain = start_of()
+    assert start_of() == plain
+    assert start_of(seed=1) != plain
+    for data in (other_image("train"), other_image("val"), other_label()):
+        assert start_of(data=data) != plain
+    assert start_of(data=other_image("test")) == plain
+    torch.manual_seed(0)
+    leaky = other_activation()
+    start = start_of(model=leaky)
+    assert start_of(model=leaky.eval()) == start
+    leaky[2].negative_slope = 0.3
+    assert start_of(model=leaky) != start
+
+
+def test_constants_of_the_normalisation_count():
+    images = (1, 8, 8)
+    first, second = (
+        sr.create_model("lenet-300-100", input_shape=images, num_classes=3, seed=0, mean=(m,), std=(0.3,))
+        for m in (0.1, 0.2)
+    )
+    assert start_of(model=first) != start_of(model=second)
+
+
+def test_the_order_of_a_loader_goes_on_as_well(tmp_path, monkeypatch):
+    """A DataLoader draws its order from a generator of its own."""
+
+    def loader():
+        return DataLoader(small_data().train, 16, shuffle=True, generator=torch.Generator().manual_seed(3))
+
+    whole, file = started(), tmp_path / "t.checkpoint"
+    train(whole, loader(), recipe=recipe(), seed=5)
+    left = [2 * STEPS + 3]
+
+    def take_step(self, *, replaced, own=Attached.take_step):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        own(self, replaced=replaced)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Attached, "take_step", take_step)
+        with pytest.raises(Killed):
+            train(started(), loader(), recipe=recipe(), seed=5, checkpoint=file)
+    resumed = started()
+    train(resumed, loader(), recipe=recipe(), seed=5, checkpoint=file)
+    assert outcome(resumed) == outcome(whole)
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        split = small_data().train
+        return ((split[i][0], split[i][1]) for i in range(len(split)))
+
+
+def test_examples_without_a_length_train_a_fixed_mask(tmp_path):
+    subject = started("magnitude")
+    train(subject, DataLoader(Endless(), 16), recipe=recipe(), checkpoint=tmp_path / "t")
+    assert subject.history.steps == 4 * STEPS

@@ -9,7 +9,9 @@ from torch.utils.data import DataLoader
 
 import sparserobust as sr
 from sparserobust import registry
+from sparserobust.apply import build_method
 from sparserobust.errors import ConfigError
+from sparserobust.methods.during import DuringTraining
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import Recipe
 
@@ -128,3 +130,38 @@ def test_what_cannot_be_is_refused(changed, text):
         sr.attach("rigl", net, optimizer_of(net, "sgd"), **settings)
     assert text in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+DURING = [name for name in registry.methods.names() if isinstance(build_method(name, {}), DuringTraining)]
+
+
+@pytest.mark.parametrize("method", DURING)
+def test_a_loop_that_ends_early_gets_there_or_says_so(method):
+    """One of eight epochs, as an early stop would have it."""
+    net, data = small_networks()[1], small_data()
+    optimizer, loader = optimizer_of(net, "sgd"), batches()
+    settings = {"sparsity": SPARSITY, "epochs": EPOCHS, "steps_per_epoch": len(loader), "data": data}
+    attached = sr.attach(method, net, optimizer, **settings)
+    for images, labels in loader:
+        (nn.functional.cross_entropy(net(images), labels) + attached.penalty()).backward()
+        attached.step()
+        optimizer.zero_grad()
+    attached.end_epoch()
+    attached.finish()
+    subject = attached.subject
+    shapes = {name: tuple(mask.shape) for name, mask in subject.weights.masks.items()}
+    expected = build_method(method, {}).reaches(shapes, attached.course.k)
+    there = subject.kept in expected if isinstance(expected, range) else subject.kept == expected
+    warned = any(
+        "training ended after 1 of 8 epochs, before the method was done" in w for w in subject.warnings
+    )
+    assert there != warned, (subject.kept, expected, subject.warnings)
+    assert subject.record().warnings == subject.warnings
+
+
+def test_a_frozen_offset_that_is_to_go_at_the_end_goes():
+    subject = own_loop(small_networks()[1], "sgd", "freezenet-wd", prune_at_end=True)
+    assert subject.weights.kind == "zero"
+    assert subject.record().sparsity == pytest.approx(SPARSITY, abs=2e-3)
+    for name, weight in subject.effective_weights().items():
+        assert not weight[~subject.weights.masks[name]].any()

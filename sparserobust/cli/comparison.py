@@ -170,8 +170,8 @@ class Comparison:
         start = time.perf_counter()
         if dense := subject.method == "dense":
             self.dense_subjects.setdefault(subject.seed, subject)
-        cached = self.request.cache is not None  # else all is to be measured again
-        if cached and (found := scored_before(folder, subject, self.environment)) is not None:
+        known = (self.evaluators, self.data, self.request, self.environment)
+        if (found := scored_before(folder, subject, *known)) is not None:
             click.echo(f"{subject.label}: scored before")
             self.runs.append(found)
             return

@@ -53,7 +53,7 @@ def _raw(
     shuffle: torch.Generator | None,
     crop: torch.Generator | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    whole, indices = _sliceable(dataset)
+    whole, indices = sliceable(dataset)
     if crop is not None and not isinstance(whole, ImageFiles):
         raise ConfigError(
             "random_resized_crop needs image files that are decoded one by one (imagenet, folder:PATH ...), got "
@@ -76,14 +76,14 @@ def _raw(
             yield batch[0], torch.as_tensor(batch[1])
 
 
-def _sliceable(
+def sliceable(
     dataset: Dataset[Any] | DataLoader[Any],
 ) -> tuple[ImageTensors | ImageFiles | None, Tensor]:
     """What serves whole batches under a dataset and which of it the dataset takes; (None, ...) where nothing does."""
     if isinstance(dataset, ImageTensors | ImageFiles):
         return dataset, torch.arange(len(dataset))
     if isinstance(dataset, Subset):
-        whole, indices = _sliceable(dataset.dataset)
+        whole, indices = sliceable(dataset.dataset)
         if whole is not None:
             return whole, indices[torch.as_tensor(dataset.indices, dtype=torch.int64)]
     return None, torch.empty(0, dtype=torch.int64)
@@ -91,7 +91,7 @@ def _sliceable(
 
 def labels_of(dataset: Dataset[Any] | DataLoader[Any]) -> Tensor:
     """All labels, in order; goes through the whole data set when nothing in it has them at hand."""
-    whole, indices = _sliceable(dataset)
+    whole, indices = sliceable(dataset)
     if whole is not None:
         return whole.labels[indices]
     targets = getattr(dataset, "targets", None)

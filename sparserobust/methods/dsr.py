@@ -65,7 +65,7 @@ class _Reallocation(Pruner):
     @torch.no_grad()
     def after_step(self) -> None:
         course, method = self.course, self.method
-        if course.step % self.every or course.step >= self.end:
+        if course.step % self.every or course.step >= self.end or course.kept == course.prunable:
             return
         small = {
             name: course.masks[name] & (value.abs() < self.threshold) for name, value in course.values.items()

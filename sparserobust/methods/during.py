@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -54,6 +54,11 @@ class DuringTraining(FixedMask):
         A range where that depends on the values of the weights.
         """
         return k
+
+    @property
+    def positions(self) -> Literal["stored", "seeded"]:
+        """A mask that training has moved follows from no seed."""
+        return "stored"
 
     def parts(self) -> dict[str, str]:
         """With when it prunes."""

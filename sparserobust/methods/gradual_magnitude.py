@@ -67,3 +67,9 @@ class _Cubic(Pruner):
         kept = course.k if course.step == self.last else round((1 - sparsity) * course.prunable)
         if course.k <= kept < course.kept:
             course.set_masks(keep_highest(course, magnitudes(course), kept, self.method.allocation))
+
+    def finish(self) -> None:
+        """Prunes to the end where there were fewer steps than foreseen."""
+        course = self.course
+        if course.k < course.kept:
+            course.set_masks(keep_highest(course, magnitudes(course), course.k, self.method.allocation))

@@ -97,10 +97,11 @@ class _Surgery(Pruner):
         self.deviations: dict[str, Tensor] = {}
         self.bounds: dict[str, Tensor] = {}
         self.solve = True
+        self.ended = False
 
     @property
     def settled(self) -> bool:  # type: ignore[override]
-        return self.course.step >= self.last
+        return self.course.step >= self.last or self.ended
 
     @torch.no_grad()
     def after_backward(self) -> bool:
@@ -131,8 +132,21 @@ class _Surgery(Pruner):
             self._update(exactly=self.solve or last)
             self.solve = False
         if last:
-            for part in self.PARTS:
-                getattr(self, part).clear()
+            self._end()
+
+    def finish(self) -> None:
+        """The last update, where there were fewer steps than foreseen."""
+        if self.settled or self.course.k == self.course.prunable:
+            return
+        if not self.surrogates:
+            self._begin()
+        self._update(exactly=True)
+        self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        for part in self.PARTS:
+            getattr(self, part).clear()
 
     def end_of_epoch(self) -> None:
         self.solve = True

@@ -80,16 +80,16 @@ class _DropAndGrow(Pruner):
         course = self.course
         step = course.step + 1
         share = cosine(self.method.fraction, step, self.end)
-        if step % self.every or not share:
+        if step % self.every or not share or course.kept == course.prunable:
             return False
         masks: Masks = {}
         for name, value in course.values.items():
+            if (gradient := value.grad) is None:  # a layer that the loss does not depend on
+                continue
             mask = course.masks[name]
             count = exchanged(mask, share)
             kept = drop_smallest(value.detach(), mask, count, generator=course.generator)
             candidates = ~kept if self.method.regrow else ~mask
-            gradient = value.grad
-            assert gradient is not None
             masks[name] = grow_largest(gradient.abs(), kept, candidates, count, generator=course.generator)
         course.set_masks(masks)
         return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import StartsSparse
@@ -15,6 +15,7 @@ from sparserobust.training.pruner import Course, Masks, Pruner
 class SET(StartsSparse):
     """Starts from a random mask; after each epoch but the last every layer replaces a share of its weights.
 
+    It does so with the next epoch's first step, so that what is validated are the weights that the epoch ended with.
     The paper drops the smallest positive and the largest negative weights, which is the smallest by magnitude
     where signs are balanced, and draws new weights; here new weights start at 0, as in RigL's comparison.
 
@@ -35,7 +36,7 @@ class SET(StartsSparse):
             raise ConfigError(f"fraction of set must be in (0, 1], got {self.fraction}")
 
     def pruner(self, course: Course) -> Pruner:
-        """An exchange at the end of each epoch but the last."""
+        """An exchange after each epoch but the last."""
         return _Exchange(self, course)
 
 
@@ -43,11 +44,16 @@ class _Exchange(Pruner):
     def __init__(self, method: SET, course: Course) -> None:
         super().__init__(course)
         self.fraction = method.fraction
+        self.due = False
 
     def end_of_epoch(self) -> None:
+        self.due = self.course.epoch < self.course.epochs
+
+    def after_step(self) -> None:
         course = self.course
-        if course.epoch >= course.epochs:
+        if not self.due:
             return
+        self.due = False
         masks: Masks = {}
         for name, value in course.values.items():
             mask = course.masks[name]
@@ -55,3 +61,9 @@ class _Exchange(Pruner):
             fewer = drop_smallest(value.detach(), mask, count, generator=course.generator)
             masks[name] = grow_random(fewer, ~mask, count, generator=course.generator)
         course.set_masks(masks)
+
+    def state(self) -> dict[str, Any]:
+        return {"due": self.due}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self.due = state["due"]

@@ -25,10 +25,11 @@ FILLED = 0.99
 class SparseMomentum(StartsSparse):
     """Starts from a random mask of equal density in every layer, and keeps the number of weights in all.
 
-    After each epoch but the last every layer loses a share of its weights, the smallest ones; the share falls
-    along a cosine. Their number is handed out to the layers in proportion to the mean momentum of their
-    weights, and grows there where the momentum of missing weights is largest. New weights are 0; a weight just
-    dropped may grow again at once, and then keeps its value (the authors' code).
+    After each epoch but the last (with the next one's first step, so that what is validated are the weights that
+    the epoch ended with) every layer loses a share of its weights, the smallest ones; the share falls along a
+    cosine. Their number is handed out to the layers in proportion to the mean momentum of their weights, and grows
+    there where the momentum of missing weights is largest. New weights are 0; a weight just dropped may grow again
+    at once, and then keeps its value (the authors' code).
 
     The momentum is an average of dense gradients that the method keeps itself, because an optimizer forgets
     weights that are not there; under Adam it is divided by the root of the second moment as well.
@@ -50,7 +51,7 @@ class SparseMomentum(StartsSparse):
             raise ConfigError(f"rate of sparse-momentum must be in [{LAST_RATE}, 1), got {self.rate}")
 
     def pruner(self, course: Course) -> Pruner:
-        """A redistribution at the end of each epoch but the last."""
+        """A redistribution after each epoch but the last."""
         return _Redistribution(self, course)
 
 
@@ -62,6 +63,7 @@ class _Redistribution(Pruner):
         self.adaptive = "betas" in group
         betas: tuple[float, float] = group["betas"] if self.adaptive else (group.get("momentum") or 0.9, 0.0)
         self.decay, self.second_decay = betas
+        self.due = False
         self.momentum = {name: torch.zeros_like(value) for name, value in course.values.items()}
         self.second = {
             name: torch.zeros_like(value) for name, value in course.values.items() if self.adaptive
@@ -70,7 +72,8 @@ class _Redistribution(Pruner):
     @torch.no_grad()
     def after_backward(self) -> bool:
         for name, value in self.course.values.items():
-            assert value.grad is not None
+            if value.grad is None:  # a layer that the loss does not depend on
+                continue
             if self.adaptive:
                 self.momentum[name].lerp_(value.grad, 1 - self.decay)
                 self.second[name].mul_(self.second_decay).addcmul_(
@@ -81,10 +84,11 @@ class _Redistribution(Pruner):
         return False
 
     @torch.no_grad()
-    def end_of_epoch(self) -> None:
+    def after_step(self) -> None:
         course = self.course
-        if course.epoch >= course.epochs:
+        if not self.due:
             return
+        self.due = False
         rate = LAST_RATE + cosine(self.rate - LAST_RATE, course.step, course.steps)
         pull = {name: self._pull(name) for name in course.values}
         before = {name: mask.clone() for name, mask in course.masks.items()}
@@ -110,13 +114,16 @@ class _Redistribution(Pruner):
             }
         )
 
+    def end_of_epoch(self) -> None:
+        self.due = self.course.epoch < self.course.epochs
+
     def _pull(self, name: str) -> Tensor:
         if not self.adaptive:
             return self.momentum[name].abs()
         return self.momentum[name].abs() / (self.second[name].sqrt() + 1e-8)
 
     def state(self) -> dict[str, Any]:
-        return {"momentum": self.momentum, "second": self.second}
+        return {"momentum": self.momentum, "second": self.second, "due": self.due}
 
     def resume(self, state: dict[str, Any]) -> None:
-        self.momentum, self.second = state["momentum"], state["second"]
+        self.momentum, self.second, self.due = state["momentum"], state["second"], state["due"]

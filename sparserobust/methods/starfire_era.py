@@ -64,7 +64,7 @@ class StarfireEra(Pruner):
         if course.step >= self.last:
             self._prune(Fraction(1))
         elif (begun := course.epoch * course.steps_per_epoch - self.first) > 0:
-            self._prune(Fraction(begun, self.last - self.first))
+            self._prune(min(Fraction(begun, self.last - self.first), Fraction(1)))
 
     def finish(self) -> None:
         """Prunes to the end where there were fewer steps than foreseen."""

@@ -53,8 +53,8 @@ class History(Record):
         pruned_at_end: validation accuracy before and after a frozen offset was set to zero at the end; None
             where that was not done.
         steps: optimizer steps taken; `examples`: training examples seen, repetitions counted.
-        started_from: sha256 of all that decides what a training comes to, but for device and threads: weights,
-            masks, method, recipe, seed and how many examples; "" in records of earlier versions.
+        started_from: sha256 of all that decides what a training comes to, but for device and threads: model,
+            masks, method, recipe, seed and examples; "" in records of earlier versions.
     """
 
     recipe: str

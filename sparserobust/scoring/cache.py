@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from sparserobust.errors import ConfigError
 from sparserobust.records.run import write_atomic
 from sparserobust.scoring.batch import Batch
+from sparserobust.weights.fingerprint import bytes_of
 
 if TYPE_CHECKING:
     from sparserobust.scoring.evaluator import Context, Evaluator
@@ -65,7 +64,7 @@ class Cache:
         for text in (context.fingerprint, dense, str(context.device.type)):
             digest.update(text.encode())
         for tensor in (batch.images, batch.labels, batch.logits):
-            digest.update(_bytes(tensor))
+            digest.update(bytes_of(tensor))
         return digest.hexdigest()
 
     def get(self, key: str) -> Entry | None:
@@ -91,39 +90,6 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npz"
-
-
-def fingerprint(model: nn.Module) -> str:
-    """What a model is, as sha256: weights, buffers, structure, plain attributes, hooks, code of one's own modules."""
-    digest = hashlib.sha256()
-    for name, module in model.named_modules():
-        kind = type(module)
-        plain = {
-            key: repr(value)
-            for key, value in vars(module).items()
-            if not key.startswith("_") and isinstance(value, bool | int | float | str | tuple | None)
-        }
-        hooks = [len(module._forward_hooks), len(module._forward_pre_hooks), len(module._backward_hooks)]
-        facts = [name, f"{kind.__module__}.{kind.__qualname__}", plain, hooks, _source(kind)]
-        digest.update(json.dumps(facts, sort_keys=True).encode())
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
-        digest.update(_bytes(tensor))
-    return digest.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> bytes:
-    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def _source(kind: type) -> str:
-    """The code of a class that is not torch's own, where it can be read."""
-    if kind.__module__.split(".")[0] in ("torch", "torchvision"):
-        return ""
-    try:
-        return inspect.getsource(kind)
-    except (OSError, TypeError):
-        return ""
 
 
 def _file(evaluator: Evaluator) -> str:

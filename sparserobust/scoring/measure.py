@@ -23,10 +23,11 @@ from sparserobust.errors import ConfigError, DataError
 from sparserobust.paths import trace
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.cache import Cache, fingerprint
+from sparserobust.scoring.cache import Cache
 from sparserobust.scoring.evaluator import Context, Evaluator
 from sparserobust.scoring.turn import Turn
 from sparserobust.subject import Subject
+from sparserobust.weights.fingerprint import fingerprint
 from sparserobust.weights.untouched import examined
 
 DEFAULT_BATCH_SIZE = 256
@@ -138,6 +139,17 @@ def measure(
         subset=subset,
         batch_size=getattr(split, "batch_size", None) or size,
     )
+
+
+def sha256_of_examples(
+    data: AnyData, *, limit: int | None, seed: int, dtype: torch.dtype = torch.float32
+) -> str:
+    """`DataRecord.sha256` of the examples that `measure` would go through."""
+    facts = _Facts()
+    split, _ = stratified_subset(as_dataset(data, "test"), limit, seed)
+    for images, labels in batches(split, DEFAULT_BATCH_SIZE, torch.device("cpu"), dtype=dtype):
+        facts.add(images, labels)
+    return str(facts.digest.hexdigest())
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -22,7 +24,7 @@ def largest(
     score zero.
 
     Args:
-        scores: finite.
+        scores: what is NaN is chosen last.
         among: entries that may be chosen.
         count: 0 <= count <= among.sum().
         generator: on the CPU; used only when there are ties at the threshold.
@@ -35,7 +37,7 @@ def largest(
         raise ConfigError(f"count must be in [0, {room}], got {count}")
     if count in (0, room):
         return among.clone() if count else torch.zeros_like(among)
-    candidates = scores[among]
+    candidates = scores[among].nan_to_num(nan=-math.inf, posinf=math.inf, neginf=-math.inf)
     threshold = candidates.topk(count).values[-1]
     chosen = candidates > threshold
     tied = (candidates == threshold).nonzero().squeeze(1)

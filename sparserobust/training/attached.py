@@ -66,9 +66,23 @@ class Attached:
 
     def finish(self) -> None:
         """After the last epoch: the method does what is left to do, and the optimizer is let go."""
-        self.pruner.finish()
-        self.subject.pruning = None  # what it has come to is in the masks
+        self.settle()
+        subject = self.subject
+        subject.pruning = None  # what it has come to is in the masks
+        if subject.prune_at_end and subject.weights.kind == "frozen":
+            subject.weights.drop_offset()
+            subject.prune_at_end = False
         self.detach()
+
+    def settle(self) -> None:
+        """The method gets to its sparsity; a training that was too short for that leaves a warning."""
+        self.pruner.finish()
+        if not self.pruner.settled:
+            kept, course = self.course.kept, self.course
+            self.subject.warnings += (
+                f"training ended after {course.epoch} of {course.epochs} epochs, before the method was done: it keeps "
+                f"{kept} weights, {course.k} were asked for",
+            )
 
     def detach(self) -> None:
         """Lets the optimizer go; masks are no longer kept true."""

@@ -71,7 +71,11 @@ def steps_per_epoch(subject: Subject, recipe: Recipe, train_set: AnySet) -> int:
         ) from None
     size = recipe.batch_size
     if isinstance(train_set, DataLoader):
-        return n
+        if train_set.batch_size is None or not hasattr(train_set.dataset, "__len__"):
+            return n
+        n, size = len(train_set.dataset), train_set.batch_size
+        if train_set.drop_last:
+            return n // size
     return n // size + (n % size > 1) if needs_two(subject.model) else math.ceil(n / size)
 
 

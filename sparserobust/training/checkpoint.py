@@ -10,24 +10,24 @@ from typing import Any
 import torch
 
 from sparserobust.data import AnySet
+from sparserobust.data.digest import digest_of
 from sparserobust.errors import ConfigError, RecordError
 from sparserobust.storage.modelfile import read_model, write_model
 from sparserobust.storage.tree import pack, unpack
 from sparserobust.subject import Subject
 from sparserobust.training.recipe import Recipe
+from sparserobust.weights.fingerprint import fingerprint
 from sparserobust.weights.plan import sha256_of
 
 KIND = "training"
 
 
-def identity(subject: Subject, recipe: Recipe, seed: int, train_set: AnySet) -> str:
-    """What a training starts from, as sha256: weights, masks, method, recipe, seed, how many examples."""
-    examples = len(train_set) if hasattr(train_set, "__len__") else 0
-    facts = [subject.label, subject.params, subject.seed, recipe.settings(), seed, examples]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    digest.update(sha256_of(subject.model.state_dict()).encode())
-    digest.update(sha256_of(subject.weights.masks).encode())
-    return digest.hexdigest()
+def identity(subject: Subject, recipe: Recipe, seed: int, train_set: AnySet, val_set: AnySet | None) -> str:
+    """What a training starts from, as sha256: model, masks, method, recipe, seed and examples."""
+    facts = [subject.label, subject.params, subject.seed, recipe.settings(), seed]
+    facts += [fingerprint(subject.model), sha256_of(subject.weights.masks)]
+    facts += [digest_of(train_set), digest_of(val_set)]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def write_checkpoint(path: Path, start: str, state: dict[str, Any]) -> None:
@@ -48,8 +48,8 @@ def read_checkpoint(path: Path, start: str) -> dict[str, Any]:
         raise RecordError(f"{path} is no checkpoint of a training; name another file")
     if header["start"] != start:
         raise ConfigError(
-            f"checkpoint {path} is of another training (other weights, method, recipe, seed or data); delete it to "
-            "start anew, or name another file"
+            f"checkpoint {path} is of another training (other weights, method, recipe, seed or data); make the subject "
+            "as it was before training, delete the file to start anew, or name another"
         )
     state: dict[str, Any] = unpack(header["state"], tensors)
     return state

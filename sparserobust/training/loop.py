@@ -53,7 +53,8 @@ def train(
         device: where to train; the model comes back to where it was.
         batch_size: instead of the recipe's.
         checkpoint: a file that is written after every epoch and deleted at the end. Where it is there already, the
-            training of the same subject goes on from it, to the same weights as without the interruption.
+            training goes on from it, to the same weights as without the interruption; give it the subject as it
+            was made, because an interruption leaves the one it stopped with the best weights so far.
         progress: a bar on the terminal.
 
     Raises:
@@ -96,7 +97,8 @@ def started_from(
 ) -> str:
     """`History.started_from` as `train` with the same arguments would record it: tells a finished training by it."""
     plan = _plan(subject, data, recipe, epochs, batch_size)
-    return identity(subject, plan, seed_number(seed), _training_examples(data))
+    val_set = data.val if isinstance(data, Data) else None
+    return identity(subject, plan, seed_number(seed), _training_examples(data), val_set)
 
 
 def _plan(

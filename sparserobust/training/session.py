@@ -70,7 +70,7 @@ class Session:
         self.diverged = False
         self.ended = False
         self.chosen = Chosen(subject.weights)
-        self.started_from = identity(subject, recipe, seed, train_set)
+        self.started_from = identity(subject, recipe, seed, train_set, val_set)
         self.pruned_at_end: tuple[float | None, float | None] | None = None
 
     def run(self, progress: bool) -> None:
@@ -105,9 +105,8 @@ class Session:
 
     def _settle(self) -> None:
         """What the method does at the end; where its mask had not got there, the last weights are chosen."""
-        pruner = self.attached.pruner
-        unsettled = not pruner.settled and bool(self.epochs)
-        pruner.finish()
+        unsettled = not self.attached.pruner.settled and bool(self.epochs)
+        self.attached.settle()
         if unsettled:
             self.chosen.take_last(len(self.epochs), self.subject.weights)
 
@@ -217,7 +216,9 @@ class Session:
 
     def _generators(self) -> list[torch.Generator]:
         """All streams that training draws from, beside torch's own, which is dropout's."""
-        return [self.order, self.augment.generator, self.objective.generator, self.attached.course.generator]
+        own = getattr(self.train_set, "generator", None) if isinstance(self.train_set, DataLoader) else None
+        drawn = [self.order, self.augment.generator, self.objective.generator, self.attached.course.generator]
+        return drawn if own is None else [*drawn, own]
 
     def history(self, data: str) -> History:
         """The record of what was done."""

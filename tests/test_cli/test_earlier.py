@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sparserobust as sr
@@ -184,3 +185,51 @@ def test_no_cache_measures_again(tmp_path, counted):
     for _ in range(2):
         assert run(*call) == 0
     assert counted == {"train": 3, "evaluate": 6}
+
+
+def test_a_preset_that_has_changed_is_run_again(tmp_path, counted):
+    preset = tmp_path / "mine.toml"
+    call = command(tmp_path / "out", "--preset", preset)
+    for eps in ("0.1", "0.2"):
+        preset.write_text(
+            f'about = "a"\nsource = "b"\n[[evaluators]]\nname = "fgsm"\nsettings = {{ eps = [{eps}] }}\n'
+        )
+        assert run(*call) == 0
+        assert sr.load_run(tmp_path / "out" / "snip-0.8-0").outcomes["fgsm"].axis == (float(eps),)
+    assert counted == {"train": 3, "evaluate": 6}
+
+
+def test_other_images_of_the_same_names_are_trained_and_scored_again(tmp_path, counted):
+    from PIL import Image
+
+    stream = np.random.default_rng(0)
+
+    def write(split: str, scale: int) -> None:
+        for label in "ab":
+            folder = tmp_path / "data" / split / label
+            folder.mkdir(parents=True, exist_ok=True)
+            for number in range(8):
+                pixels = stream.integers(0, scale, (8, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+
+    write("train", 255)
+    write("test", 255)
+    call = [
+        "evaluate",
+        "--data",
+        f"folder:{tmp_path / 'data'}",
+        "--model",
+        "lenet-300-100",
+        "--methods",
+        "random",
+    ]
+    call += ["--epochs", "1", "--evaluators", "accuracy", "--out", tmp_path / "out"]
+    for trained, scored in ((2, 2), (2, 2)):
+        assert run(*call) == 0
+        assert counted == {"train": trained, "evaluate": scored}
+    write("test", 100)
+    assert run(*call) == 0
+    assert counted == {"train": 2, "evaluate": 4}
+    write("train", 20)
+    assert run(*call) == 0
+    assert counted == {"train": 4, "evaluate": 6}

@@ -86,6 +86,22 @@ def test_adversarial_training_is_counted_by_hand(kind):
     assert score(subject, (1, 8, 8), "training_macs", at="total") == 20 * by_hand
 
 
+def test_training_macs_follow_the_mask_of_a_method_that_prunes_on_the_way():
+    """Pruned at the end of the second of three epochs: one epoch is dense, two have the final mask."""
+    model = sr.create_model("lenet-300-100", input_shape=(1, 8, 8), num_classes=10)
+    subject = sr.sparsify(model, "hoyer-square", 0.9, decay=0.0, prune_epoch=2)
+    sr.train(subject, (torch.rand(20, 1, 8, 8), torch.randint(10, (20,))), epochs=3)
+    sizes = {"1.weight": 64 * 300, "3.weight": 300 * 100, "5.weight": 100 * 10}
+    masks = subject.weights.masks
+    kept = [
+        (size + 2 * int(mask.sum())) / 3 for size, mask in zip(sizes.values(), masks.values(), strict=True)
+    ]
+    by_hand = 2 * sum(kept) + sum(kept[1:])
+    ours = score(subject, (1, 8, 8), "training_macs", at="total")
+    assert abs(ours - 60 * by_hand) <= 60 * 3 * 3 / 2  # rounded to whole weights
+    assert score(subject, (1, 8, 8), "executed_macs") == subject.kept
+
+
 def test_training_macs_of_a_frozen_net_save_the_weight_gradient_only():
     model = sr.create_model("lenet-300-100", input_shape=(1, 28, 28), num_classes=10)
     data = torch.rand(50, 1, 28, 28), torch.randint(10, (50,))

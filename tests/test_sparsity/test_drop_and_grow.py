@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -164,3 +166,12 @@ def test_shares_match_hand_numbers():
     }  # a takes 12 of 10
     assert share_out({"a": 1.0, "b": 0.0, "c": 0.0}, room, 14) == {"a": 10, "b": 2, "c": 2}
     assert share_out({"a": 1.0, "b": 1.0, "c": 1.0}, room, 99) == room
+
+
+def test_what_is_not_a_number_is_chosen_last_and_the_count_stays_exact():
+    scores = torch.tensor([1.0, math.nan, math.inf, 2.0, -math.inf])
+    everywhere = torch.ones(5, dtype=torch.bool)
+    for count, expected in ((1, {2}), (2, {2, 3}), (3, {0, 2, 3})):
+        mask = largest(scores, everywhere, count, generator=torch.Generator())
+        assert set(mask.nonzero().flatten().tolist()) == expected
+    assert int(largest(scores, everywhere, 4, generator=torch.Generator()).sum()) == 4
