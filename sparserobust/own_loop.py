@@ -12,11 +12,12 @@ from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, as_dataset
 from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
+from sparserobust.errors import ConfigError
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached
 from sparserobust.training.bind import pruner_of
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules
+from sparserobust.weights.plan import prunable_modules, values_of
 
 
 def attach(
@@ -54,6 +55,7 @@ def attach(
     check_sparsity(sparsity)
     epochs = whole_number("epochs", epochs, least=1)
     steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch, least=1)
+    _check_optimizer(optimizer, model)
     seed, bound = seed_number(seed), build_method(method, params)
     choice = choose_masks(model, bound, [sparsity], data, seed, device_of(model))[0]
     subject = bind(model, bound, choice, sparsity, seed)
@@ -73,3 +75,13 @@ def attach(
     )
     pruner.before_training()
     return Attached(pruner, subject)
+
+
+def _check_optimizer(optimizer: object, model: nn.Module) -> None:
+    """Raises ConfigError unless the optimizer moves at least one weight of the model."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ConfigError(f"optimizer must be one of torch's, got {type(optimizer).__name__}")
+    held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+    values = [values_of(module) for module in prunable_modules(model).values()]
+    if values and not any(id(value) in held for value in values):
+        raise ConfigError("the optimizer holds no weight of this model; make it from model.parameters()")

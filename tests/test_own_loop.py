@@ -120,6 +120,11 @@ def test_after_finish_the_optimizer_is_free():
         ({"sparsity": 1.0}, "sparsity must be in [0, 1)"),
         ({"epochs": 0}, "epochs must be at least 1, got 0"),
         ({"steps_per_epoch": 2.5}, "steps_per_epoch must be a whole number, at least 1, got 2.5"),
+        ({"optimizer": None}, "optimizer must be one of torch's, got NoneType"),
+        (
+            {"optimizer": torch.optim.SGD([torch.zeros(3, requires_grad=True)])},
+            "the optimizer holds no weight of this",
+        ),
         ({"every": 1000}, "the mask moves every 1000 steps until step 9 of 12, so never"),
     ],
 )
@@ -127,7 +132,7 @@ def test_what_cannot_be_is_refused(changed, text):
     net = small_networks()[0]
     settings = {"sparsity": 0.8, "epochs": 2, "steps_per_epoch": 6} | changed
     with pytest.raises(ConfigError) as caught:
-        sr.attach("rigl", net, optimizer_of(net, "sgd"), **settings)
+        sr.attach("rigl", net, **{"optimizer": optimizer_of(net, "sgd")} | settings)
     assert text in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
@@ -157,6 +162,22 @@ def test_a_loop_that_ends_early_gets_there_or_says_so(method):
     )
     assert there != warned, (subject.kept, expected, subject.warnings)
     assert subject.record().warnings == subject.warnings
+
+
+@pytest.mark.parametrize("method", ["hoyer-square", "learning-compression"])
+def test_a_penalty_that_was_never_asked_for_is_told(method):
+    net, loader = small_networks()[1], batches()
+    optimizer = optimizer_of(net, "sgd")
+    attached = sr.attach(method, net, optimizer, sparsity=0.8, epochs=EPOCHS, steps_per_epoch=len(loader))
+    for _ in range(EPOCHS):
+        for images, labels in loader:
+            nn.functional.cross_entropy(net(images), labels).backward()
+            attached.step()
+            optimizer.zero_grad()
+        attached.end_epoch()
+    attached.finish()
+    assert attached.subject.warnings == ("trained without its penalty: add attached.penalty() to the loss",)
+    assert own_loop(small_networks()[1], "sgd", method).warnings == ()
 
 
 def test_a_frozen_offset_that_is_to_go_at_the_end_goes():

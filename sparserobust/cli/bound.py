@@ -6,14 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparserobust.apply import build_method
+from torch import nn
+
+from sparserobust.apply import build_method, sparsify
 from sparserobust.cli.options import Settings
+from sparserobust.cli.request import Request
 from sparserobust.cli.variants import Variant
+from sparserobust.data import Data
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import FixedMask
-from sparserobust.training import Recipe, load_recipe
+from sparserobust.methods.during import DuringTraining
+from sparserobust.training import Recipe, check_schedule, load_recipe
 
 DENSE = Variant("dense", {})
+RECIPE_OF_DATA = {
+    "digits": "digits",
+    "mnist": "freezenet-mnist",
+    "fashion-mnist": "freezenet-mnist",
+    "cifar10": "freezenet-cifar10",
+    "cifar100": "freezenet-cifar100",
+    "tiny-imagenet": "freezenet-tiny-imagenet",
+    "imagenette": "snip-it-imagenette",
+    "imagenet": "starfire-imagenet",
+}
+OTHER_RECIPE = "snip-it"
 
 
 @dataclass(frozen=True)
@@ -75,3 +91,21 @@ def _built(variant: Variant, params: dict[str, Any]) -> FixedMask:
             f"{variant.name} cannot be made with {given}: {error}; `sparserobust describe {variant.name}` shows "
             "what it takes"
         ) from None
+
+
+def check_schedules(bound: Sequence[Bound], model: nn.Module, data: Data, request: Request) -> None:
+    """Raises ConfigError where a method cannot prune in a training as long as these, before any is begun."""
+    for variant in bound:
+        if isinstance(variant.method, DuringTraining):
+            subject = sparsify(model, variant.variant.name, min(request.sparsities), data, **variant.params)
+            try:
+                check_schedule(subject, data, epochs=request.epochs, recipe=shared_recipe(request))
+            except ConfigError as error:
+                raise ConfigError(f"{variant.variant}: {error}") from None
+
+
+def shared_recipe(request: Request) -> Recipe | None:
+    """The recipe of all models, None for each method's own."""
+    if request.recipe == "own":
+        return None
+    return load_recipe(request.recipe or RECIPE_OF_DATA.get(request.data_name, OTHER_RECIPE))

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from sparserobust.apply import sparsify
-from sparserobust.cli.bound import Bound, bind
-from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, scored_before, trained_before
+from sparserobust.cli.bound import Bound, bind, check_schedules, shared_recipe
+from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, free_place, place_of, scored_before
 from sparserobust.cli.evaluators import built
 from sparserobust.cli.networks import fresh_network, try_one_image
 from sparserobust.cli.options import set_threads
@@ -30,19 +30,8 @@ from sparserobust.report.unmade import in_short
 from sparserobust.restore import load_subject
 from sparserobust.runner import environment_of, evaluate, failed_run
 from sparserobust.subject import Subject
-from sparserobust.training import Recipe, load_recipe, started_from, train
+from sparserobust.training import started_from, train
 
-RECIPE_OF_DATA = {
-    "digits": "digits",
-    "mnist": "freezenet-mnist",
-    "fashion-mnist": "freezenet-mnist",
-    "cifar10": "freezenet-cifar10",
-    "cifar100": "freezenet-cifar100",
-    "tiny-imagenet": "freezenet-tiny-imagenet",
-    "imagenette": "snip-it-imagenette",
-    "imagenet": "starfire-imagenet",
-}
-OTHER_RECIPE = "snip-it"
 ERRORS = (SparseRobustError, RuntimeError)
 """What making one subject may raise without ending the comparison."""
 
@@ -59,7 +48,7 @@ class Comparison:
         self.request = request
         self.device = str(resolve_device(request.device))
         self.evaluators = built(request.evaluators, request.preset, request.settings)
-        self.recipe = self._shared_recipe()
+        self.recipe = shared_recipe(request)
         self.bound = bind(request.methods, request.settings, self.recipe)
         self.data = load_data(request.data_name, request.data_root)
         if self.recipe is not None:
@@ -67,6 +56,8 @@ class Comparison:
         self.saved = [self._load(path) for path in request.saved]
         self.first = self.saved[0].model if self.saved else self._make(request.seeds[0])
         try_one_image(self.first, self.data, request.model_name)
+        if not self.saved:
+            check_schedules(self.bound, self.first, self.data, request)
         set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
         self.environment = environment_of(torch.device(self.device), 0, 0.0, request.command)
         self.runs: list[Run] = []
@@ -126,9 +117,9 @@ class Comparison:
                     dense = self._dense(seed)
                     if bound.dense or dense is None:
                         raise
-                    self._keep(failed_run(dense, bound.method, sparsity, error), folder)
+                    self._keep(failed_run(dense, bound.method, sparsity, error), free_place(folder))
                 else:
-                    yield trained, folder
+                    yield trained
 
     def _sparsify(
         self, model: nn.Module, bound: Bound, sparsities: list[float], seed: int
@@ -152,19 +143,25 @@ class Comparison:
                 results.append(error)
         return results
 
-    def _trained(self, made: Subject, seed: int, folder: Path) -> Subject:
-        """The subject trained and saved, unless an earlier run with the same folder has done so."""
+    def _trained(self, made: Subject, seed: int, folder: Path) -> tuple[Subject, Path]:
+        """The subject trained and saved, unless an earlier run has done so, and the folder it is in."""
         how: dict[str, Any] = {"epochs": self.request.epochs, "recipe": self.recipe, "seed": seed}
-        start = started_from(made, self.data, **how)
-        if (found := trained_before(folder, made, start)) is not None:
+        start, begun = started_from(made, self.data, **how), time.perf_counter()
+        place, found = place_of(folder, made, start)
+        if place != folder:
+            click.echo(
+                f"{made.label}, seed {seed}: {folder} holds another training; this one is {place.name}"
+            )
+        if found is not None:
             click.echo(f"{made.label}, seed {seed}: trained before")
-            return found
-        file, begun = checkpoint_file(folder, start), time.perf_counter()
+            return found, place
+        file = checkpoint_file(place, start)
+        gone_on = ", going on from a checkpoint," if file.is_file() else ""
         history = train(made, self.data, **how, device=self.device, checkpoint=file, progress=True)
-        seconds = time.perf_counter() - begun
-        click.echo(f"{made.label}, seed {seed}: trained {len(history.epochs)} epochs in {seconds:.1f} s")
-        made.save(folder / MODEL_FILE)
-        return made
+        told = f"trained {len(history.epochs)} epochs{gone_on} in {time.perf_counter() - begun:.1f} s"
+        click.echo(f"{made.label}, seed {seed}: {told}")
+        made.save(place / MODEL_FILE)
+        return made, place
 
     def _score(self, subject: Subject, folder: Path) -> None:
         start = time.perf_counter()
@@ -231,12 +228,6 @@ class Comparison:
         )
         self.folders.add(unique)
         return out / unique
-
-    def _shared_recipe(self) -> Recipe | None:
-        """The recipe of all models, None for each method's own."""
-        if self.request.recipe == "own":
-            return None
-        return load_recipe(self.request.recipe or RECIPE_OF_DATA.get(self.request.data_name, OTHER_RECIPE))
 
     def _make(self, seed: int) -> nn.Module:
         return fresh_network(self.request, self.data, self.recipe, seed)

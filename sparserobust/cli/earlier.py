@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from sparserobust.cli.request import Request
 from sparserobust.data import Data
 from sparserobust.device import dtype_of
-from sparserobust.errors import SparseRobustError
+from sparserobust.errors import ModelError, RecordError, SparseRobustError
 from sparserobust.records import Environment, Run, load_run
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
@@ -26,8 +27,11 @@ def checkpoint_file(folder: Path, start: str) -> Path:
     return folder / f"training-{start[:12]}.checkpoint"
 
 
-def trained_before(folder: Path, made: Subject, start: str) -> Subject | None:
-    """The folder's model as a training that starts alike left it; None where there is no such model.
+def place_of(folder: Path, made: Subject, start: str) -> tuple[Path, Subject | None]:
+    """(where a subject belongs, it as an earlier training of the same start left it there, if one did).
+
+    Nothing is written over: where the folder holds a model of another training the place is the next of
+    `folder-2`, `folder-3` ... that does not.
 
     Args:
         folder: of one subject.
@@ -35,22 +39,35 @@ def trained_before(folder: Path, made: Subject, start: str) -> Subject | None:
             file does not hold.
         start: `History.started_from` of its training.
     """
-    path = folder / MODEL_FILE
-    if not path.is_file():
-        return None
-    try:
-        found = load_subject(path, model=None if hasattr(made.model, "origin") else made.dense_parent())
-    except SparseRobustError:
-        return None
-    if found.history is None or found.history.started_from != start:
-        return None
-    found.parent, found.label, found.name, found.positions = (
-        made.parent,
-        made.label,
-        made.name,
-        made.positions,
-    )
-    return found
+    for place in _candidates(folder):
+        if not (place / MODEL_FILE).is_file():
+            return place, None
+        try:
+            network = None if hasattr(made.model, "origin") else made.dense_parent()
+            found = load_subject(place / MODEL_FILE, model=network)
+        except RecordError:
+            return place, None  # damaged: there is nothing to lose
+        except ModelError:
+            continue
+        if found.history is not None and found.history.started_from == start:
+            found.parent, found.label, found.name, found.positions = (
+                made.parent,
+                made.label,
+                made.name,
+                made.positions,
+            )
+            return place, found
+    raise AssertionError
+
+
+def free_place(folder: Path) -> Path:
+    """The first of `folder`, `folder-2` ... that holds no model."""
+    return next(place for place in _candidates(folder) if not (place / MODEL_FILE).exists())
+
+
+def _candidates(folder: Path) -> Iterator[Path]:
+    yield folder
+    yield from (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(2))
 
 
 def scored_before(

@@ -65,9 +65,17 @@ FRACTION = re.compile(r"(?<![\w./])(\d+(?:\.\d+)?)\s*/\s*(\d+(?:\.\d+)?)(?![\w./
 """8/255, not a part of a path or a word."""
 
 
+BARE_POINT = re.compile(r"(?<![\w.])\.(?=\d+(?![\w.]))")
+"""The point of .95, not one in a path, a version or a word."""
+
+
 def parsed(value: str) -> Any:
-    """The value of a setting: JSON with fractions such as 8/255, or the text itself (NaN and Infinity are text)."""
-    for text in (value, FRACTION.sub(_divided, value)):
+    """The value of a setting: JSON with fractions such as 8/255, or the text itself (NaN and Infinity are text).
+
+    Numbers may begin with their point: .5 is 0.5.
+    """
+    number = BARE_POINT.sub("0.", value)
+    for text in (value, number, FRACTION.sub(_divided, number)):
         try:
             return json.loads(text, parse_constant=_no_number)
         except ValueError:

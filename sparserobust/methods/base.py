@@ -57,6 +57,8 @@ class FixedMask:
     criterion: ClassVar[str]
     recipe: ClassVar[str] = "freezenet-mnist"
     decay_offset: ClassVar[bool] = False
+    fixed: ClassVar[tuple[str, ...]] = ()
+    """Parameters that it does not have a choice of."""
     revive: ClassVar[bool] = False
 
     allocation: str = "global"
@@ -101,6 +103,14 @@ class FixedMask:
             raise ConfigError(
                 f"{field} of {self.name} must be a whole number, at least {least}, got {value!r}"
             )
+
+    def require_share(self, field: str, *, zero: bool = False, one: bool = False) -> None:
+        """Raises ConfigError unless the field has a number from 0 to 1, the ends where they are allowed."""
+        value = getattr(self, field)
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not (0 < value < 1 or (zero and value == 0) or (one and value == 1)):
+            ends = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
+            raise ConfigError(f"{field} of {self.name} must be a number in {ends}, got {value!r}")
 
     @property
     def rule(self) -> Criterion:

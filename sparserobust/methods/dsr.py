@@ -43,12 +43,13 @@ class DSR(StartsSparse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        fits = 0 < self.fraction < 1 and 0 < self.tolerance < 1 and self.threshold > 0 and 0 < self.until <= 1
-        if (self.every is not None and self.every < 1) or not fits:
-            raise ConfigError(
-                "every must be at least 1, threshold above 0, fraction, tolerance and until in (0, 1), got "
-                f"{self.every}, {self.threshold}, {self.fraction}, {self.tolerance} and {self.until}"
-            )
+        if self.every is not None:
+            self.require_whole("every", least=1)
+        for field in ("fraction", "tolerance"):
+            self.require_share(field)
+        self.require_share("until", one=True)
+        if not isinstance(self.threshold, int | float) or not self.threshold > 0:
+            raise ConfigError(f"threshold of {self.name} must be a number above 0, got {self.threshold!r}")
 
     def pruner(self, course: Course) -> Pruner:
         """A reallocation every so many steps."""

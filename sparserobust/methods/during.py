@@ -31,6 +31,7 @@ class DuringTraining(FixedMask):
 
     criterion: ClassVar[str] = "magnitude"
     when: ClassVar[str] = "during training"
+    fixed: ClassVar[tuple[str, ...]] = ("control", "rescue", "initialisation")
 
     def choose(self, probe: Probe, sparsity: float, generator: torch.Generator) -> Choice:
         """The mask that training starts from: all weights."""
@@ -38,7 +39,7 @@ class DuringTraining(FixedMask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("control", "rescue"):
+        for field in self.fixed:
             if getattr(self, field) is not None:
                 raise ConfigError(
                     f"{field} of {self.name} must be None, got {getattr(self, field)!r}: its mask is not fixed"

@@ -24,8 +24,8 @@ class GradualMagnitude(DuringTraining):
 
     Attributes:
         era: first and last epoch of pruning, counted from 0; None: from the start to half of the training.
-        every: optimizer steps between two pruning events.
-        start_sparsity: at the first event.
+        every: optimizer steps between two pruning events; None: 100, or fewer in an era too short for ten events.
+        start_sparsity: at the first event; no higher than the sparsity that is asked for.
     """
 
     name: ClassVar[str] = "gradual-magnitude"
@@ -33,15 +33,14 @@ class GradualMagnitude(DuringTraining):
     when: ClassVar[str] = "cubic rise of the sparsity during training"
 
     era: Era = None
-    every: int = 100
+    every: int | None = None
     start_sparsity: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.every < 1 or not 0 <= self.start_sparsity < 1:
-            raise ConfigError(
-                f"every must be at least 1 and start_sparsity in [0, 1), got {self.every} and {self.start_sparsity}"
-            )
+        if self.every is not None:
+            self.require_whole("every", least=1)
+        self.require_share("start_sparsity", zero=True)
 
     def pruner(self, course: Course) -> Pruner:
         """The cubic over the era, its last event at the era's last step."""
@@ -53,6 +52,12 @@ class _Cubic(Pruner):
         super().__init__(course)
         self.method = method
         self.first, self.last = era_steps(course, method.era, default=(0.0, 0.5))
+        self.every = method.every or max(1, min(100, (self.last - self.first) // 10))
+        if method.start_sparsity > course.sparsity:
+            raise ConfigError(
+                f"start_sparsity of {method.name} is {method.start_sparsity:g}, above the sparsity {course.sparsity:g} "
+                "that is asked for"
+            )
 
     @property
     def settled(self) -> bool:  # type: ignore[override]
@@ -60,7 +65,7 @@ class _Cubic(Pruner):
 
     def after_step(self) -> None:
         course, done = self.course, self.course.step - self.first
-        if done < 0 or course.step > self.last or (done % self.method.every and course.step != self.last):
+        if done < 0 or course.step > self.last or (done % self.every and course.step != self.last):
             return
         progress = done / (self.last - self.first)
         sparsity = cubic(self.method.start_sparsity, course.sparsity, progress)

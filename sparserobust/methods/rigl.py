@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.during import StartsSparse, cosine, moving_steps
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_largest
 from sparserobust.training.pruner import Course, Masks, Pruner
@@ -41,15 +40,11 @@ class RigL(StartsSparse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (
-            (self.every is not None and self.every < 1)
-            or not 0 < self.fraction <= 1
-            or not 0 < self.until <= 1
-        ):
-            raise ConfigError(
-                "every must be at least 1, fraction and until in (0, 1], "
-                f"got {self.every}, {self.fraction} and {self.until}"
-            )
+        if self.every is not None:
+            self.require_whole("every", least=1)
+        for field in ("fraction", "until"):
+            self.require_share(field, one=True)
+        self.require("regrow", (True, False))
 
     def pruner(self, course: Course) -> Pruner:
         """Updates until T_end."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.during import StartsSparse
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_random
 from sparserobust.training.pruner import Course, Masks, Pruner
@@ -32,8 +31,7 @@ class SET(StartsSparse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.fraction <= 1:
-            raise ConfigError(f"fraction of set must be in (0, 1], got {self.fraction}")
+        self.require_share("fraction", one=True)
 
     def pruner(self, course: Course) -> Pruner:
         """An exchange after each epoch but the last."""

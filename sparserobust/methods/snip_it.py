@@ -80,8 +80,8 @@ class _Elastic(Pruner):
         self.every = method.every or min(4, max(1, int(0.75 * course.epochs) // events))
         if self.every * events > course.epochs:
             raise ConfigError(
-                f"{method.name} prunes {events} times, every {self.every} epochs, and needs as many, got "
-                f"{course.epochs}; train longer, or take fewer steps"
+                f"{method.name} prunes {events} times, every {self.every} epochs, and needs {self.every * events} "
+                f"epochs, got {course.epochs}; train longer, or take fewer steps"
             )
         if course.examples is None:
             raise ConfigError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -52,6 +53,12 @@ class Group:
     def first(self) -> Run:
         """The run of the lowest seed that has a network, which stands for what all seeds share."""
         return next((run for run in self.runs if is_made(run)), self.runs[0])
+
+    @property
+    def sparsity(self) -> float:
+        """Realised sparsity, the mean over the networks that were made; else that which was asked for."""
+        made = [run.subject.sparsity for run in self.runs if is_made(run)] or [self.first.subject.sparsity]
+        return math.fsum(made) / len(made)
 
     @property
     def not_made(self) -> str:

@@ -207,7 +207,7 @@ def _row(i: int, judged: Judged, scale: Scale | None) -> Row:
         says_dense=group.runs_dense and not shows_offset(subject),
         chip="" if trust.verdict in (FINE, NOT_SCORED, NO_MASK) else trust.verdict,
         filled=struck,
-        sparsity="" if group.not_made else realised(subject.sparsity),
+        sparsity="" if group.not_made else realised(group.sparsity),
         rescued=f"+{count(subject.rescued)}" if subject.rescued else "",
         clean=percent_cell(clean_accuracy(group)),
         primary=primary,

@@ -135,7 +135,7 @@ def _line(i: int, found: Judged, *, seeds: bool) -> list[str]:
         return [ascii_text(name), f"{group.target:.4f}", clean, *"------"]
     cells = [
         name,
-        realised(group.first.subject.sparsity),
+        realised(group.sparsity),
         _percent(clean_accuracy(group)),
         _DIVERGED if lost else "collapsed" if gone else _percent(value) if attacked else "-",
         _interval(value) if attacked and not (gone or lost) else "-",

@@ -56,6 +56,7 @@ def judge(group: Group, lineup: Lineup) -> Trust:
     ordered = sorted(evidence.values(), key=lambda e: -e.level)
     notes = [e.why for e in ordered if e.why and e.level]
     notes += _gathered(group, lambda run: _warnings(run, lineup))
+    notes += _gathered(group, lambda run: _trained_otherwise(run, group))
     asides = tuple(e.why for e in ordered if e.why and not e.level)
     undecided = _gathered(group, lambda run: _reason(run) if could_not_choose(run) else [])
     others = "" if group.not_made else "; the means are over the other seeds"
@@ -155,6 +156,19 @@ def _warnings(run: Run, lineup: Lineup) -> list[str]:
     if diverged(run):
         notes.insert(0, "training diverged: the loss was not finite")
     return notes
+
+
+def _trained_otherwise(run: Run, group: Group) -> list[str]:
+    """That a network was not trained as long as the dense one that it is compared with."""
+    dense = next((d for r, d in zip(group.runs, group.references, strict=False) if r is run), None)
+    if dense is None or run.history is None or dense.history is None:
+        return []
+    ours, theirs = len(run.history.epochs), len(dense.history.epochs)
+    if ours == theirs or diverged(run) or diverged(dense):
+        return []
+    return [
+        f"trained {ours} epochs, the dense network beside it {theirs}: a difference may be that of the training"
+    ]
 
 
 def _gathered(group: Group, of_run: Callable[[Run], list[str]]) -> list[str]:

@@ -1,7 +1,16 @@
 """The training loop, and the papers' protocols as recipes."""
 
-from sparserobust.training.loop import started_from, train
+from sparserobust.training.loop import check_schedule, started_from, train
 from sparserobust.training.recipe import Recipe, list_recipes, load_recipe
 from sparserobust.training.threat import PGDTraining, TRADESTraining
 
-__all__ = ["PGDTraining", "Recipe", "TRADESTraining", "list_recipes", "load_recipe", "started_from", "train"]
+__all__ = [
+    "PGDTraining",
+    "Recipe",
+    "TRADESTraining",
+    "check_schedule",
+    "list_recipes",
+    "load_recipe",
+    "started_from",
+    "train",
+]

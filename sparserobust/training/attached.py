@@ -11,7 +11,8 @@ from sparserobust.training.pruner import Course, Pruner
 class Attached:
     """Keeps masks and offsets true in any training loop, and lets a method change them on the way.
 
-    In a loop of one's own:
+    In a loop of one's own (to clip gradients, write the two halves of `step`: `replaced = attached.take_gradients()`,
+    then clip, then `attached.take_step(replaced=replaced)`):
 
         loss = criterion(model(images), labels) + attached.penalty()
         optimizer.zero_grad()
@@ -31,10 +32,12 @@ class Attached:
         self.pruner = pruner
         self.subject = subject
         self.course: Course = pruner.course
+        self._asked_for_penalty = type(pruner).penalty is Pruner.penalty  # which is none
         self._handle = self.course.weights.hold(self.course.optimizer)
 
     def penalty(self) -> Tensor | float:
         """What the method adds to the loss, 0.0 for most."""
+        self._asked_for_penalty = True
         penalty = self.pruner.penalty()
         return 0.0 if penalty is None else penalty
 
@@ -77,6 +80,8 @@ class Attached:
     def settle(self) -> None:
         """The method gets to its sparsity; a training that was too short for that leaves a warning."""
         self.pruner.finish()
+        if not self._asked_for_penalty:
+            self.subject.warnings += ("trained without its penalty: add attached.penalty() to the loss",)
         if not self.pruner.settled:
             kept, course = self.course.kept, self.course
             self.subject.warnings += (

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, AnySet, Data, as_dataset
@@ -14,6 +15,7 @@ from sparserobust.device import device_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import History
 from sparserobust.subject import Subject
+from sparserobust.training.bind import pruner_of, steps_per_epoch
 from sparserobust.training.checkpoint import identity
 from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.training.session import Session
@@ -68,6 +70,8 @@ def train(
     home = device_of(subject.model)
     modes = {module: module.training for module in subject.model.modules()}
     file = None if checkpoint is None else Path(checkpoint)
+    if file is not None and file.is_dir():
+        raise ConfigError(f"checkpoint must be a file, {file} is a folder; name a file in it")
     subject.model.to(target)
     try:
         with repeatable(seed, target):
@@ -99,6 +103,25 @@ def started_from(
     plan = _plan(subject, data, recipe, epochs, batch_size)
     val_set = data.val if isinstance(data, Data) else None
     return identity(subject, plan, seed_number(seed), _training_examples(data), val_set)
+
+
+def check_schedule(
+    subject: Subject,
+    data: AnyData,
+    *,
+    epochs: int | None = None,
+    recipe: str | os.PathLike[str] | Recipe | None = None,
+) -> None:
+    """Raises ConfigError where the subject's method cannot do its work in such a training, which is not begun."""
+    plan, examples = _plan(subject, data, recipe, epochs, None), _training_examples(data)
+    pruner_of(
+        subject,
+        plan.build_optimizer(list(subject.model.parameters())),
+        epochs=plan.epochs,
+        steps_per_epoch=steps_per_epoch(subject, plan, examples),
+        examples=None if isinstance(examples, DataLoader) else examples,
+        seed=0,
+    )
 
 
 def _plan(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import sparserobust as sr
-from sparserobust.cli import comparison
+from sparserobust.cli import comparison, earlier
 from sparserobust.cli.main import main
 from sparserobust.training.attached import Attached
 
@@ -101,15 +101,37 @@ def test_other_evaluators_are_run_on_the_models_that_are_there(tmp_path, counted
 
 @pytest.mark.parametrize(
     "changed",
-    [{"epochs": 4}, {"methods": "dense,snip[score_samples=50],rigl[every=5]"}],
+    [{"epochs": 4}, {"more": ("--set", "snip.score_samples=50")}],
     ids=["longer", "other parameters"],
 )
-def test_what_starts_otherwise_or_is_trained_otherwise_is_made_anew(tmp_path, counted, changed):
-    run(*command(tmp_path, "--evaluators", "accuracy"))
-    run(*command(tmp_path, "--evaluators", "accuracy", **changed))
-    run(*command(tmp_path / "fresh", "--evaluators", "accuracy", **changed))
-    fresh = weights(tmp_path / "fresh")
-    assert {name: weights(tmp_path)[name] for name in fresh} == fresh
+def test_what_is_trained_otherwise_is_made_beside_what_is_there(tmp_path, counted, capsys, changed):
+    """What `--set` says is no part of a folder's name."""
+    changed = dict(changed)
+    more = changed.pop("more", ())
+    run(*command(tmp_path / "out", "--evaluators", "accuracy"))
+    first = records(tmp_path / "out")
+    capsys.readouterr()
+    for _ in range(2):
+        assert run(*command(tmp_path / "out", "--evaluators", "accuracy", *more, **changed)) == 0
+    others = {"snip-0.8-0"} if more else {"dense-0-0", "snip-0.8-0", "rigl-every-10-0.8-0"}
+    assert counted["train"] == 3 + len(others)
+    assert capsys.readouterr().out.count("holds another training; this one is") == 2 * len(others)
+    run(*command(tmp_path / "fresh", "--evaluators", "accuracy", *more, **changed))
+    fresh, found = weights(tmp_path / "fresh"), weights(tmp_path / "out")
+    assert {name: found[f"{name}-2" if name in others else name] for name in fresh} == fresh
+    for name in others:
+        assert records(tmp_path / "out")[name] == first[name]
+    assert len(found) == 3 + len(others)
+
+
+def test_what_could_not_be_made_does_not_take_the_place_of_what_was(tmp_path):
+    """Three epochs are too few for five rounds of IMP."""
+    long = command(tmp_path, "--evaluators", "accuracy", methods="imp", epochs=8)
+    assert run(*long) == 0
+    before = records(tmp_path)["imp-0.8-0"]
+    assert run(*command(tmp_path, "--evaluators", "accuracy", "--set", "imp.batchnorm=3", methods="imp")) == 2
+    assert records(tmp_path)["imp-0.8-0"] == before
+    assert earlier.free_place(tmp_path / "imp-0.8-0").name == "imp-0.8-0-2"
 
 
 @pytest.mark.parametrize("file", ["model.sparse", "run.json"])

@@ -35,6 +35,14 @@ def complaint(capsys, *arguments):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
+        (
+            ["--methods", "imp", "--epochs", "3"],
+            "imp: 5 rounds that go back to epoch 1 need at least 7 epochs, got 3",
+        ),
+        (
+            ["--methods", "starfire-ck[era=[2,9]]", "--epochs", "4"],
+            "starfire-ck[era=[2, 9]]: era must begin before",
+        ),
         (["--methods", "snpi"], "unknown method 'snpi'; did you mean 'snip'?"),
         (["--evaluators", "fgms"], "unknown evaluator 'fgms'; did you mean 'fgsm'?"),
         (["--model", "lenet5-cafe"], "unknown model 'lenet5-cafe'; did you mean 'lenet5-caffe'?"),

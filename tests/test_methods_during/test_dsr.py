@@ -120,10 +120,10 @@ def test_the_number_in_all_stays_over_a_training_and_that_of_layers_does_not(tra
 @pytest.mark.parametrize(
     ("method", "params", "text"),
     [
-        ("dsr", {"every": 0}, r"tolerance and until in \(0, 1\), got 0, 0.001, 0.01, 0.1 and 0.75"),
-        ("dsr", {"threshold": 0.0}, "got None, 0.0, 0.01, 0.1 and 0.75"),
-        ("dsr", {"fraction": 1.0}, "got None, 0.001, 1.0, 0.1 and 0.75"),
-        ("set", {"fraction": 0.0}, r"fraction of set must be in \(0, 1\], got 0.0"),
+        ("dsr", {"every": 0}, r"every of dsr must be a whole number, at least 1, got 0"),
+        ("dsr", {"threshold": 0.0}, "threshold of dsr must be a number above 0, got 0.0"),
+        ("dsr", {"fraction": 1.0}, r"fraction of dsr must be a number in \(0, 1\), got 1.0"),
+        ("set", {"fraction": 0.0}, r"fraction of set must be a number in \(0, 1\], got 0.0"),
         ("sparse-momentum", {"rate": 0.001}, r"rate of sparse-momentum must be in \[0.005, 1\), got 0.001"),
     ],
 )

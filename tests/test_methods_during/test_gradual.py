@@ -129,8 +129,15 @@ def test_a_training_that_diverges_says_so_under_every_method_that_moves_its_mask
         ({"era": (3, 9)}, "era must begin before it ends, within the 8 epochs, got 3 to 9"),
         ({"era": (5, 5)}, "era must begin before it ends, within the 8 epochs, got 5 to 5"),
         ({"era": (-1, 3)}, "era must begin before it ends, within the 8 epochs, got -1 to 3"),
-        ({"every": 0}, r"every must be at least 1 and start_sparsity in \[0, 1\), got 0 and 0.0"),
-        ({"start_sparsity": 1.0}, "got 100 and 1.0"),
+        ({"every": 0}, r"every of gradual-magnitude must be a whole number, at least 1, got 0"),
+        (
+            {"start_sparsity": 1.0},
+            r"start_sparsity of gradual-magnitude must be a number in \[0, 1\), got 1.0",
+        ),
+        (
+            {"start_sparsity": 0.95},
+            "start_sparsity of gradual-magnitude is 0.95, above the sparsity 0.9 that is asked",
+        ),
         ({"control": "layer-shuffled"}, "control of gradual-magnitude must be None"),
     ],
 )
@@ -223,8 +230,8 @@ def test_events_come_every_four_epochs_or_as_often_as_a_short_training_needs(
 @pytest.mark.parametrize(
     ("epochs", "params", "text"),
     [
-        (6, {}, "snip-it-during prunes 7 times, every 1 epochs, and needs as many, got 6; train longer"),
-        (13, {"every": 2}, "prunes 7 times, every 2 epochs, and needs as many, got 13"),
+        (6, {}, "snip-it-during prunes 7 times, every 1 epochs, and needs 7 epochs, got 6; train longer"),
+        (13, {"every": 2}, "prunes 7 times, every 2 epochs, and needs 14 epochs, got 13"),
         (8, {"every": 0}, "every of snip-it-during must be at least 1 epoch, got 0"),
         (8, {"offset": "dct"}, "offset of snip-it-during must be 'zero', got 'dct'"),
         (8, {}, "scores weights on training examples; give a data set, not a DataLoader"),

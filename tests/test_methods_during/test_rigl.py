@@ -205,9 +205,9 @@ def test_rigl_dctps_trains_equally_many_weights_per_layer_on_top_of_the_scaled_d
 @pytest.mark.parametrize(
     ("params", "text"),
     [
-        ({"every": 0}, r"every must be at least 1, fraction and until in \(0, 1\], got 0, 0.3 and 0.75"),
-        ({"fraction": 0.0}, "got None, 0.0 and 0.75"),
-        ({"until": 1.5}, "got None, 0.3 and 1.5"),
+        ({"every": 0}, r"every of rigl must be a whole number, at least 1, got 0"),
+        ({"fraction": 0.0}, r"fraction of rigl must be a number in \(0, 1\], got 0.0"),
+        ({"until": 1.5}, r"until of rigl must be a number in \(0, 1\], got 1.5"),
         ({"rescue": "random"}, "rescue of rigl must be None"),
     ],
 )

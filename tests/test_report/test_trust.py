@@ -12,7 +12,7 @@ from sparserobust.report.rows import main_table
 from sparserobust.report.trust import ARTEFACT, CHECK, COLLAPSED, FINE
 
 from .attack_factory import audit, budgeted
-from .factory import N, accuracy, attacked, carlini_wagner, failed, fgsm, first, run, skipped
+from .factory import N, accuracy, attacked, carlini_wagner, failed, fgsm, first, history, run, skipped
 
 
 def verdict(*outcomes, **facts):
@@ -170,3 +170,13 @@ def test_the_badge_counts_rows_and_never_calls_fgsm_an_audit():
     assert (found.text, found.level) == ("Trust: check", 1)
     assert "1 collapsed" in found.lines
     assert badge(judged(arrange([runs[0], runs[2]]))).level == 2
+
+
+@pytest.mark.parametrize(("epochs", "expected"), [(3, FINE), (5, CHECK)])
+def test_another_length_of_training_than_that_of_dense_is_told(epochs, expected):
+    dense = run("dense", 0.0, *attacked(190, 100), trained=history(epochs=3))
+    snip = run("snip", 0.9, *attacked(190, 100), trained=history(epochs=epochs))
+    trust = judged(arrange([dense, snip])).trust[1]
+    assert trust.verdict == expected
+    told = "trained 5 epochs, the dense network beside it 3: a difference may be that of the training"
+    assert trust.notes == (() if expected == FINE else (told,))

@@ -33,6 +33,7 @@ class TrainingRow:
     tag: str
     mark: Mark
     sparsity: str
+    pruned: Spark | None
     loss: Spark | None
     validation: Spark | None
     gradient: Spark | None
@@ -44,11 +45,12 @@ class TrainingRow:
 
 @dataclass(frozen=True)
 class Training:
-    """The section; `chosen_because` in the records' words where all agree."""
+    """The section; `prunes` where a method did so while it trained."""
 
     rows: tuple[TrainingRow, ...]
     seeds: int
     has_validation: bool
+    prunes: bool
 
 
 def training(found: Judged) -> Training | None:
@@ -61,7 +63,8 @@ def training(found: Judged) -> Training | None:
         sparsity = "" if g.dense else target(g.target)
         rows.append(_row(g, sparsity, first=last is not None and sparsity != last))
         last = sparsity
-    return Training(tuple(rows), found.lineup.seeds, any(row.validation for row in rows))
+    validated, pruned = any(row.validation for row in rows), any(row.pruned for row in rows)
+    return Training(tuple(rows), found.lineup.seeds, validated, pruned)
 
 
 def _row(group: Group, sparsity: str, *, first: bool) -> TrainingRow:
@@ -73,6 +76,7 @@ def _row(group: Group, sparsity: str, *, first: bool) -> TrainingRow:
         tag=group.tag,
         mark=group.mark,
         sparsity=sparsity,
+        pruned=_pruned(group),
         loss=_spark(group, "loss", log=True),
         validation=_spark(group, "val_accuracy"),
         gradient=_gradient(group),
@@ -89,6 +93,22 @@ def _spark(group: Group, quantity: Quantity, *, log: bool = False) -> Spark | No
     if not values:
         return None
     return spark(values, significant(values[-1]) if log else fixed(values[-1]), log=log)
+
+
+def _pruned(group: Group) -> Spark | None:
+    """Sparsity of the whole network, of the first seed, from the start to the last epoch, where it changed."""
+    history, sizes = group.first.history, {layer.name: layer.numel for layer in group.first.subject.layers}
+    if history is None or not history.epochs or set(history.layers) != set(sizes):
+        return None
+    whole = sum(sizes.values())
+    values = [
+        sum(s * sizes[name] for name, s in zip(history.layers, epoch.sparsity, strict=True)) / whole
+        for epoch in history.epochs
+    ]
+    if max(values) - min(values) < 1e-9:
+        return None
+    final = next(number for number, value in enumerate(values, 1) if value == values[-1])
+    return spark([0.0, *values], count(final))
 
 
 def _gradient(group: Group) -> Spark | None:
