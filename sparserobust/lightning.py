@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+
+try:
+    from lightning.pytorch import Callback, LightningModule, Trainer
+except ImportError as missing:
+    raise ImportError(f"{missing}; install the extra: pip install 'sparserobust[lightning]'") from None
 
 from sparserobust.data import AnyData
 from sparserobust.errors import ConfigError
