@@ -20,8 +20,9 @@ class GradientNorm(Evaluator):
 
     Per kept weight, as the paper plots it, and per prunable weight without the mask, which no selection
     flatters; both also divided by the same of the dense parent. Biases are out. BatchNorm uses its running
-    statistics (0 and 1 at initialisation). Epoch by epoch the norms are in the training history; on a
-    trained network the ratio is near 0/0 and is not formed.
+    statistics (0 and 1 at initialisation). A mask that training has found or moved is the one that it ended
+    with. Epoch by epoch the norms are in the training history; on a trained network the ratio is near 0/0 and
+    is not formed.
 
     Args:
         samples: training examples, a seeded stratified subset; None for all.

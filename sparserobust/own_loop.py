@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -14,10 +15,10 @@ from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
 from sparserobust.errors import ConfigError
 from sparserobust.sparsity.allocation import check_sparsity
-from sparserobust.training.attached import Attached
+from sparserobust.training.attached import Attached, is_held
 from sparserobust.training.bind import pruner_of
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules, values_of
+from sparserobust.weights.plan import prunable_modules, require_module, values_of
 
 
 def attach(
@@ -50,37 +51,51 @@ def attach(
         params: the method's parameters.
 
     Raises:
-        ConfigError, ModelError, DegenerateScores, PluginError: as `sparsify`.
+        ConfigError: as `sparsify`; or the optimizer has a method already, or the method cannot do its work in a
+            training as long as this. Model and optimizer are then as they were.
+        ModelError, DegenerateScores, PluginError: as `sparsify`.
     """
+    require_module(model)
+    _check_optimizer(optimizer, model)
     check_sparsity(sparsity)
     epochs = whole_number("epochs", epochs, least=1)
     steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch, least=1)
-    _check_optimizer(optimizer, model)
     seed, bound = seed_number(seed), build_method(method, params)
     choice = choose_masks(model, bound, [sparsity], data, seed, device_of(model))[0]
-    subject = bind(model, bound, choice, sparsity, seed)
-    offsets = [
-        dct for module in prunable_modules(model).values() if (dct := dct_offset_of(module)) is not None
-    ]
-    if alphas := [dct.alpha for dct in offsets if dct.alpha.requires_grad]:
-        optimizer.add_param_group({"params": alphas})
     split = None if data is None else as_dataset(data, "train")
-    pruner = pruner_of(
-        subject,
-        optimizer,
-        epochs=epochs,
-        steps_per_epoch=steps_per_epoch,
-        examples=None if split is None else without_loader(split),
-        seed=seed,
-    )
-    pruner.before_training()
-    return Attached(pruner, subject)
+
+    def attached_to(model: nn.Module, optimizer: torch.optim.Optimizer) -> Attached:
+        subject = bind(model, bound, choice, sparsity, seed)
+        offsets = [
+            dct for module in prunable_modules(model).values() if (dct := dct_offset_of(module)) is not None
+        ]
+        if alphas := [dct.alpha for dct in offsets if dct.alpha.requires_grad]:
+            optimizer.add_param_group({"params": alphas})
+        pruner = pruner_of(
+            subject,
+            optimizer,
+            epochs=epochs,
+            steps_per_epoch=steps_per_epoch,
+            examples=None if split is None else without_loader(split),
+            seed=seed,
+        )
+        return Attached(pruner, subject)
+
+    attached_to(*copy.deepcopy((model, optimizer))).detach()  # what is refused leaves the model as it was
+    attached = attached_to(model, optimizer)
+    attached.pruner.before_training()
+    return attached
 
 
 def _check_optimizer(optimizer: object, model: nn.Module) -> None:
-    """Raises ConfigError unless the optimizer moves at least one weight of the model."""
+    """Raises ConfigError unless the optimizer moves at least one weight of the model, and is free."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"optimizer must be one of torch's, got {type(optimizer).__name__}")
+    if is_held(optimizer):
+        raise ConfigError(
+            "a method is attached to this optimizer already; end it with finish() or detach(), "
+            "or begin again with a new model and a new optimizer"
+        )
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     values = [values_of(module) for module in prunable_modules(model).values()]
     if values and not any(id(value) in held for value in values):

@@ -49,7 +49,7 @@ def recipe(**changes) -> Recipe:
     return Recipe.model_validate(PLAN | changes)
 
 
-def killed(monkeypatch, file: Path, step: int, subject, plan: Recipe, seed: int = 5) -> None:
+def killed(monkeypatch, file: Path, step: int, subject, plan: Recipe, seed: int = 5, data=None) -> None:
     """Trains until this optimizer step, counted from the start of this run, is about to be taken."""
     left = [step]
 
@@ -62,7 +62,7 @@ def killed(monkeypatch, file: Path, step: int, subject, plan: Recipe, seed: int 
     with monkeypatch.context() as patch:
         patch.setattr(Attached, "take_step", take_step)
         with pytest.raises(Killed):
-            train(subject, small_data(), recipe=plan, seed=seed, checkpoint=file)
+            train(subject, data or small_data(), recipe=plan, seed=seed, checkpoint=file)
 
 
 def bits(tensor: Tensor) -> bytes:
@@ -261,18 +261,7 @@ def test_the_order_of_a_loader_goes_on_as_well(tmp_path, monkeypatch):
 
     whole, file = started(), tmp_path / "t.checkpoint"
     train(whole, loader(), recipe=recipe(), seed=5)
-    left = [2 * STEPS + 3]
-
-    def take_step(self, *, replaced, own=Attached.take_step):
-        left[0] -= 1
-        if left[0] < 0:
-            raise Killed
-        own(self, replaced=replaced)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Attached, "take_step", take_step)
-        with pytest.raises(Killed):
-            train(started(), loader(), recipe=recipe(), seed=5, checkpoint=file)
+    killed(monkeypatch, file, 2 * STEPS + 3, started(), recipe(), data=loader())
     resumed = started()
     train(resumed, loader(), recipe=recipe(), seed=5, checkpoint=file)
     assert outcome(resumed) == outcome(whole)

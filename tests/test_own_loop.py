@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -10,7 +12,7 @@ from torch.utils.data import DataLoader
 import sparserobust as sr
 from sparserobust import registry
 from sparserobust.apply import build_method
-from sparserobust.errors import ConfigError
+from sparserobust.errors import ConfigError, ModelError
 from sparserobust.methods.during import DuringTraining
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import Recipe
@@ -104,6 +106,12 @@ def test_the_law_holds_after_every_step_and_the_subject_is_saved_and_scored_like
     assert {outcome.status for outcome in run.outcomes.values()} == {"ok"}
 
 
+def test_what_is_no_network_is_refused_as_by_sparsify():
+    optimizer = optimizer_of(small_networks()[0], "sgd")
+    with pytest.raises(ModelError):
+        sr.attach("rigl", "net", optimizer, sparsity=0.8, epochs=2, steps_per_epoch=6)
+
+
 def test_after_finish_the_optimizer_is_free():
     net = small_networks()[0]
     subject = own_loop(net, "sgd", "rigl")
@@ -130,11 +138,29 @@ def test_after_finish_the_optimizer_is_free():
 )
 def test_what_cannot_be_is_refused(changed, text):
     net = small_networks()[0]
+    before = copy.deepcopy(net.state_dict())
     settings = {"sparsity": 0.8, "epochs": 2, "steps_per_epoch": 6} | changed
     with pytest.raises(ConfigError) as caught:
         sr.attach("rigl", net, **{"optimizer": optimizer_of(net, "sgd")} | settings)
     assert text in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_an_optimizer_takes_one_method_at_a_time():
+    """As in a notebook whose cell is run twice."""
+    net = small_networks()[0]
+    optimizer, settings = optimizer_of(net, "sgd"), {"sparsity": 0.8, "epochs": 2, "steps_per_epoch": 6}
+    attached = sr.attach("rigl-dctps", net, optimizer, **settings)
+    before, groups = copy.deepcopy(net.state_dict()), len(optimizer.param_groups)
+    with pytest.raises(ConfigError, match="a method is attached to this optimizer already"):
+        sr.attach("random", net, optimizer, **settings)
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert len(optimizer.param_groups) == groups
+    attached.detach()
+    plain = small_networks()[0]
+    optimizer.add_param_group({"params": list(plain.parameters())})
+    sr.attach("random", plain, optimizer, **settings)
 
 
 DURING = [name for name in registry.methods.names() if isinstance(build_method(name, {}), DuringTraining)]

@@ -93,13 +93,15 @@ def _built(variant: Variant, params: dict[str, Any]) -> FixedMask:
         ) from None
 
 
-def check_schedules(bound: Sequence[Bound], model: nn.Module, data: Data, request: Request) -> None:
+def check_schedules(
+    bound: Sequence[Bound], model: nn.Module, data: Data, request: Request, recipe: Recipe | None
+) -> None:
     """Raises ConfigError where a method cannot prune in a training as long as these, before any is begun."""
     for variant in bound:
         if isinstance(variant.method, DuringTraining):
             subject = sparsify(model, variant.variant.name, min(request.sparsities), data, **variant.params)
             try:
-                check_schedule(subject, data, epochs=request.epochs, recipe=shared_recipe(request))
+                check_schedule(subject, data, epochs=request.epochs, recipe=recipe)
             except ConfigError as error:
                 raise ConfigError(f"{variant.variant}: {error}") from None
 

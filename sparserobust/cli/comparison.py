@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,7 @@ from sparserobust.report.told import together
 from sparserobust.report.unmade import in_short
 from sparserobust.restore import load_subject
 from sparserobust.runner import environment_of, evaluate, failed_run
+from sparserobust.scoring.measure import sha256_of_examples
 from sparserobust.subject import Subject
 from sparserobust.training import started_from, train
 
@@ -57,9 +59,12 @@ class Comparison:
         self.first = self.saved[0].model if self.saved else self._make(request.seeds[0])
         try_one_image(self.first, self.data, request.model_name)
         if not self.saved:
-            check_schedules(self.bound, self.first, self.data, request)
+            check_schedules(self.bound, self.first, self.data, request, self.recipe)
         set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
         self.environment = environment_of(torch.device(self.device), 0, 0.0, request.command)
+        self.examples = functools.cache(
+            functools.partial(sha256_of_examples, self.data, limit=request.limit, seed=request.seeds[0])
+        )
         self.runs: list[Run] = []
         self.dense_subjects: dict[int | None, Subject] = {}
         self.folders: set[str] = set()
@@ -167,8 +172,9 @@ class Comparison:
         start = time.perf_counter()
         if dense := subject.method == "dense":
             self.dense_subjects.setdefault(subject.seed, subject)
-        known = (self.evaluators, self.data, self.request, self.environment)
-        if (found := scored_before(folder, subject, *known)) is not None:
+        known = (self.evaluators, self.examples, self.environment)
+        cached = self.request.cache is not None  # else all is to be measured again
+        if cached and (found := scored_before(folder, subject, *known)) is not None:
             click.echo(f"{subject.label}: scored before")
             self.runs.append(found)
             return

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sparserobust.cli.request import Request
-from sparserobust.data import Data
+import torch
+
 from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError, RecordError, SparseRobustError
 from sparserobust.records import Environment, Run, load_run
+from sparserobust.records.run import RUN_FILE
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
-from sparserobust.scoring.measure import sha256_of_examples
 from sparserobust.subject import Subject
 
 MODEL_FILE = "model.sparse"
-RUN_FILE = "run.json"
 
 
 def checkpoint_file(folder: Path, start: str) -> Path:
@@ -50,12 +49,7 @@ def place_of(folder: Path, made: Subject, start: str) -> tuple[Path, Subject | N
         except ModelError:
             continue
         if found.history is not None and found.history.started_from == start:
-            found.parent, found.label, found.name, found.positions = (
-                made.parent,
-                made.label,
-                made.name,
-                made.positions,
-            )
+            found.parent = made.parent  # which a file cannot bring back for a network of the user's own
             return place, found
     raise AssertionError
 
@@ -74,24 +68,22 @@ def scored_before(
     folder: Path,
     subject: Subject,
     evaluators: Sequence[Evaluator],
-    data: Data,
-    request: Request,
+    examples: Callable[[torch.dtype], str],
     now: Environment,
 ) -> Run | None:
     """The folder's record if the same command made it: of these weights and examples, by these evaluators.
 
-    None as well under other versions, where something had failed, which may go better now, and with `--no-cache`.
+    None as well under other versions, and where something had failed, which may go better now.
 
     Args:
         folder: of one subject.
         subject: as it is to be scored.
         evaluators: that are to score it.
-        data: that it is to be scored on, as the request says.
-        request: what the command line asked for.
+        examples: `DataRecord.sha256` of those it is to be scored on, in the type that its network takes.
         now: where and how.
     """
     path = folder / RUN_FILE
-    if request.cache is None or not path.is_file():
+    if not path.is_file():
         return None
     try:
         run = load_run(path)
@@ -104,11 +96,7 @@ def scored_before(
         and all(outcome.status != "failed" for outcome in run.outcomes.values())
         and run.subject.weights_sha256 == subject.record().weights_sha256
     )
-    if not same:
-        return None
-    dtype = dtype_of(subject.model)
-    examples = sha256_of_examples(data, limit=request.limit, seed=request.seeds[0], dtype=dtype)
-    return run if run.data.sha256 == examples else None
+    return run if same and run.data.sha256 == examples(dtype_of(subject.model)) else None
 
 
 def _settings(evaluators: Sequence[Evaluator]) -> dict[str, Any]:

@@ -96,9 +96,11 @@ class FixedMask:
                 f"got {value!r}{did_you_mean(str(value), names)}"
             )
 
-    def require_whole(self, field: str, *, least: int) -> None:
-        """Raises ConfigError unless the field has a whole number that is at least `least`."""
+    def require_whole(self, field: str, *, least: int, none: bool = False) -> None:
+        """Raises ConfigError unless the field has a whole number that is at least `least`, or None where that goes."""
         value = getattr(self, field)
+        if none and value is None:
+            return
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
             raise ConfigError(
                 f"{field} of {self.name} must be a whole number, at least {least}, got {value!r}"

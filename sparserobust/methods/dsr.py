@@ -43,8 +43,7 @@ class DSR(StartsSparse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.every is not None:
-            self.require_whole("every", least=1)
+        self.require_whole("every", least=1, none=True)
         for field in ("fraction", "tolerance"):
             self.require_share(field)
         self.require_share("until", one=True)

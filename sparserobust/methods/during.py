@@ -10,7 +10,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -77,6 +77,40 @@ class StartsSparse(DuringTraining):
         return FixedMask.choose(self, probe, sparsity, generator)
 
 
+class BetweenEpochs(Pruner):
+    """Moves the mask after each epoch but the last: subclasses write `move`.
+
+    It does so with the next epoch's first step, so that what is validated are the weights that the epoch ended with.
+    """
+
+    def __init__(self, course: Course) -> None:
+        super().__init__(course)
+        self.due = False
+
+    @abstractmethod
+    def move(self) -> None:
+        """Sets other masks."""
+
+    def end_of_epoch(self) -> None:
+        """The mask is due to move, unless training ends here."""
+        self.due = self.course.epoch < self.course.epochs
+
+    @torch.no_grad()
+    def after_step(self) -> None:
+        """Moves it where it is due."""
+        if self.due:
+            self.due = False
+            self.move()
+
+    def state(self) -> dict[str, Any]:
+        """Whether it is due."""
+        return {"due": self.due}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Takes it back."""
+        self.due = state["due"]
+
+
 def cosine(start: float, step: int, end: int) -> float:
     """Falls from `start` to 0 along half a cosine: start / 2 * (1 + cos(pi * step / end)); 0 from the end on.
 
@@ -112,6 +146,11 @@ def era_steps(course: Course, era: Era, *, default: tuple[float, float]) -> tupl
     return start, max(round(last * course.steps_per_epoch), start + 1)
 
 
+def interval(every: int | None, steps: int) -> int:
+    """Steps between two events: as asked for, else 100, or fewer where there would not be ten of them."""
+    return max(1, min(100, steps // 10)) if every is None else every
+
+
 def moving_steps(course: Course, every: int | None, until: float) -> tuple[int, int]:
     """(steps between two moves of a mask, step before which it moves).
 
@@ -123,14 +162,12 @@ def moving_steps(course: Course, every: int | None, until: float) -> tuple[int, 
         ConfigError: what was asked for leaves not a single move.
     """
     end = round(until * course.steps)
-    if every is None:
-        return max(1, min(100, end // 10)), end
-    if course.steps > 0 and every >= end:
+    if every is not None and course.steps > 0 and every >= end:
         raise ConfigError(
             f"the mask moves every {every} steps until step {end} of {course.steps}, so never; give a smaller `every`, "
             "or none, or train longer"
         )
-    return every, end
+    return interval(every, end), end
 
 
 def keep_highest(

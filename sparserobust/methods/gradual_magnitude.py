@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, Era, era_steps, keep_highest, magnitudes
+from sparserobust.methods.during import DuringTraining, Era, era_steps, interval, keep_highest, magnitudes
 from sparserobust.training.pruner import Course, Pruner
 
 
@@ -38,8 +38,7 @@ class GradualMagnitude(DuringTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.every is not None:
-            self.require_whole("every", least=1)
+        self.require_whole("every", least=1, none=True)
         self.require_share("start_sparsity", zero=True)
 
     def pruner(self, course: Course) -> Pruner:
@@ -52,7 +51,7 @@ class _Cubic(Pruner):
         super().__init__(course)
         self.method = method
         self.first, self.last = era_steps(course, method.era, default=(0.0, 0.5))
-        self.every = method.every or max(1, min(100, (self.last - self.first) // 10))
+        self.every = interval(method.every, self.last - self.first)
         if method.start_sparsity > course.sparsity:
             raise ConfigError(
                 f"start_sparsity of {method.name} is {method.start_sparsity:g}, above the sparsity {course.sparsity:g} "

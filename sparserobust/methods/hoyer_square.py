@@ -62,8 +62,7 @@ class HoyerSquare(DuringTraining):
             )
         if not (self.decay >= 0 and math.isfinite(self.decay)):
             raise ConfigError(f"decay of {self.name} must be a number, at least 0, got {self.decay:g}")
-        if self.prune_epoch is not None:
-            self.require_whole("prune_epoch", least=1)
+        self.require_whole("prune_epoch", least=1, none=True)
 
     def pruner(self, course: Course) -> Pruner:
         """The penalty, then one pruning.

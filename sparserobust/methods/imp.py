@@ -48,8 +48,7 @@ class IMP(DuringTraining):
         check_schedule(self.schedule, 1)
         self.require_whole("rounds", least=1)
         self.require_whole("rewind_epoch", least=0)
-        if self.every is not None:
-            self.require_whole("every", least=1)
+        self.require_whole("every", least=1, none=True)
 
     def pruner(self, course: Course) -> Pruner:
         """Rounds that fill the training.

@@ -40,8 +40,7 @@ class RigL(StartsSparse):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.every is not None:
-            self.require_whole("every", least=1)
+        self.require_whole("every", least=1, none=True)
         for field in ("fraction", "until"):
             self.require_share(field, one=True)
         self.require("regrow", (True, False))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sparserobust.methods.during import StartsSparse
+from sparserobust.methods.during import BetweenEpochs, StartsSparse
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_random
 from sparserobust.training.pruner import Course, Masks, Pruner
 
@@ -38,20 +38,13 @@ class SET(StartsSparse):
         return _Exchange(self, course)
 
 
-class _Exchange(Pruner):
+class _Exchange(BetweenEpochs):
     def __init__(self, method: SET, course: Course) -> None:
         super().__init__(course)
         self.fraction = method.fraction
-        self.due = False
 
-    def end_of_epoch(self) -> None:
-        self.due = self.course.epoch < self.course.epochs
-
-    def after_step(self) -> None:
+    def move(self) -> None:
         course = self.course
-        if not self.due:
-            return
-        self.due = False
         masks: Masks = {}
         for name, value in course.values.items():
             mask = course.masks[name]
@@ -59,9 +52,3 @@ class _Exchange(Pruner):
             fewer = drop_smallest(value.detach(), mask, count, generator=course.generator)
             masks[name] = grow_random(fewer, ~mask, count, generator=course.generator)
         course.set_masks(masks)
-
-    def state(self) -> dict[str, Any]:
-        return {"due": self.due}
-
-    def resume(self, state: dict[str, Any]) -> None:
-        self.due = state["due"]

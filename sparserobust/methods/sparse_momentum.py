@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import StartsSparse, cosine
+from sparserobust.methods.during import BetweenEpochs, StartsSparse, cosine
 from sparserobust.sparsity.allocation import share_out
 from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_largest
 from sparserobust.training.pruner import Course, Masks, Pruner
@@ -55,7 +55,7 @@ class SparseMomentum(StartsSparse):
         return _Redistribution(self, course)
 
 
-class _Redistribution(Pruner):
+class _Redistribution(BetweenEpochs):
     def __init__(self, method: SparseMomentum, course: Course) -> None:
         super().__init__(course)
         self.rate = method.rate
@@ -63,7 +63,6 @@ class _Redistribution(Pruner):
         self.adaptive = "betas" in group
         betas: tuple[float, float] = group["betas"] if self.adaptive else (group.get("momentum") or 0.9, 0.0)
         self.decay, self.second_decay = betas
-        self.due = False
         self.momentum = {name: torch.zeros_like(value) for name, value in course.values.items()}
         self.second = {
             name: torch.zeros_like(value) for name, value in course.values.items() if self.adaptive
@@ -83,12 +82,8 @@ class _Redistribution(Pruner):
                 self.momentum[name].mul_(self.decay).add_(value.grad)
         return False
 
-    @torch.no_grad()
-    def after_step(self) -> None:
+    def move(self) -> None:
         course = self.course
-        if not self.due:
-            return
-        self.due = False
         rate = LAST_RATE + cosine(self.rate - LAST_RATE, course.step, course.steps)
         pull = {name: self._pull(name) for name in course.values}
         before = {name: mask.clone() for name, mask in course.masks.items()}
@@ -114,16 +109,14 @@ class _Redistribution(Pruner):
             }
         )
 
-    def end_of_epoch(self) -> None:
-        self.due = self.course.epoch < self.course.epochs
-
     def _pull(self, name: str) -> Tensor:
         if not self.adaptive:
             return self.momentum[name].abs()
         return self.momentum[name].abs() / (self.second[name].sqrt() + 1e-8)
 
     def state(self) -> dict[str, Any]:
-        return {"momentum": self.momentum, "second": self.second, "due": self.due}
+        return {**super().state(), "momentum": self.momentum, "second": self.second}
 
     def resume(self, state: dict[str, Any]) -> None:
-        self.momentum, self.second, self.due = state["momentum"], state["second"], state["due"]
+        super().resume(state)
+        self.momentum, self.second = state["momentum"], state["second"]

@@ -6,7 +6,7 @@ from sparserobust.report.compare import ALIKE, HIGHER, LOWER, NOT_AFTER_HOLM, Di
 from sparserobust.report.judged import Judged
 from sparserobust.report.numbers import fixed, listed, spelled, target
 from sparserobust.report.spans import Paragraph, Span
-from sparserobust.report.trust import COLLAPSED, DIVERGED, NO_MASK
+from sparserobust.report.trust import COLLAPSED, DIVERGED, NO_MASK, NOT_MADE
 
 MOST_NAMES = 4  # longer lists are counted instead
 
@@ -30,7 +30,7 @@ def _clauses(places: list[int], judged: Judged) -> list[Span]:
         word = trust.verdict if not trust.ranked else d.word
         if word:
             by_word.setdefault(word, []).append(i)
-    words = (HIGHER, ALIKE, NOT_AFTER_HOLM, LOWER, COLLAPSED, DIVERGED, NO_MASK)
+    words = (HIGHER, ALIKE, NOT_AFTER_HOLM, LOWER, COLLAPSED, DIVERGED, NO_MASK, NOT_MADE)
     told = [word for word in words if word in by_word]
     named = {word: _named(by_word[word], places, judged) for word in told}
     longest = max(told, key=lambda word: named[word][1], default="")
@@ -85,6 +85,8 @@ def _clause(word: str, places: list[int], names: str, judged: Judged, *, one: bo
         return [Span(f"{names} diverged in training")]
     if word == NO_MASK:
         return [Span(f"{names} cannot choose {'its' if one else 'their'} weights")]
+    if word == NOT_MADE:
+        return [Span(f"{names} could not be made")]
     return [Span(f"{names} {verb} {word} than dense")]
 
 

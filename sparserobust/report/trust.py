@@ -10,14 +10,15 @@ from sparserobust.report import checks
 from sparserobust.report.audit import SUPPORTED, state
 from sparserobust.report.checks import NONE, OF_THE_NETWORK, Evidence
 from sparserobust.report.groups import Group, Lineup
-from sparserobust.report.numbers import percent
+from sparserobust.report.numbers import percent, realised, target
 from sparserobust.report.readings import AUDIT, attack_name, is_attack, ok
 from sparserobust.report.soundness import collapsed, diverged
 from sparserobust.report.unmade import could_not_choose, is_made
 
 FINE, CHECK, COLLAPSED, ARTEFACT = "no red flag", "check", "collapsed", "artefact"
 DIVERGED = "diverged"
-NOT_SCORED, NO_MASK = "not scored", "cannot choose"
+NOT_SCORED = "not scored"
+NO_MASK, NOT_MADE = NO_NETWORK = ("cannot choose", "not made")
 WITHOUT_GRADIENT = ("square", "autoattack")
 """Attacks in linf that need no gradient, or end with one that does not."""
 
@@ -27,8 +28,9 @@ class Trust:
     """What the checks say of one row.
 
     Attributes:
-        verdict: no red flag, check, collapsed, diverged, artefact, not scored (no attack was measured), or cannot
-            choose (the method had nothing to choose its weights by: a result, and no network to judge).
+        verdict: no red flag, check, collapsed, diverged, artefact, not scored (no attack was measured), cannot choose
+            (the method had nothing to choose its weights by: a result, and no network to judge), or not made (making
+            or training it failed).
         evidence: by check: "zero", "margin", "largest", "rise", "found", "transfer", "audit", and the names of
             other attacks.
         notes: sentences for the reader, worst first.
@@ -45,30 +47,30 @@ class Trust:
     @property
     def ranked(self) -> bool:
         """Whether the row takes part in comparisons."""
-        return self.verdict not in (COLLAPSED, DIVERGED, ARTEFACT, NO_MASK)
+        return self.verdict not in (COLLAPSED, DIVERGED, ARTEFACT, *NO_NETWORK)
 
 
 def judge(group: Group, lineup: Lineup) -> Trust:
     """The checks on one row."""
     if all(could_not_choose(run) for run in group.runs):
         return Trust(NO_MASK, {}, tuple(_gathered(group, _reason)))
+    if group.not_made:
+        return Trust(NOT_MADE, {}, tuple(_gathered(group, _undecided)), tuple(_gathered(group, _failures)))
     evidence = _evidence(group, lineup)
     ordered = sorted(evidence.values(), key=lambda e: -e.level)
     notes = [e.why for e in ordered if e.why and e.level]
     notes += _gathered(group, lambda run: _warnings(run, lineup))
     notes += _gathered(group, lambda run: _trained_otherwise(run, group))
-    asides = tuple(e.why for e in ordered if e.why and not e.level)
-    undecided = _gathered(group, lambda run: _reason(run) if could_not_choose(run) else [])
-    others = "" if group.not_made else "; the means are over the other seeds"
-    notes += [f"{reason}{others}" for reason in undecided]
+    asides = (*(e.why for e in ordered if e.why and not e.level), *_other_sparsity(group))
+    notes += [f"{reason}; the means are over the other seeds" for reason in _gathered(group, _undecided)]
     failures = tuple(_gathered(group, _failures))
     made = [run for run in group.runs if is_made(run)]
     fallen = sum(collapsed(run) for run in made)
-    if made and fallen == len(made):
+    if fallen == len(made):
         share = percent(group.first.data.majority_share)
         reason = f"collapsed: robustness not meaningful; predicts no better than always one class ({share} %)"
         return Trust(COLLAPSED, evidence, (reason, *notes), failures, asides)
-    if made and all(diverged(run) for run in made):
+    if all(diverged(run) for run in made):
         return Trust(DIVERGED, evidence, tuple(notes), failures, asides)
     if fallen:
         notes.insert(0, f"{fallen} of {len(made)} seeds collapsed; the mean mixes two kinds of network")
@@ -130,8 +132,22 @@ def _for_the_number(key: str, e: Evidence, group: Group, lineup: Lineup) -> Evid
     return replace(e, level=int(doubt), why=f"{e.why}: {', and '.join(advice)}" if advice else e.why)
 
 
+def _other_sparsity(group: Group) -> list[str]:
+    """That it is not at the sparsity that was asked for: by 5 % of what it was to keep, or more."""
+    if abs(group.sparsity - group.target) < 0.05 * (1 - group.target):
+        return []
+    return [
+        f"its sparsity is {realised(group.sparsity)}, asked for was {target(group.target)}; "
+        f"`sparserobust describe {group.first.subject.method}` says how it prunes"
+    ]
+
+
 def _reason(run: Run) -> list[str]:
     return [run.subject.not_made] if run.subject.not_made else []
+
+
+def _undecided(run: Run) -> list[str]:
+    return _reason(run) if could_not_choose(run) else []
 
 
 def _failures(run: Run) -> list[str]:

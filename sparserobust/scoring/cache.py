@@ -21,7 +21,7 @@ import numpy as np
 from sparserobust.errors import ConfigError
 from sparserobust.records.run import write_atomic
 from sparserobust.scoring.batch import Batch
-from sparserobust.weights.fingerprint import bytes_of
+from sparserobust.weights.plan import bytes_of
 
 if TYPE_CHECKING:
     from sparserobust.scoring.evaluator import Context, Evaluator

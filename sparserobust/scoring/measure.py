@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -95,7 +94,7 @@ def measure(
             if first is None:
                 raise DataError("there is no example to evaluate; the data set is empty")
             shape = tuple(first[0].shape[1:])
-            graph = functools.cache(partial(trace, subject.model, shape))
+            graph = functools.cache(functools.partial(trace, subject.model, shape))
             known: dict[str, Any] = {"graph": graph, "dense_model": reference, "cache": cache}
             if cache is not None:
                 known["fingerprint"] = fingerprint(subject.model)
@@ -141,10 +140,8 @@ def measure(
     )
 
 
-def sha256_of_examples(
-    data: AnyData, *, limit: int | None, seed: int, dtype: torch.dtype = torch.float32
-) -> str:
-    """`DataRecord.sha256` of the examples that `measure` would go through."""
+def sha256_of_examples(data: AnyData, dtype: torch.dtype, *, limit: int | None, seed: int) -> str:
+    """`DataRecord.sha256` of the examples that `measure` would go through, for a network of this type."""
     facts = _Facts()
     split, _ = stratified_subset(as_dataset(data, "test"), limit, seed)
     for images, labels in batches(split, DEFAULT_BATCH_SIZE, torch.device("cpu"), dtype=dtype):

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from weakref import WeakSet
+
+import torch
 from torch import Tensor
 
 from sparserobust.subject import Subject
 from sparserobust.training.pruner import Course, Pruner
+
+_held: WeakSet[torch.optim.Optimizer] = WeakSet()
+
+
+def is_held(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a method is attached to it now."""
+    return optimizer in _held
 
 
 class Attached:
@@ -34,6 +44,7 @@ class Attached:
         self.course: Course = pruner.course
         self._asked_for_penalty = type(pruner).penalty is Pruner.penalty  # which is none
         self._handle = self.course.weights.hold(self.course.optimizer)
+        _held.add(self.course.optimizer)
 
     def penalty(self) -> Tensor | float:
         """What the method adds to the loss, 0.0 for most."""
@@ -92,3 +103,4 @@ class Attached:
     def detach(self) -> None:
         """Lets the optimizer go; masks are no longer kept true."""
         self._handle.remove()
+        _held.discard(self.course.optimizer)

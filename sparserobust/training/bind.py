@@ -55,6 +55,24 @@ def pruner_of(
     return pruner
 
 
+def pruner_in(
+    subject: Subject, optimizer: torch.optim.Optimizer, recipe: Recipe, train_set: AnySet, seed: int
+) -> Pruner:
+    """What the subject's method does in a training by this recipe on these examples.
+
+    Raises:
+        ConfigError: it cannot do its work in such a training.
+    """
+    return pruner_of(
+        subject,
+        optimizer,
+        epochs=recipe.epochs,
+        steps_per_epoch=steps_per_epoch(subject, recipe, train_set),
+        examples=None if isinstance(train_set, DataLoader) else train_set,
+        seed=seed,
+    )
+
+
 def steps_per_epoch(subject: Subject, recipe: Recipe, train_set: AnySet) -> int:
     """Optimizer steps of an epoch; 0 where the mask is fixed and nobody asks.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, AnySet, Data, as_dataset
@@ -15,7 +14,7 @@ from sparserobust.device import device_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import History
 from sparserobust.subject import Subject
-from sparserobust.training.bind import pruner_of, steps_per_epoch
+from sparserobust.training.bind import pruner_in
 from sparserobust.training.checkpoint import identity
 from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.training.session import Session
@@ -114,14 +113,7 @@ def check_schedule(
 ) -> None:
     """Raises ConfigError where the subject's method cannot do its work in such a training, which is not begun."""
     plan, examples = _plan(subject, data, recipe, epochs, None), _training_examples(data)
-    pruner_of(
-        subject,
-        plan.build_optimizer(list(subject.model.parameters())),
-        epochs=plan.epochs,
-        steps_per_epoch=steps_per_epoch(subject, plan, examples),
-        examples=None if isinstance(examples, DataLoader) else examples,
-        seed=0,
-    )
+    pruner_in(subject, plan.build_optimizer(list(subject.model.parameters())), plan, examples, seed=0)
 
 
 def _plan(

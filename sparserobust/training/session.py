@@ -22,7 +22,7 @@ from sparserobust.training.accuracy import Attack, accuracy_of
 from sparserobust.training.adversarial import Objective
 from sparserobust.training.attached import Attached
 from sparserobust.training.augment import Augmentation
-from sparserobust.training.bind import needs_two, pruner_of, steps_per_epoch
+from sparserobust.training.bind import needs_two, pruner_in
 from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
 from sparserobust.training.chosen import Chosen
 from sparserobust.training.epoch import EpochSums, is_finite
@@ -56,15 +56,7 @@ class Session:
         model = subject.model
         self.needs_two = needs_two(model)
         self.optimizer = recipe.build_optimizer([p for p in model.parameters() if p.requires_grad])
-        pruner = pruner_of(
-            subject,
-            self.optimizer,
-            epochs=recipe.epochs,
-            steps_per_epoch=steps_per_epoch(subject, recipe, train_set),
-            examples=None if isinstance(train_set, DataLoader) else train_set,
-            seed=seed,
-        )
-        self.attached = Attached(pruner, subject)
+        self.attached = Attached(pruner_in(subject, self.optimizer, recipe, train_set, seed), subject)
         self.examples = 0
         self.epochs: list[EpochRecord] = []
         self.diverged = False

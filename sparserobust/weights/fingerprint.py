@@ -6,8 +6,9 @@ import hashlib
 import inspect
 import json
 
-import torch
-from torch import Tensor, nn
+from torch import nn
+
+from sparserobust.weights.plan import bytes_of
 
 PLAIN = (bool, int, float, str, tuple, type(None))
 
@@ -32,11 +33,6 @@ def fingerprint(model: nn.Module) -> str:
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         digest.update(bytes_of(tensor))
     return digest.hexdigest()
-
-
-def bytes_of(tensor: Tensor) -> bytes:
-    """Its content."""
-    return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def _source(kind: type) -> str:

@@ -11,7 +11,7 @@ from sparserobust.report.groups import arrange
 from sparserobust.report.judged import judged
 from sparserobust.report.page import render
 from sparserobust.report.rows import main_table
-from sparserobust.report.trust import CHECK, NO_MASK
+from sparserobust.report.trust import CHECK, NO_MASK, NOT_MADE
 from sparserobust.report.unmade import in_short
 from sparserobust.report.verdict import verdict
 
@@ -76,15 +76,28 @@ def test_a_row_that_could_not_be_made_is_no_red_flag_and_no_comparison():
     assert shown.lines[:2] == ("1 of 1 row without a red flag", "1 row without a network: cannot choose")
 
 
-def test_any_other_error_is_a_red_flag_told_once():
+def test_any_other_error_is_a_failure_told_once_and_no_doubt_about_the_others():
     dense = run("dense", 0.0, *attacked(190, 100))
     broken = not_made(run("snip", 0.9, *attacked(190, 90)), BROKEN, "failed")
     found = judged(arrange([dense, broken]))
-    assert found.trust[1].verdict == CHECK
-    assert found.trust[1].failures == (BROKEN,)
-    assert badge(found).text == "Trust: check"
+    assert (found.trust[1].verdict, found.trust[1].failures) == (NOT_MADE, (BROKEN,))
+    assert main_table(found).sections[1].rows[0].chip == NOT_MADE
+    shown = badge(found)
+    assert (shown.text, shown.lines[1]) == ("Trust: upper bound", "1 row without a network: not made")
     assert render([dense, broken]).count("share one tensor") == 2  # in the table, and among the remarks
     assert "cannot choose" not in words(dense, broken)
+
+
+def test_of_seeds_that_could_not_choose_and_seeds_that_failed_both_are_told():
+    one, two = run("snip", 0.9, seed=0), run("snip", 0.9, seed=1)
+    runs = [run("dense", 0.0, *attacked(190, 100), seed=s) for s in range(2)]
+    runs += [
+        not_made(one.model_copy(update={"outcomes": runs[0].outcomes})),
+        not_made(two.model_copy(update={"outcomes": runs[0].outcomes}), BROKEN, "failed"),
+    ]
+    trust = judged(arrange(runs)).trust[1]
+    assert (trust.verdict, trust.failures) == (NOT_MADE, (f"{BROKEN} (seed 1)",))
+    assert trust.notes == (f"{CANNOT} (seed 0)",)
 
 
 def test_one_seed_that_cannot_choose_leaves_the_mean_to_the_others():

@@ -121,6 +121,16 @@ def test_what_is_no_reason_to_doubt_never_stands_for_the_reason():
     assert trust.failures == ("saliency failed: out of memory",)
 
 
+@pytest.mark.parametrize(("sparsity", "said"), [(0.476, True), (0.39, False), (0.4, False)])
+def test_a_rule_that_does_not_come_to_the_target_says_so_without_being_doubtful(sparsity, said):
+    """Of 0.6 that were to be kept, 5 % are 0.03."""
+    made = run("starfire-window", sparsity, *attacked(190, 100))
+    asked = made.model_copy(update={"subject": made.subject.model_copy(update={"target_sparsity": 0.4})})
+    trust = judged(arrange([run("dense", 0.0, *attacked(190, 100)), asked])).trust[1]
+    text = "its sparsity is 0.4760, asked for was 0.4; `sparserobust describe starfire-window` says how it prunes"
+    assert (trust.verdict, trust.asides) == (FINE, (text,) if said else ())
+
+
 def test_an_attack_that_needs_no_gradient_or_an_audit_that_supports_settles_it():
     assert beside("square", 64).verdict == FINE
     assert beside("pgd", 64, audit("supported", (0.5, 0.45, 0.33, 0.32))).verdict == FINE

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 START = (
     "A method that keeps the weights with the largest gradients must score high at initialisation, so the grey ticks "
-    "give the same over all weights, free of selection."
+    "give the same over all weights, free of selection. A mask that a method finds or moves while training is laid on "
+    "the initial weights as it ended."
 )
 COURSE = "While training: mean and standard deviation over batches, first seed."
 
