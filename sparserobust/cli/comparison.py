@@ -16,8 +16,8 @@ from sparserobust.apply import sparsify
 from sparserobust.cli.bound import Bound, bind, check_schedules, shared_recipe
 from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, free_place, place_of, scored_before
 from sparserobust.cli.evaluators import built
+from sparserobust.cli.machine import keep_freed_memory, set_threads
 from sparserobust.cli.networks import fresh_network, try_one_image
-from sparserobust.cli.options import set_threads
 from sparserobust.cli.request import Request
 from sparserobust.cli.variants import folder_stem, safe
 from sparserobust.data import load_data
@@ -60,6 +60,7 @@ class Comparison:
         try_one_image(self.first, self.data, request.model_name)
         if not self.saved:
             check_schedules(self.bound, self.first, self.data, request, self.recipe)
+        keep_freed_memory()
         set_threads(request.threads, sum(p.numel() for p in self.first.parameters()), self.device)
         self.environment = environment_of(torch.device(self.device), 0, 0.0, request.command)
         self.examples = functools.cache(

@@ -1,4 +1,4 @@
-"""What the options of the command line mean: lists, settings, output folders, threads."""
+"""What the options of the command line mean: lists, settings, output folders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from sparserobust.errors import ConfigError
-
-SMALL_NETWORK = 5_000_000
-"""Parameters below which one thread is faster than several on a CPU."""
 
 Settings = dict[str, dict[str, Any]]
 
@@ -147,12 +144,3 @@ def _user_caches() -> Path:
     """Where programs keep what they can do without (XDG Base Directory Specification: relative paths do not count)."""
     named = Path(os.environ.get("XDG_CACHE_HOME", ""))
     return named if named.is_absolute() else Path.home() / ".cache"
-
-
-def set_threads(threads: int | None, parameters: int, device: str) -> None:
-    """Sets torch's threads; by default one for small networks on a CPU, torch's own choice otherwise."""
-    import torch
-
-    small = parameters < SMALL_NETWORK and device == "cpu"
-    if threads is not None or small:
-        torch.set_num_threads(threads or 1)
