@@ -18,7 +18,7 @@ from sparserobust.restore import load_subject
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
 from sparserobust.testing.networks import small_data, small_networks
-from sparserobust.training import Recipe, train
+from sparserobust.training import Recipe, started_from, train
 from sparserobust.training.pruner import Course, Pruner
 from sparserobust.weights.plan import sha256_of
 
@@ -73,7 +73,10 @@ def _check(
         make = subject.pruning
         assert make is not None, f"{name} has no pruner"
         subject.pruning = lambda course: _Watched(make(course), watch)
+        begun = started_from(subject, data, recipe=recipe, seed=SEED)
         train(subject, data, recipe=recipe, seed=SEED, checkpoint=checkpoint)
+        assert subject.history is not None
+        assert subject.history.started_from == begun, f"{name}: a finished training would not be known again"
         return subject
 
     plain = trained(lambda course: _check_law(course, name))

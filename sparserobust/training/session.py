@@ -50,6 +50,8 @@ class Session:
         self.device = device
         self.seed = seed
         self.file = file
+        # at once: a method may hook into the model, which is part of what it does
+        self.started_from = identity(subject, recipe, seed, train_set, val_set)
         self.augment = Augmentation(recipe, seed)
         self.objective = Objective(recipe, seed)
         self.order = generator(seed, "training order")
@@ -62,7 +64,6 @@ class Session:
         self.diverged = False
         self.ended = False
         self.chosen = Chosen(subject.weights)
-        self.started_from = identity(subject, recipe, seed, train_set, val_set)
         self.pruned_at_end: tuple[float | None, float | None] | None = None
 
     def run(self, progress: bool) -> None:
