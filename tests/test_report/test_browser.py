@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import shutil
 import subprocess
 from html import escape
 from pathlib import Path
 
+import matplotlib
 import pytest
 
 from sparserobust.report.page import render
@@ -69,19 +72,60 @@ def large() -> str:
     return render(factorial())
 
 
-@pytest.mark.parametrize("which", ["page", "large"])
-@pytest.mark.parametrize("width", [1280, 1040, 900, 420])
-def test_nothing_is_wider_than_the_window(request, tmp_path, width, which):
-    """The page in a frame of that width; a script outside the frame reads how wide its content is."""
-    inner = escape(POLICY.sub("", request.getfixturevalue(which)), quote=True)
-    script = (
-        "onload = () => { const d = document.querySelector('iframe').contentDocument.documentElement; "
-        "document.title = d.clientWidth + ' of ' + d.scrollWidth; }"
+WIDTHS = (1280, 1040, 900, 420)
+
+
+def wide_font() -> str:
+    """A style sheet that forces DejaVu Sans, as wide as any face for screens: matplotlib brings it along."""
+    file = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    data = base64.b64encode(file.read_bytes()).decode("ascii")
+    return (
+        f"@font-face{{font-family:forced;src:url(data:font/ttf;base64,{data})}}"
+        "*{font-family:forced!important}"
     )
-    frame = f'<iframe width="{width}" height="900" style="border:0" srcdoc="{inner}"></iframe>'
-    file = tmp_path / "frame.html"
-    file.write_text(f"<!DOCTYPE html><title>none</title><script>{script}</script>{frame}", "utf-8")
-    done = browse(file, tmp_path / "profile", "--window-size=1400,1000", "--virtual-time-budget=5000")
-    title = re.search(r"<title>(\d+) of (\d+)</title>", done.stdout)
+
+
+def measured(page: str, css: str, tmp_path: Path) -> list[tuple[int, int, int]]:
+    """For each window width: (how wide the page is, how wide the main table is, what the table has room for).
+
+    The page stands in a frame of that width; a script outside the frame reads it.
+    """
+    inner = escape(POLICY.sub("", page).replace("</head>", f"<style>{css}</style></head>"), quote=True)
+    script = """onload = async () => {
+      const found = [];
+      for (const frame of document.querySelectorAll("iframe")) {
+        const d = frame.contentDocument, table = d.querySelector(".main").parentElement;
+        await Promise.all([...d.fonts].map(font => font.load()));
+        found.push([d.documentElement.scrollWidth, table.scrollWidth, table.clientWidth]);
+      }
+      document.title = JSON.stringify(found);
+    }"""
+    frames = [
+        f'<iframe width="{width}" height="900" style="border:0" srcdoc="{inner}"></iframe>'
+        for width in WIDTHS
+    ]
+    file = tmp_path / "frames.html"
+    head = f"<!DOCTYPE html><title>none</title><script>{script}</script>"
+    file.write_text(head + "".join(frames), "utf-8")
+    done = browse(file, tmp_path / "profile", "--window-size=1400,1000", "--virtual-time-budget=20000")
+    title = re.search(r"<title>(.*)</title>", done.stdout)
     assert title is not None
-    assert title.group(1) == title.group(2) == str(width)
+    return [(page, table, room) for page, table, room in json.loads(title.group(1))]
+
+
+@pytest.mark.parametrize("which", ["page", "large"])
+@pytest.mark.parametrize("font", ["installed", "wide", "wider"])
+def test_nothing_is_wider_than_the_window_whatever_the_font(request, tmp_path, font, which):
+    """The machine's own fonts, a wide one, and wider than any: what does not fit scrolls in its own box.
+
+    The main table fits without, in the forced face.
+    """
+    css = {
+        "installed": "",
+        "wide": wide_font(),
+        "wider": wide_font() + "*{letter-spacing:.1em!important}",
+    }[font]
+    found = measured(request.getfixturevalue(which), css, tmp_path)
+    assert [page for page, _, _ in found] == list(WIDTHS)
+    if font == "wide":
+        assert [table for _, table, _ in found] == [room for _, _, room in found]
