@@ -1,0 +1,109 @@
+"""Whether an attack succeeded is what the unchanged model says, counted exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from evaluators import FGSM
+from sparserobust.scoring import Batch
+from sparserobust.stats import wilson
+
+from .helpers import Threshold, attack_of, grey, value, with_buffers, with_copy, with_data, with_mode
+
+
+def test_success_is_what_the_model_says_and_the_numbers_are_exact():
+    """Means .38, .42, .48, .52, .9 (wrong), .7: a shift of .1 towards 1/2 breaks .42, .48, .52."""
+    images, labels = grey([0.38, 0.42, 0.48, 0.52, 0.9, 0.7], [0, 0, 0, 1, 0, 1])
+    towards = lambda b: iter([(0.1, b.images + 0.1 * (1 - 2.0 * b.labels).view(-1, 1, 1, 1))])  # noqa: E731
+    outcome = attack_of(towards)(Threshold(), (images, labels))
+    assert outcome.per_example["correct"].tolist() == [True, True, True, True, False, True]
+    assert outcome.per_example["robust"].tolist() == [[True, False, False, False, False, True]]
+    robust, success = outcome.score("robust_accuracy"), outcome.score("attack_success_rate")
+    assert (robust.value, robust.n, success.value, success.n) == (2 / 6, 6, 3 / 5, 5)
+    assert (robust.ci_low, robust.ci_high) == pytest.approx((wilson(2, 6).low, wilson(2, 6).high))
+    assert outcome.axis == (0.1,)
+
+
+def test_the_attack_sees_only_examples_that_the_model_gets_right():
+    images, labels = grey([0.4, 0.6, 0.9], [0, 0, 1])
+    seen: list[int] = []
+
+    def watch(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        seen.extend(batch.labels.tolist())
+        assert torch.equal(batch.predicted, batch.labels)
+        return iter([(0.1, batch.images)])
+
+    attack_of(watch)(Threshold(), (images, labels))
+    assert seen == [0, 1]
+
+
+def test_an_attack_that_overwrites_the_images_it_was_given_gains_nothing():
+    """`batch.images` moved in place, far beyond the budget, and handed back: distance must not count as zero."""
+
+    def in_place(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        batch.images.add_(0.4).clamp_(0, 1)
+        yield 0.1, batch.images
+
+    images, labels = grey([0.3, 0.2], [0, 0])
+    outcome = attack_of(in_place)(Threshold(), (images, labels))
+    assert outcome.status == "failed" or value(outcome, "robust_accuracy") == 1.0
+
+
+def test_an_attack_that_overwrites_the_labels_it_was_given_gains_nothing():
+    def in_place(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        batch.labels.fill_(1)
+        yield 0.1, batch.images
+
+    outcome = attack_of(in_place)(Threshold(), grey([0.3, 0.2], [0, 0]))
+    assert outcome.status == "failed" or value(outcome, "robust_accuracy") == 1.0
+
+
+@pytest.mark.parametrize("misdeed", [with_mode, with_data, with_copy, with_buffers])
+def test_the_decision_is_the_untouched_models_whatever_the_attack_did_to_it(trained, problem, misdeed):
+    """An attack that moves nothing but the model: no example may fall."""
+    images, labels = problem(24)
+    trained.body[11].p = 0.9  # dropout would be seen
+
+    def tamper(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        misdeed(batch.model)
+        yield 0.1, batch.images
+        misdeed(batch.model)
+        yield 0.2, batch.images
+
+    outcome = attack_of(tamper, eps=(0.1, 0.2))(trained, (images, labels))
+    assert outcome.status == "ok"
+    clean = outcome.per_example["correct"]
+    assert clean.sum() > 12
+    assert np.array_equal(outcome.per_example["robust"], np.stack([clean, clean]))
+
+
+def test_no_correct_example_is_no_success_rate_and_says_why():
+    outcome = FGSM(eps=(0.1,))(Threshold(), grey([0.4, 0.3], [1, 1]))
+    assert value(outcome, "robust_accuracy") == 0
+    for name in ("attack_success_rate", "margin_attack_success_rate"):
+        score = outcome.score(name)
+        assert (score.value, score.n, score.reason) == (None, 0, "no example was classified correctly")
+
+
+def test_an_attack_that_draws_from_a_global_stream_repeats_by_the_seed_alone(trained, problem):
+    drawn: list[Tensor] = []
+
+    def draw(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        noise = torch.from_numpy(np.random.uniform(-0.3, 0.3, batch.images.shape)).float() * torch.rand(())
+        drawn.append(noise)
+        yield 0.3, (batch.images + noise).clamp(0, 1)
+
+    images = problem(60)
+    outcomes = []
+    for state, seed in ((1, 0), (2, 0), (1, 5)):
+        torch.manual_seed(state)
+        np.random.seed(state)
+        outcomes.append(attack_of(draw, eps=(0.3,))(trained, images, seed=seed).per_example["robust"])
+    assert np.array_equal(outcomes[0], outcomes[1])
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
