@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import settings
 from torch import Tensor, nn
 
 import sparserobust as sr
+from sparserobust.testing import during, evaluators
 
 settings.register_profile("sparserobust", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("sparserobust")
@@ -138,3 +140,21 @@ def digits_network() -> nn.Module:
         optimizer.step()
     optimizer.zero_grad()
     return model.eval().requires_grad_(False)
+
+
+@pytest.fixture
+def one_of_kit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The conformance kit with one of its networks and, for training, one of its optimizers; which, the test's name
+    decides. All of them cost six times as much: they are for a test with the marker `slow`."""
+    number = zlib.crc32(request.node.name.encode())
+    networks, recipes = during.small_networks, list(during.RECIPES.items())
+    for module in (during, evaluators):
+        monkeypatch.setattr(module, "small_networks", lambda: [networks()[number % 2]])
+    monkeypatch.setattr(during, "RECIPES", dict([recipes[number // 2 % len(recipes)]]))
+
+
+@pytest.fixture(params=["one", pytest.param("all", marks=pytest.mark.slow)])
+def kit(request: pytest.FixtureRequest) -> None:
+    """The conformance kit, once as `one_of_kit` and once, among the slow tests, whole."""
+    if request.param == "one":
+        request.getfixturevalue("one_of_kit")

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from sparserobust import registry, runner
+from sparserobust.apply import build_method
+from sparserobust.methods.during import DuringTraining
 from sparserobust.methods.snip import SNIP
 from sparserobust.records import ScoreSpec
 from sparserobust.scoring import Evaluator, Measurement
@@ -22,14 +24,29 @@ FAST: dict[str, dict[str, Any]] = {
     "carlini-wagner": {"steps": 20, "warm_start": 20},
     "gradient-masking": {"eps": [0.1], "steps": 5, "queries": 20},
     "minimum-norm": {"steps": 20},
-    "pgd": {"steps": 10, "restarts": 2},
-    "square": {"queries": 50},
+    "pgd": {"eps": [0.1], "steps": 10, "restarts": 2},
+    "square": {"eps": [0.1], "queries": 50},
 }
 """Settings of evaluators that would take long."""
 
 
+def written(value: str | dict[str, Any]) -> str:
+    """A name, or parameters, in the id of a test."""
+    return value if isinstance(value, str) else " ".join(f"{key}={held}" for key, held in value.items())
+
+
+DURING = [name for name in registry.methods.names() if isinstance(build_method(name, {}), DuringTraining)]
+
+
+@pytest.mark.usefixtures("one_of_kit")
 @pytest.mark.parametrize("name", registry.methods.names())
 def test_every_method_keeps_the_laws(name):
+    check_method(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DURING)
+def test_methods_that_train_keep_the_laws_on_both_networks_under_every_optimizer(name):
     check_method(name)
 
 
@@ -54,20 +71,37 @@ def test_any_allocation_goes_with_any_offset(allocation, offset):
         ("freezenet", {"mask": "random", "control": "reinitialised", "initialisation": "kaiming-uniform"}),
         ("freezenet-wd", {"prune_at_end": True, "rescue": None, "allocation": "uniform"}),
         ("dctps", {"allocation": "epl-published", "control": "layer-shuffled"}),
-        ("rigl", {"every": 4, "offset": "frozen"}),
-        ("rigl-dctps", {"every": 4, "regrow": False}),
-        ("gradual-magnitude", {"every": 4, "allocation": "uniform"}),
-        ("dsr", {"every": 4, "fraction": 0.05, "threshold": 0.01}),
     ],
-    ids=lambda value: value if isinstance(value, str) else " ".join(f"{k}={v}" for k, v in value.items()),
+    ids=written,
 )
 def test_methods_keep_the_laws_with_other_parameters_too(name, params):
     check_method(name, **params)
 
 
-@pytest.mark.parametrize("name", registry.evaluators.names())
+@pytest.mark.usefixtures("kit")
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [
+        ("rigl", {"every": 4, "offset": "frozen"}),
+        ("rigl-dctps", {"every": 4, "regrow": False}),
+        ("gradual-magnitude", {"every": 4, "allocation": "uniform"}),
+        ("dsr", {"every": 4, "fraction": 0.05, "threshold": 0.01}),
+    ],
+    ids=written,
+)
+def test_methods_that_train_keep_the_laws_with_other_parameters_too(name, params):
+    check_method(name, **params)
+
+
+@pytest.mark.parametrize("name", [name for name in registry.evaluators.names() if name not in FAST])
 def test_every_evaluator_keeps_the_contract(name):
-    check_evaluator(runner.build_evaluator(name, FAST.get(name)))
+    check_evaluator(runner.build_evaluator(name))
+
+
+@pytest.mark.usefixtures("kit")
+@pytest.mark.parametrize("name", FAST)
+def test_every_attack_that_takes_long_keeps_the_contract(name):
+    check_evaluator(runner.build_evaluator(name, FAST[name]))
 
 
 class Careless(Evaluator):

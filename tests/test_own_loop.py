@@ -68,8 +68,15 @@ WITHOUT_EXAMPLES = [
 ]
 
 
-@pytest.mark.parametrize("kind", OPTIMIZERS)
-@pytest.mark.parametrize("method", WITHOUT_EXAMPLES)
+CASES = [
+    pytest.param(method, kind, marks=[pytest.mark.slow] * ((number + other) % 2))
+    for number, method in enumerate(WITHOUT_EXAMPLES)
+    for other, kind in enumerate(OPTIMIZERS)
+]
+"""Each method under one of the optimizers, in turn, and under the other among the slow tests."""
+
+
+@pytest.mark.parametrize(("method", "kind"), CASES)
 def test_it_comes_to_the_weights_of_train(method, kind):
     """A DataLoader brings its own order, and without validation examples training ends with the last epoch."""
     subject = own_loop(small_networks()[1], kind, method)

@@ -48,8 +48,7 @@ def exact_distances(model, images, norm, *, box=True):
             if reached(top)[0] < 0:
                 continue  # not within the box
             bottom = 0.0
-            for _ in range(200):
-                middle = (bottom + top) / 2
+            while bottom < (middle := (bottom + top) / 2) < top:
                 bottom, top = (middle, top) if reached(middle)[0] < 0 else (bottom, middle)
             change = reached(top)[1] - x
             nearest = min(nearest, np.linalg.norm(change) if norm == "l2" else np.abs(change).max())

@@ -90,8 +90,18 @@ def test_images_without_a_gradient_among_others_are_told():
     assert any(f"no gradient reaches {flat} of 12 images" in warning for warning in outcome.warnings)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def but_seldom(name, value):
+    """AutoAttack takes seconds where others take a fraction of one: all but its first case are slow tests."""
+    return pytest.param(name, value, marks=pytest.mark.slow) if name == "autoattack" else (name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *((name, torch.float16) for name in ATTACKS),
+        *(but_seldom(name, dtype) for name in ATTACKS for dtype in (torch.bfloat16, torch.float64)),
+    ],
+)
 def test_logits_in_another_precision_than_the_images_are_no_obstacle(name, dtype):
     outcome = outcome_of(ATTACKS[name], Body(after=lambda logits: logits.to(dtype)), images_of())
     assert outcome.status == "ok", outcome.reason
@@ -203,8 +213,16 @@ class Spy(nn.Module):
         return self.body(images)
 
 
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 5, 7), (1, 1, 16)])
-@pytest.mark.parametrize("attack", [name for name in ATTACKS if name not in ("gradient-masking",)])
+SPIED = [name for name in ATTACKS if name != "gradient-masking"]
+
+
+@pytest.mark.parametrize(
+    ("attack", "shape"),
+    [
+        *((name, (3, 5, 7)) for name in SPIED),
+        *(but_seldom(name, shape) for name in SPIED for shape in ((1, 8, 8), (1, 1, 16))),
+    ],
+)
 def test_what_is_counted_lies_in_the_box_and_in_the_budget(shape, attack):
     """The images whose decision is counted are the last ones the model is shown at each budget."""
     model, images = shown(shape)

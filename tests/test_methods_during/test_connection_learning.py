@@ -116,5 +116,6 @@ def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):
         make_pruner(make_network(), "connection-learning", 0.9, 8, **params)
 
 
+@pytest.mark.usefixtures("kit")
 def test_the_laws_hold_in_rounds_with_another_allocation_and_offset():
     check_method("connection-learning", rounds=3, first=0.3, allocation="erk", offset="dct")

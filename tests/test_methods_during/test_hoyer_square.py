@@ -100,5 +100,6 @@ def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):
         make_pruner(make_network(), "hoyer-square", 0.9, 8, **params)
 
 
+@pytest.mark.usefixtures("kit")
 def test_the_laws_hold_on_a_dct_offset_whose_values_all_start_at_zero():
     check_method("hoyer-square", offset="dct", allocation="erk", threshold="deviation", prune_epoch=8)

@@ -154,6 +154,7 @@ def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):
         make_pruner(make_network(), "imp", 0.9, 8, **params)
 
 
+@pytest.mark.usefixtures("kit")
 @pytest.mark.parametrize("params", [{"rounds": 2, "rewind_epoch": 0, "offset": "frozen"}])
 def test_the_laws_hold_with_another_offset(params):
     check_method("imp", **params)

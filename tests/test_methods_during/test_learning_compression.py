@@ -158,5 +158,6 @@ def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):
         make_pruner(make_network(), "learning-compression", 0.9, 8, **params)
 
 
+@pytest.mark.usefixtures("kit")
 def test_the_laws_hold_to_the_last_epoch_with_another_allocation_and_offset():
     check_method("learning-compression", era=(0, 8), every=3, allocation="epf", offset="dct")

@@ -209,6 +209,7 @@ def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):
         make_pruner(make_network(), "dynamic-network-surgery", 0.9, 8, **params)
 
 
+@pytest.mark.usefixtures("kit")
 @pytest.mark.parametrize("params", [{"allocation": "erk", "offset": "frozen", "gamma": 0.1}])
 def test_the_laws_hold_with_another_allocation_and_offset(params):
     check_method("dynamic-network-surgery", **params)
