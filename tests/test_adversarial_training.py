@@ -62,7 +62,9 @@ def accuracies(model: nn.Module, data: sr.Data, eps: float) -> tuple[float, floa
     return float((model(images).argmax(1) == labels).float().mean()), 1 - float(fooled.float().mean())
 
 
-@pytest.mark.parametrize(("method", "kind"), [("dense", "pgd"), ("snip", "trades")])
+@pytest.mark.parametrize(
+    ("method", "kind"), [("dense", "pgd"), pytest.param("snip", "trades", marks=pytest.mark.slow)]
+)
 def test_training_makes_digits_robust_at_its_eps(method, kind):
     """At eps 0.15 after 4 epochs, on 240 images (sigma 3 points), seed 0.
 
@@ -375,7 +377,7 @@ def test_robust_validation_accuracy_is_the_share_that_no_perturbation_turns(tabl
     labels = model(images).argmax(1)
     labels[:20] = 1 - labels[:20]  # wrong from the start
     gap = (model(images) @ torch.tensor([-1.0, 1.0])).detach() * (2 * labels - 1)
-    eps = float(gap.median() / lead.abs().sum())
+    eps = float(gap.sort().values[99:101].mean() / lead.abs().sum())  # no lead is exactly the budget
     val = TensorDataset(images, labels)
     data = sr.Data("x", TensorDataset(images, labels), val, val, (0.0,), (1.0,), ("a", "b"), (1, 8, 8))
     plan = recipe(lr=1e-30, epochs=1, adversarial=table | {"eps": eps, "warmup_epochs": 1})

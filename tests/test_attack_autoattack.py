@@ -84,7 +84,7 @@ def test_autoattack_breaks_exactly_what_a_linear_model_allows(norm, monkeypatch)
     assert float(distances(images, result.images, norm).max()) <= eps + 1e-6
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 def test_autoattack_breaks_what_any_of_torchattacks_parts_breaks(digits_network, digits, norm, monkeypatch):
     """Example by example, with 25 steps and 150 queries for both."""
     monkeypatch.setattr(module, "STEPS", 25)
@@ -179,7 +179,7 @@ def test_a_model_without_a_gradient_is_refused(digits_network, digits):
             attack(detached, *digits, **settings, steps=2, stepsize=0.1)
 
 
-@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("norm", ["linf", pytest.param("l2", marks=pytest.mark.slow)])
 def test_a_seed_repeats_and_nothing_else_is_touched(digits_network, digits, norm, brief, capfd):
     """torchattacks seeds the global stream, prints, and calls train() on what it is given."""
     images, labels = digits[0][:10], digits[1][:10]

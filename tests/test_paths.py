@@ -551,7 +551,7 @@ def test_model_gradients_and_random_state_are_untouched_whatever_computes_the_we
     ("name", "size", "options"),
     [
         ("resnet18", 48, {}),
-        ("mobilenet_v2", 64, {"width_mult": 0.25}),
+        pytest.param("mobilenet_v2", 64, {"width_mult": 0.25}, marks=pytest.mark.slow),
         ("DenseNet", 64, {"growth_rate": 8, "block_config": (2, 3, 2)}),
         ("squeezenet1_1", 64, {}),
     ],

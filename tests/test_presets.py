@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 import sparserobust as sr
 from evaluators import FGSM, PGD, AutoAttack, CarliniWagner, MinimumNorm
@@ -58,17 +59,25 @@ def test_robustbench_is_the_standard_eps():
     assert (attack.norm, attack.eps) == ("linf", (8 / 255,))
 
 
-def test_attackbench_spends_about_a_thousand_passes_of_either_kind_on_an_image(make_network, problem):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "minimum-norm",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("minimum-norm-linf", "carlini-wagner")),
+    ],
+)
+def test_attackbench_spends_about_a_thousand_passes_of_either_kind_on_an_image(digits_network, name):
     evaluators = sr.load_preset("attackbench-1000q")
     assert [e.name for e in evaluators] == ["accuracy", "minimum-norm", "carlini-wagner", "minimum-norm-linf"]
-    run = sr.evaluate(make_network("conv"), problem(4), evaluators)
+    chosen = [e for e in evaluators if e.name in ("accuracy", name)]
+    run = sr.evaluate(digits_network, sr.load_data("digits").test.slice(torch.arange(4)), chosen)
     right = int(run.outcomes["accuracy"].per_example["correct"].sum())
     assert right
-    for name in ("minimum-norm", "minimum-norm-linf"):
-        passes = run.outcomes[name].passes
-        assert 0.95 * 1000 <= passes["backward"] / right <= 1.05 * 1000
+    passes = run.outcomes[name].passes
+    assert passes["backward"] / right <= 1.05 * 1000
+    if name != "carlini-wagner":  # it leaves alone what is done
+        assert passes["backward"] / right >= 0.95 * 1000
         assert passes["forward"] / right <= 1.1 * 1000
-    assert run.outcomes["carlini-wagner"].passes["backward"] / right <= 1050  # it leaves alone what is done
 
 
 def test_quick_is_a_first_look():

@@ -24,6 +24,8 @@ def build():
 def command(out: Path, *more: str, methods: str = "dense,snip,rigl[every=10]", epochs: int = 3) -> list:
     return [
         "evaluate",
+        "--model",
+        "lenet-300-100",
         "--methods",
         methods,
         "--sparsity",
@@ -101,7 +103,10 @@ def test_other_evaluators_are_run_on_the_models_that_are_there(tmp_path, counted
 
 @pytest.mark.parametrize(
     "changed",
-    [{"epochs": 4}, {"more": ("--set", "snip.score_samples=50")}],
+    [
+        pytest.param({"epochs": 4}, marks=pytest.mark.slow),
+        {"more": ("--set", "snip.score_samples=50")},
+    ],
     ids=["longer", "other parameters"],
 )
 def test_what_is_trained_otherwise_is_made_beside_what_is_there(tmp_path, counted, capsys, changed):

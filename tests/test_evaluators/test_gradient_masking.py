@@ -13,6 +13,8 @@ from sparserobust.scoring.masking import audit
 
 from .masked import must_be_caught, network
 
+pytestmark = pytest.mark.xdist_group("audits")
+
 MODELS = ("lenet-300-100", pytest.param("conv2", marks=pytest.mark.slow))
 QUICK = {"eps": (0.05, 0.1, 0.2), "steps": 20, "queries": 150}
 PROVEN = ("logits x 30", "logits x 1e-6", "quantised input", "detached offset", "k winners")
@@ -58,7 +60,7 @@ def test_a_plain_network_is_not_suspected(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", (0, 1, 2))
+@pytest.mark.parametrize("seed", [0, 1, 2])
 @pytest.mark.parametrize("name", ["pruned to 5 %", "PGD-trained"])
 def test_no_sound_network_is_suspected(seed, name):
     """False alarms: none on two more kinds of network and three seeds."""
