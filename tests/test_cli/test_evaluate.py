@@ -9,8 +9,6 @@ from safetensors.torch import save_file
 import sparserobust as sr
 from sparserobust.cli.main import main
 
-pytestmark = pytest.mark.xdist_group("comparison")
-
 
 def run(*arguments):
     """The exit status of a command line."""

@@ -9,8 +9,6 @@ from sparserobust.cli.variants import Variant, folder_stem, variants
 from sparserobust.methods.random import Random
 from sparserobust.training import load_recipe
 
-pytestmark = pytest.mark.xdist_group("factorial")
-
 DIGITS = load_recipe("digits")
 
 

@@ -98,7 +98,6 @@ def test_with_enough_steps_saturated_pixels_leave_their_corner(attack):
     assert torch.isfinite(torch.from_numpy(outcome.per_example["distance"])).all()
 
 
-@pytest.mark.xdist_group("pruned network")
 @pytest.mark.parametrize("kind", ["dense", pytest.param("pruned", marks=pytest.mark.slow)])
 def test_ours_is_no_worse_than_foolbox_and_spends_a_fraction(request, kind):
     """On trained networks: median distance and success at every cap, foolbox with 9 x 1000 steps.

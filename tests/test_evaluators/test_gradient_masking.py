@@ -13,8 +13,6 @@ from sparserobust.scoring.masking import audit
 
 from .masked import must_be_caught, network
 
-pytestmark = pytest.mark.xdist_group("audits")
-
 MODELS = ("lenet-300-100", pytest.param("conv2", marks=pytest.mark.slow))
 QUICK = {"eps": (0.05, 0.1, 0.2), "steps": 20, "queries": 150}
 PROVEN = ("logits x 30", "logits x 1e-6", "quantised input", "detached offset", "k winners")

@@ -11,8 +11,6 @@ from sparserobust.errors import ConfigError
 
 from .exact import LinearClasses, exact_distances, grey_images, saturated_images
 
-pytestmark = pytest.mark.xdist_group("pruned network")
-
 ATTACKS = {
     "carlini-wagner": (CarliniWagner(), "l2", 1.02),
     "minimum-norm": (MinimumNorm(), "l2", 1.05),

@@ -10,8 +10,6 @@ from evaluators import Transfer
 from sparserobust.errors import ConfigError
 from sparserobust.stats import newcombe_paired, wilson
 
-pytestmark = pytest.mark.xdist_group("transfer")
-
 EPS = (0.02, 0.05, 0.1)
 PIXELS = 64
 

@@ -13,8 +13,6 @@ from sparserobust.methods.starfire import StarfireInter, StarfireIntra, Starfire
 from sparserobust.testing import check_method
 from sparserobust.training.pruner import Course
 
-pytestmark = pytest.mark.xdist_group("resnet50")
-
 NAMES = ["starfire-window", "starfire-ck", "starfire-intra", "starfire-inter"]
 
 
