@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -12,7 +13,8 @@ from hypothesis import settings
 from torch import Tensor, nn
 
 import sparserobust as sr
-from sparserobust.testing import during, evaluators
+from sparserobust.data.bundle import ImageTensors
+from sparserobust.testing import during, evaluators, methods
 
 settings.register_profile("sparserobust", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("sparserobust")
@@ -145,12 +147,15 @@ def digits_network() -> nn.Module:
 @pytest.fixture
 def one_of_kit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The conformance kit with one of its networks and, for training, one of its optimizers; which, the test's name
-    decides. All of them cost six times as much: they are for a test with the marker `slow`."""
+    decides. Evaluators see 24 of its images. All of it costs six times as much: it is for the tests marked `slow`."""
     number = zlib.crc32(request.node.name.encode())
     networks, recipes = during.small_networks, list(during.RECIPES.items())
-    for module in (during, evaluators):
+    for module in (during, evaluators, methods):
         monkeypatch.setattr(module, "small_networks", lambda: [networks()[number % 2]])
     monkeypatch.setattr(during, "RECIPES", dict([recipes[number // 2 % len(recipes)]]))
+    data = during.small_data()
+    few = dataclasses.replace(data, test=ImageTensors(*data.test.slice(torch.arange(24))))
+    monkeypatch.setattr(evaluators, "small_data", lambda: few)
 
 
 @pytest.fixture(params=["one", pytest.param("all", marks=pytest.mark.slow)])

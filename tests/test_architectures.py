@@ -201,7 +201,7 @@ def test_no_layer_of_lenet5_dctps_has_a_bias_and_its_pooling_averages():
     [
         ("lenet5-dctps", 0),
         pytest.param("vgg16-d", 0, marks=pytest.mark.slow),
-        ("mobilenetv2", 0),
+        pytest.param("mobilenetv2", 0, marks=pytest.mark.slow),
         pytest.param("fixup-resnet110", 0, marks=pytest.mark.slow),
         # last stage: 5 of 9 entries of the strided convolution, 8 of 9 of the other three, meet padding alone
         ("resnet18-snip-it", 256 * 512 * 5 + 3 * 512 * 512 * 8),

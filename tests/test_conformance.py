@@ -9,8 +9,6 @@ import pytest
 import torch
 
 from sparserobust import registry, runner
-from sparserobust.apply import build_method
-from sparserobust.methods.during import DuringTraining
 from sparserobust.methods.snip import SNIP
 from sparserobust.records import ScoreSpec
 from sparserobust.scoring import Evaluator, Measurement
@@ -35,9 +33,6 @@ def written(value: str | dict[str, Any]) -> str:
     return value if isinstance(value, str) else " ".join(f"{key}={held}" for key, held in value.items())
 
 
-DURING = [name for name in registry.methods.names() if isinstance(build_method(name, {}), DuringTraining)]
-
-
 @pytest.mark.usefixtures("one_of_kit")
 @pytest.mark.parametrize("name", registry.methods.names())
 def test_every_method_keeps_the_laws(name):
@@ -45,17 +40,19 @@ def test_every_method_keeps_the_laws(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", DURING)
-def test_methods_that_train_keep_the_laws_on_both_networks_under_every_optimizer(name):
+@pytest.mark.parametrize("name", registry.methods.names())
+def test_every_method_keeps_the_laws_on_both_networks_under_every_optimizer(name):
     check_method(name)
 
 
+@pytest.mark.usefixtures("kit")
 @pytest.mark.parametrize("offset", ["zero", "frozen", "dct"])
 @pytest.mark.parametrize("allocation", ["global", "uniform", "erk", "epl", "epf"])
 def test_any_allocation_goes_with_any_offset(allocation, offset):
     check_method("random", allocation=allocation, offset=offset)
 
 
+@pytest.mark.usefixtures("kit")
 @pytest.mark.parametrize(
     ("name", "params"),
     [
@@ -71,17 +68,6 @@ def test_any_allocation_goes_with_any_offset(allocation, offset):
         ("freezenet", {"mask": "random", "control": "reinitialised", "initialisation": "kaiming-uniform"}),
         ("freezenet-wd", {"prune_at_end": True, "rescue": None, "allocation": "uniform"}),
         ("dctps", {"allocation": "epl-published", "control": "layer-shuffled"}),
-    ],
-    ids=written,
-)
-def test_methods_keep_the_laws_with_other_parameters_too(name, params):
-    check_method(name, **params)
-
-
-@pytest.mark.usefixtures("kit")
-@pytest.mark.parametrize(
-    ("name", "params"),
-    [
         ("rigl", {"every": 4, "offset": "frozen"}),
         ("rigl-dctps", {"every": 4, "regrow": False}),
         ("gradual-magnitude", {"every": 4, "allocation": "uniform"}),
@@ -89,7 +75,7 @@ def test_methods_keep_the_laws_with_other_parameters_too(name, params):
     ],
     ids=written,
 )
-def test_methods_that_train_keep_the_laws_with_other_parameters_too(name, params):
+def test_methods_keep_the_laws_with_other_parameters_too(name, params):
     check_method(name, **params)
 
 

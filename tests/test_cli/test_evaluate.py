@@ -22,7 +22,8 @@ def comparison(tmp_path_factory):
     """One small comparison that several tests look at."""
     out = tmp_path_factory.mktemp("comparison")
     code = run(
-        "evaluate", "--methods", "snip,freezenet,dctps", "--sparsity", "0.9,0.99", "--epochs", "4", "--limit", "100",
+        "evaluate", "--model", "lenet-300-100", "--methods", "snip,freezenet,dctps", "--sparsity", "0.9,0.99",
+        "--epochs", "2", "--limit", "100",
         "--evaluators", "accuracy,fgsm,storage,flops,connectivity", "--set", "fgsm.eps=[0.05,0.1]",
         "--set", "snip.rescue=random", "--out", out,
     )  # fmt: skip

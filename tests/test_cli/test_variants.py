@@ -112,7 +112,8 @@ def factorial(tmp_path_factory):
     masks = ("random[allocation=erk", "snip[score_samples=64")
     named = [f"{mask},offset={offset}]" for mask in masks for offset in ("zero", "frozen", "dct")]
     code = run(
-        "evaluate", "--methods", ",".join(named), "--sparsity", "0.9,0.99", "--epochs", "1", "--limit", "50",
+        "evaluate", "--model", "lenet-300-100", "--methods", ",".join(named), "--sparsity", "0.9,0.99",
+        "--epochs", "1", "--limit", "50",
         "--evaluators", "accuracy,storage,flops", "--out", out,
     )  # fmt: skip
     return code, out

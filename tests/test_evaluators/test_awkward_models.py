@@ -91,16 +91,14 @@ def test_images_without_a_gradient_among_others_are_told():
 
 
 def but_seldom(name, *values):
-    """AutoAttack takes seconds where others take a fraction of one: all but its first case are slow tests."""
+    """AutoAttack takes seconds where others take a fraction of one: its cases are slow tests. In the others it
+    stands for models that are refused, and test_attack_autoattack has its laws."""
     return pytest.param(name, *values, marks=[pytest.mark.slow] * (name == "autoattack"))
 
 
 @pytest.mark.parametrize(
     ("name", "dtype"),
-    [
-        *((name, torch.float16) for name in ATTACKS),
-        *(but_seldom(name, dtype) for name in ATTACKS for dtype in (torch.bfloat16, torch.float64)),
-    ],
+    [but_seldom(name, dtype) for name in ATTACKS for dtype in (torch.float16, torch.bfloat16, torch.float64)],
 )
 def test_logits_in_another_precision_than_the_images_are_no_obstacle(name, dtype):
     outcome = outcome_of(ATTACKS[name], Body(after=lambda logits: logits.to(dtype)), images_of())

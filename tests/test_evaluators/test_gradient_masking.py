@@ -78,10 +78,13 @@ def test_logits_times_30_fool_fgsm_and_the_audit_but_no_attack_of_ours(kind):
         one, other = (attack(m, examples()).per_example["distance"] for m in (model, scaled))
         np.testing.assert_allclose(other, one, rtol=0.01)
     for norm in ("linf", "l2"):
-        one, other = (PGD(norm=norm)(m, examples()).per_example["robust"] for m in (model, scaled))
+        one, other = (
+            PGD(norm=norm)(m, examples()).per_example["robust"] for m in (model, scaled)
+        )
         assert (one != other).mean() <= 0.01
     weak = [
-        FGSM(eps=[0.2])(m, examples()).score("attack_success_rate", at=0.2).value for m in (model, scaled)
+        FGSM(eps=[0.2])(m, examples()).score("attack_success_rate", at=0.2).value
+        for m in (model, scaled)
     ]
     assert weak[0] > 0.8
     assert weak[1] < 0.1

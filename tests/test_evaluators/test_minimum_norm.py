@@ -45,10 +45,10 @@ def test_the_scale_of_the_logits_changes_no_distance(name):
         np.testing.assert_allclose(scaled, plain, rtol=1e-3)
 
 
-@pytest.fixture(scope="module")
-def trained(pruned_network):
+@pytest.fixture(params=["digits_network", pytest.param("pruned_network", marks=pytest.mark.slow)])
+def trained(request):
     images, labels = sr.load_data("digits").test.slice(torch.arange(120))
-    return pruned_network, images, labels
+    return request.getfixturevalue(request.param), images, labels
 
 
 @pytest.mark.parametrize("name", ATTACKS)

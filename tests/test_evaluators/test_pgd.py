@@ -66,9 +66,9 @@ def test_the_audit_of_pgd_runs_with_losses_that_have_a_number_for_each_example(d
     """Temperatures in units of an example's margin stay with it when others are left alone."""
     audit = GradientMasking(attack="pgd", eps=(0.05, 0.1), steps=10, queries=20)
     images, labels = trained
-    whole = audit(digits_network, (images[:60], labels[:60]))
+    whole = audit(digits_network, (images[:30], labels[:30]))
     assert whole.status == "ok", whole.reason
-    halves = audit(digits_network, (images[:60], labels[:60]), batch_size=13)
+    halves = audit(digits_network, (images[:30], labels[:30]), batch_size=17)
     np.testing.assert_array_equal(whole.per_example["reported_robust"], halves.per_example["reported_robust"])
     assert (
         whole.score("repaired_robust_accuracy", at=0.1).value
