@@ -85,7 +85,9 @@ def test_every_evaluator_keeps_the_contract(name):
 
 
 @pytest.mark.usefixtures("kit")
-@pytest.mark.parametrize("name", FAST)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "gradient-masking")) for n in FAST]
+)
 def test_every_attack_that_takes_long_keeps_the_contract(name):
     check_evaluator(runner.build_evaluator(name, FAST[name]))
 

@@ -83,7 +83,7 @@ def test_examples_that_fill_several_batches_take_a_pass_each(problem, method):
     [
         ("snip-it", {}),
         ("snip-it", {"batchnorm": "batch"}),
-        ("iter-snip", {}),
+        pytest.param("iter-snip", {}, marks=pytest.mark.slow),
         ("force", {"steps": 20, "batchnorm": "batch"}),
         ("synflow", {}),
         ("grasp", {"batchnorm": "batch"}),

@@ -68,12 +68,14 @@ WITHOUT_EXAMPLES = [
 ]
 
 
+ALIKE = ("random", "magnitude", "snip-it", "iter-snip", "force", "grasp", "synflow")
+"""To a training these differ from SNIP by their mask alone."""
 CASES = [
-    pytest.param(method, kind, marks=[pytest.mark.slow] * ((number + other) % 2))
+    pytest.param(method, kind, marks=[pytest.mark.slow] * ((number + other) % 2 or method in ALIKE))
     for number, method in enumerate(WITHOUT_EXAMPLES)
     for other, kind in enumerate(OPTIMIZERS)
 ]
-"""Each method under one of the optimizers, in turn, and under the other among the slow tests."""
+"""Each method under one of the optimizers, in turn; under the other, and those that are alike, as slow tests."""
 
 
 @pytest.mark.parametrize(("method", "kind"), CASES)

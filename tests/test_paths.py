@@ -184,7 +184,7 @@ def test_path_counts_of_an_mlp_are_the_product_of_its_supports():
     )
 
 
-@pytest.mark.parametrize(("depth", "width"), [(50, 512), (160, 128)])
+@pytest.mark.parametrize(("depth", "width"), [(50, 512), pytest.param(160, 128, marks=pytest.mark.slow)])
 def test_deep_nets_count_paths_without_overflow(depth, width):
     model = chain(
         nn.Flatten(), *[nn.Linear(width, width, bias=False) for _ in range(depth)], nn.Linear(width, 10)

@@ -36,7 +36,13 @@ def logits(subject, digits):
 OLD = ["dense", "random", "magnitude", "snip", "freezenet", "dctps"]
 FIXED = [n for n in sr.list_methods() if not issubclass(registry.methods.load(n), DuringTraining)]
 """The conformance kit saves the others, before and after their training."""
-METHODS = [*((name, "conv2") for name in FIXED), *((name, "mlp5") for name in OLD)]
+METHODS = [
+    *(
+        pytest.param(name, "conv2", marks=[pytest.mark.slow] * (name in ("force", "iter-snip")))
+        for name in FIXED
+    ),
+    *((name, "mlp5") for name in OLD),
+]
 
 
 @pytest.mark.parametrize(("method", "model"), METHODS)

@@ -192,7 +192,7 @@ def test_mean_t_equals_scipy_and_contains_the_mean(values: list[float], level: f
     assert srs.mean_normal(values, level=level) == result
 
 
-@pytest.mark.parametrize(("n", "paper"), [(3, 0.81), (5, 0.88)])
+@pytest.mark.parametrize(("n", "paper"), [(3, 0.81), pytest.param(5, 0.88, marks=pytest.mark.slow)])
 def test_student_covers_its_level_and_the_paper_interval_does_not(n: int, paper: float) -> None:
     """6,000 draws, seed 0: standard error up to .005. The low numbers are those of definitions.md."""
     draws = np.random.default_rng(0).normal(0.9, 0.02, size=(6000, n))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,23 @@ def counted(monkeypatch):
     return calls
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A finished comparison."""
+    folder = tmp_path_factory.mktemp("made")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert run(*command(Path("out"), "--evaluators", "accuracy,storage")) == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def finished(made, tmp_path, monkeypatch):
+    """A copy of it in the working directory, under the name by which it was made, to go on from."""
+    monkeypatch.chdir(tmp_path)
+    return Path(shutil.copytree(made, "out"))
+
+
 def records(out: Path) -> dict[str, dict]:
     return {path.parent.name: json.loads(path.read_text()) for path in out.glob("*/run.json")}
 
@@ -87,16 +105,15 @@ def test_the_same_command_again_does_nothing_again_and_writes_the_report(tmp_pat
     assert said.count("trained before") == said.count("scored before") == 3
 
 
-def test_other_evaluators_are_run_on_the_models_that_are_there(tmp_path, counted):
-    run(*command(tmp_path, "--evaluators", "accuracy"))
-    run(*command(tmp_path, "--evaluators", "accuracy,saliency"))
-    assert counted == {"train": 3, "evaluate": 6}
+def test_other_evaluators_are_run_on_the_models_that_are_there(finished, tmp_path, counted):
+    run(*command(finished, "--evaluators", "accuracy,saliency"))
+    assert counted == {"train": 0, "evaluate": 3}
     fresh = tmp_path / "fresh"
     run(*command(fresh, "--evaluators", "accuracy,saliency"))
-    assert counted["train"] == 6
+    assert counted["train"] == 3
     for name, record in records(fresh).items():
         assert (
-            records(tmp_path)[name]["outcomes"]["saliency"]["scores"]
+            records(finished)[name]["outcomes"]["saliency"]["scores"]
             == record["outcomes"]["saliency"]["scores"]
         )
 
@@ -109,23 +126,22 @@ def test_other_evaluators_are_run_on_the_models_that_are_there(tmp_path, counted
     ],
     ids=["longer", "other parameters"],
 )
-def test_what_is_trained_otherwise_is_made_beside_what_is_there(tmp_path, counted, capsys, changed):
+def test_what_is_trained_otherwise_is_made_beside_what_is_there(finished, tmp_path, counted, capsys, changed):
     """What `--set` says is no part of a folder's name."""
     changed = dict(changed)
     more = changed.pop("more", ())
-    run(*command(tmp_path / "out", "--evaluators", "accuracy"))
-    first = records(tmp_path / "out")
+    first = records(finished)
     capsys.readouterr()
     for _ in range(2):
-        assert run(*command(tmp_path / "out", "--evaluators", "accuracy", *more, **changed)) == 0
+        assert run(*command(finished, "--evaluators", "accuracy", *more, **changed)) == 0
     others = {"snip-0.8-0"} if more else {"dense-0-0", "snip-0.8-0", "rigl-every-10-0.8-0"}
-    assert counted["train"] == 3 + len(others)
+    assert counted["train"] == len(others)
     assert capsys.readouterr().out.count("holds another training; this one is") == 2 * len(others)
     run(*command(tmp_path / "fresh", "--evaluators", "accuracy", *more, **changed))
-    fresh, found = weights(tmp_path / "fresh"), weights(tmp_path / "out")
+    fresh, found = weights(tmp_path / "fresh"), weights(finished)
     assert {name: found[f"{name}-2" if name in others else name] for name in fresh} == fresh
     for name in others:
-        assert records(tmp_path / "out")[name] == first[name]
+        assert records(finished)[name] == first[name]
     assert len(found) == 3 + len(others)
 
 
@@ -140,32 +156,27 @@ def test_what_could_not_be_made_does_not_take_the_place_of_what_was(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["model.sparse", "run.json"])
-def test_a_damaged_file_is_made_anew(tmp_path, counted, file):
-    call = command(tmp_path, "--evaluators", "accuracy")
-    run(*call)
-    before = weights(tmp_path)
-    (tmp_path / "snip-0.8-0" / file).write_bytes(b"{")
-    assert run(*call) == 0
-    assert counted == ({"train": 4, "evaluate": 3} if file == "model.sparse" else {"train": 3, "evaluate": 4})
-    assert weights(tmp_path) == before
+def test_a_damaged_file_is_made_anew(finished, counted, file):
+    before = weights(finished)
+    (finished / "snip-0.8-0" / file).write_bytes(b"{")
+    assert run(*command(finished, "--evaluators", "accuracy,storage")) == 0
+    assert counted == ({"train": 1, "evaluate": 0} if file == "model.sparse" else {"train": 0, "evaluate": 1})
+    assert weights(finished) == before
 
 
-def test_what_had_failed_is_scored_again(tmp_path, counted):
-    call = command(tmp_path, "--evaluators", "accuracy,storage")
-    run(*call)
-    path = tmp_path / "snip-0.8-0" / "run.json"
+def test_what_had_failed_is_scored_again(finished, counted):
+    path = finished / "snip-0.8-0" / "run.json"
     record = json.loads(path.read_text())
     record["outcomes"]["storage"] |= {"status": "failed", "reason": "no memory", "scores": []}
     path.write_text(json.dumps(record))
-    assert run(*call) == 0
-    assert counted == {"train": 3, "evaluate": 4}
-    assert records(tmp_path)["snip-0.8-0"]["outcomes"]["storage"]["status"] == "ok"
+    assert run(*command(finished, "--evaluators", "accuracy,storage")) == 0
+    assert counted == {"train": 0, "evaluate": 1}
+    assert records(finished)["snip-0.8-0"]["outcomes"]["storage"]["status"] == "ok"
 
 
-def test_a_training_that_was_cut_off_goes_on_where_it_was(tmp_path, monkeypatch, capsys):
+def test_a_training_that_was_cut_off_goes_on_where_it_was(made, tmp_path, monkeypatch, capsys):
     """The interruption comes in the last epoch of the third of three; its first two are not trained again."""
-    run(*command(tmp_path / "whole", "--evaluators", "accuracy"))
-    steps = sr.load_run(tmp_path / "whole" / "rigl-every-10-0.8-0").history.steps
+    steps = sr.load_run(made / "rigl-every-10-0.8-0").history.steps
     left = [2 * steps + steps - 2]
     taken = []
 
@@ -186,7 +197,7 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(tmp_path, monkeypatch,
     taken.clear()
     assert run(*call) == 0
     assert len(taken) == steps // 3
-    assert weights(tmp_path / "cut") == weights(tmp_path / "whole")
+    assert weights(tmp_path / "cut") == weights(made)
     assert {path.name for path in folder.iterdir()} == {"model.sparse", "run.json"}
 
 
@@ -207,11 +218,11 @@ def test_a_network_of_ones_own_on_a_frozen_offset_is_taken_up_with_its_untrained
         assert out[name]["outcomes"]["saliency"]["scores"] == fresh[name]["outcomes"]["saliency"]["scores"]
 
 
-def test_no_cache_measures_again(tmp_path, counted):
-    call = command(tmp_path, "--evaluators", "accuracy", "--no-cache")
+def test_no_cache_measures_again(finished, counted):
+    call = command(finished, "--evaluators", "accuracy,storage", "--no-cache")
     for _ in range(2):
         assert run(*call) == 0
-    assert counted == {"train": 3, "evaluate": 6}
+    assert counted == {"train": 0, "evaluate": 6}
 
 
 def test_a_preset_that_has_changed_is_run_again(tmp_path, counted):

@@ -25,7 +25,14 @@ def distances_of(attack, model, images):
 
 @pytest.mark.parametrize("name", ATTACKS)
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
-@pytest.mark.parametrize("images", [grey_images(), saturated_images(), saturated_images(shape=(3, 5, 7))])
+@pytest.mark.parametrize(
+    "images",
+    [
+        grey_images(),
+        saturated_images(shape=(3, 5, 7)),
+        pytest.param(saturated_images(), marks=pytest.mark.slow),
+    ],
+)
 def test_on_linear_models_every_distance_is_nearly_the_exact_one(name, seed, images):
     """Issue: 1.05 for every attack and 1.02 for Carlini-Wagner, image by image, corner pixels included."""
     attack, norm, factor = ATTACKS[name]

@@ -40,7 +40,7 @@ def test_the_steps_lead_to_the_border_of_the_ball_however_many_there_are(digits_
     assert float(distances(images, found, norm).median()) >= 0.2 * (1 - 1e-4)
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("norm", ["l2", pytest.param("linf", marks=pytest.mark.slow)])
 def test_more_steps_find_no_less_and_nearly_all_that_a_minimum_norm_attack_finds(
     digits_network, trained, norm
 ):

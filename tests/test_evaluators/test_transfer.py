@@ -143,7 +143,7 @@ def test_a_model_against_itself_gives_each_direction_the_same_images():
 
 def test_neither_batch_size_nor_order_changes_a_decision():
     sparse, dense, (images, labels) = problem(50)
-    evaluator = Transfer(eps=EPS[1:], steps=10, restarts=2)
+    evaluator = Transfer(eps=EPS[1:2], steps=10, restarts=2)
     models = Linear(sparse), Linear(dense)
     whole = evaluator(models[0], (images, labels), dense_model=models[1]).per_example
     small = evaluator(models[0], (images, labels), dense_model=models[1], batch_size=7).per_example

@@ -48,8 +48,12 @@ def masks_of(model: nn.Module, density: float = 0.3) -> dict[str, Tensor]:
 
 @pytest.mark.parametrize(
     ("dtype", "rtol", "schedule"),
-    [(torch.float32, 1e-5, True), (torch.float64, 1e-12, False)],
-    ids=["float32, falling rate", "float64, constant rate"],
+    [
+        pytest.param(torch.float32, 1e-5, True, marks=pytest.mark.slow),
+        (torch.float64, 1e-12, True),
+        pytest.param(torch.float64, 1e-12, False, marks=pytest.mark.slow),
+    ],
+    ids=["float32, falling rate", "float64, falling rate", "float64, constant rate"],
 )
 @pytest.mark.parametrize("kind", list(MAKERS))
 def test_frozen_weights_move_as_the_optimizer_moves_a_tensor_without_gradient(
