@@ -10,7 +10,7 @@ from sparserobust.attacks.losses import margin
 from sparserobust.data import batches
 from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
-from sparserobust.records import Outcome, Score, ScoreSpec, Table
+from sparserobust.records import DIFFERENCE, Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.stats import bootstrap, mean_normal, newcombe_independent, wilson
 
@@ -28,6 +28,7 @@ class Accuracy(Evaluator):
     """
 
     name = "accuracy"
+    title = "accuracy"
     source = "ECE: Guo et al. 2017, arXiv:1706.04599, eq. 3, 15 bins"
     scores = (
         ScoreSpec(
@@ -45,7 +46,7 @@ class Accuracy(Evaluator):
         ScoreSpec(
             name="train_top1", unit="fraction", about="top-1 on the training examples, in evaluation mode"
         ),
-        ScoreSpec(name="overfitting_gap", unit="fraction", higher_is_better=False, about="train_top1 - top1"),
+        ScoreSpec(name="overfitting_gap", unit=DIFFERENCE, higher_is_better=False, about="train_top1 - top1"),
     )
 
     def __init__(self, *, bins: int = 15, train: bool = True) -> None:
@@ -119,9 +120,7 @@ class _Counting(Measurement):
     def _nll(self) -> Score:
         loss = torch.cat(self.loss).numpy()
         if not np.isfinite(loss).all():
-            return self.evaluator.score(
-                "nll", None, n=len(loss), reason="the loss of an example is not finite"
-            )
+            return self.evaluator.score("nll", None, n=len(loss), reason=remark("loss-not-finite"))
         estimate = mean_normal(loss)
         return self.evaluator.score(
             "nll", estimate.value, n=len(loss), ci_low=estimate.low, ci_high=estimate.high
@@ -137,8 +136,9 @@ class _Counting(Measurement):
             resamples=500,
         )
         assert error.low is not None
-        low = min(error.low, error.value)
-        return self.evaluator.score("ece", error.value, n=len(pairs), ci_low=low, ci_high=error.high)
+        assert error.high is not None
+        low, high = min(error.low, error.value), max(error.high, error.value)
+        return self.evaluator.score("ece", error.value, n=len(pairs), ci_low=low, ci_high=high)
 
     def _train_top1(self) -> Score:
         context = self.context

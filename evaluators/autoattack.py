@@ -10,6 +10,7 @@ from torch import Tensor
 from sparserobust.attacks.autoattack import autoattack, left_out
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.torchattacks_adapter import library
+from sparserobust.records import Remark
 from sparserobust.scoring import Batch, BudgetSweep, Context, Measurement
 
 
@@ -30,6 +31,7 @@ class AutoAttack(BudgetSweep):
     """
 
     name = "autoattack"
+    title = "AutoAttack"
     source = "Croce and Hein 2020, arXiv:2003.01690, standard version"
     draws_by_batch = True
     needs_gradient = False
@@ -58,6 +60,6 @@ class AutoAttack(BudgetSweep):
         )
         return result.images
 
-    def warn(self, classes: int) -> tuple[str, ...]:
+    def warn(self, classes: int) -> tuple[Remark, ...]:
         """That a part was left out, where there are too few classes for it."""
         return left_out(classes)

@@ -11,6 +11,7 @@ from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.carlini_wagner import carlini_wagner
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.errors import ConfigError
+from sparserobust.records import Remark, remark
 from sparserobust.scoring import AttackEvaluator, Batch
 from sparserobust.scoring.attack_scores import distance_scores
 from sparserobust.scoring.settings import caps, one_of
@@ -53,6 +54,7 @@ class CarliniWagner(AttackEvaluator):
     """
 
     name = "carlini-wagner"
+    title = "Carlini–Wagner"
     source = "Carlini and Wagner 2017, arXiv:1608.04644, sec. VI-A"
     norm: Norm = "l2"
     minimum_norm = True
@@ -122,15 +124,12 @@ class CarliniWagner(AttackEvaluator):
         )
         return images, (images != batch.images).flatten(1).any(dim=1)
 
-    def warn(self, classes: int) -> tuple[str, ...]:
-        """Warnings about settings that make a backend fail for no reason of the model's."""
-        warnings: tuple[str, ...] = ()
-        if self.early_stop:
-            warnings += (f"early stop: distances below {min(self.eps):g} are upper bounds",)
+    def warn(self, classes: int) -> tuple[Remark, ...]:
+        """That pixels at 0 or 1 may not move, and a backend fails for that reason alone: more steps or larger ones."""
         if self.backend == "native" or (travel := self.steps * self.stepsize) >= CORNER_TRAVEL:
-            return warnings
-        return (
-            *warnings,
-            f"steps * stepsize = {travel:g} is below {CORNER_TRAVEL:g}: pixels at 0 or 1 may not move and the "
-            "attack may fail for that reason alone; raise steps or stepsize",
-        )
+            return ()
+        return (remark("short-travel", travel=travel, needed=CORNER_TRAVEL),)
+
+    def warn_of_distances(self) -> tuple[Remark, ...]:
+        """That distances below the smallest cap are upper bounds under `early_stop`."""
+        return (remark("early-stop", below=min(self.eps)),) if self.early_stop else ()

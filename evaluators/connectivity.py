@@ -7,7 +7,7 @@ import math
 from torch import Tensor
 
 from sparserobust.paths import Reachability, UnsupportedOperation, log10_paths, reachability
-from sparserobust.records import Outcome, Score, ScoreSpec, Table
+from sparserobust.records import Outcome, Remark, Score, ScoreSpec, Table, raised, remark
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 
 FORWARD, TRAINABLE = "forward", "trainable"
@@ -24,6 +24,7 @@ class Connectivity(Evaluator):
     """
 
     name = "connectivity"
+    title = "connectivity"
     source = "Vysogorets and Kempe 2021, arXiv:2107.02306 (effective sparsity); the trainable graph is ours"
     sees_data = False
     scores = (
@@ -76,7 +77,7 @@ class _Walks(Measurement):
             reach = reachability(graph, nonzero, masks)
             paths = log10_paths(graph, nonzero, reach=reach)
         except UnsupportedOperation as error:
-            raise Skip(str(error)) from error
+            raise Skip(raised(error)) from error
         score = self.evaluator.score
         trainable = _count(reach.trainable_effective)
         scores: list[Score] = []
@@ -85,17 +86,18 @@ class _Walks(Measurement):
             (TRAINABLE, masks, trainable, trainable > 0),
         ):
             collapsed = sum(not bool(tensor.any()) for tensor in present.values())
+            share = 1 - effective / subject.prunable
+            logits = _constant_logits(reach) if at == FORWARD else ()
             scores += [
-                score("connected", float(connected), at=at, headline=at == FORWARD),
+                score("connected", float(connected), at=at, headline=at == FORWARD, warnings=logits),
                 score("collapsed_layers", float(collapsed), at=at, n=len(present)),
-                score("effective_sparsity", 1 - effective / subject.prunable, at=at, n=subject.prunable),
+                score("effective_sparsity", share, at=at, n=subject.prunable, warnings=_idle_layers(reach)),
             ]
-        no_path = None if math.isfinite(paths) else "no path leads from the input to the logits"
+        no_path = None if math.isfinite(paths) else remark("no-path")
         scores.append(score("log10_paths", None if no_path else paths, at=FORWARD, reason=no_path))
         return self.evaluator.outcome(
             scores=tuple(scores),
             verdict=_verdict(reach, trainable, subject.kept),
-            warnings=_warnings(reach),
             tables={"layers": self._layers(reach)},
         )
 
@@ -117,23 +119,26 @@ class _Walks(Measurement):
         return Table(columns=columns, rows=rows)
 
 
-def _verdict(reach: Reachability, trainable: int, kept: int) -> str:
+def _verdict(reach: Reachability, trainable: int, kept: int) -> Remark:
     if not reach.connected:
-        where = f": layer {reach.cut_at.removesuffix('.weight')} is cut" if reach.cut_at else ""
-        return f"no path from the input to the logits{where}"
+        return remark("disconnected", cut_at=reach.cut_at.removesuffix(".weight") if reach.cut_at else None)
     if trainable == 0:
-        return f"connected, but none of the {kept:,} kept weights lies on a path from the input to the logits"
-    return f"connected: {trainable:,} of {kept:,} kept weights lie on a path from the input to the logits"
+        return remark("connected-untrainable", kept=kept)
+    return remark("connected", trainable=trainable, kept=kept)
 
 
-def _warnings(reach: Reachability) -> tuple[str, ...]:
-    warnings = []
+def _constant_logits(reach: Reachability) -> tuple[Remark, ...]:
+    """That some logits lie on no path, where others do."""
     constant = int((~reach.logits).sum())
-    if reach.connected and constant:
-        warnings.append(f"{constant} of {reach.logits.numel()} logits are constant: no path leads to them")
-    if idle := [name for name in reach.on_path if name not in reach.live_units]:
-        warnings.append(f"layers that never run count as not effective: {', '.join(idle)}")
-    return tuple(warnings)
+    if not reach.connected or not constant:
+        return ()
+    return (remark("constant-logits", constant=constant, of=reach.logits.numel()),)
+
+
+def _idle_layers(reach: Reachability) -> tuple[Remark, ...]:
+    """That layers which never run count as not effective."""
+    idle = [name for name in reach.on_path if name not in reach.live_units]
+    return (remark("idle-layers", layers=idle),) if idle else ()
 
 
 def _count(entries: dict[str, Tensor]) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor
 from sparserobust.attacks import foolbox_adapter, torchattacks_adapter
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.fgsm import fgsm_step
-from sparserobust.records import Score, ScoreSpec
+from sparserobust.records import Score, ScoreSpec, remark
 from sparserobust.scoring import AttackEvaluator, Batch
 from sparserobust.scoring.attack_scores import BUDGET_SCORES
 from sparserobust.scoring.per_batch import Arrays
@@ -41,6 +41,7 @@ class FGSM(AttackEvaluator):
     """
 
     name = "fgsm"
+    title = "FGSM"
     source = "Goodfellow et al. 2015, arXiv:1412.6572, sec. 4"
     norm: Norm = "linf"
     headline_eps = 0.1
@@ -125,5 +126,5 @@ class FGSM(AttackEvaluator):
         scores.append(self.score("area_under_curve", area.value, n=n, ci_low=area.low, ci_high=area.high))
         lost = withstood.mean(axis=1) <= chance
         where = float(points[lost.argmax()]) if lost.any() else None
-        reason = None if lost.any() else f"accuracy is above chance ({chance:.3f}) at every eps"
+        reason = None if lost.any() else remark("above-chance", chance=chance)
         return (*scores, self.score("eps_at_chance", where, n=n, reason=reason))

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from sparserobust.records import History, Outcome, Score, ScoreSpec, Table
+from sparserobust.records import History, Outcome, Remark, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
 
@@ -41,6 +41,7 @@ class FLOPs(Evaluator):
     """
 
     name = "flops"
+    title = "FLOPs"
     source = "fvcore FlopCountAnalysis; training: Evci et al. 2020 (RigL), appendix H, by masks"
     sees_data = False
     scores = (
@@ -106,10 +107,9 @@ class _Counting(Measurement):
             for name, use in uses.items()
         )
         listed = [
-            (name, count, "counted" if name in MULTIPLYING else "listed only")
-            for name, count in operators.items()
+            (name, count, "counted" if name in MULTIPLYING else "listed") for name, count in operators.items()
         ]
-        listed += [(name, times, "unsupported, calls") for name, times in unsupported.items()]
+        listed += [(name, times, "unsupported") for name, times in unsupported.items()]
         return self.evaluator.outcome(
             scores=tuple(scores),
             tables={
@@ -122,14 +122,7 @@ class _Counting(Measurement):
     def _training(self, nonzero: dict[str, int], uses: dict[str, _Use]) -> list[Score]:
         score, subject = self.evaluator.score, self.context.subject
         if subject.history is None:
-            return [
-                score(
-                    "training_macs",
-                    None,
-                    at="total",
-                    reason="not measured: the model has no training history",
-                )
-            ]
+            return [score("training_macs", None, at="total", reason=remark("no-training-history"))]
         examples = subject.history.examples
         kept = {name: int(mask.sum()) for name, mask in subject.weights.masks.items()}
         if (during := self._kept_while_training(subject.history)) is not None:
@@ -233,13 +226,7 @@ def trace_uses(model: nn.Module, example: Tensor) -> dict[str, _Use]:
     return uses
 
 
-def _verdict(dense: int, executed: int, kind: str) -> str:
-    if kind != "zero":
-        return "saves no MACs: the effective weights are dense"
-    if executed >= dense:
-        return "saves no MACs"
-    return (
-        f"{dense / executed:.3g}x fewer MACs, on hardware that skips zeros"
-        if executed
-        else "nothing is computed"
-    )
+def _verdict(dense: int, executed: int, kind: str) -> Remark:
+    if kind != "zero" or executed >= dense:
+        return remark("saves-no-macs", offset=kind)
+    return remark("fewer-macs", factor=dense / executed) if executed else remark("nothing-computed")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from evaluators.fgsm import FGSM
+from evaluators.pgd import PGD
 from sparserobust.arguments import seed_number, whole_number
-from sparserobust.records import ScoreSpec
+from sparserobust.records import DIFFERENCE, ScoreSpec
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.scoring.masking_attacks import AuditMeasurement, Plan
 from sparserobust.scoring.settings import budgets, one_of
+
+AUDITED: dict[str, type[Evaluator]] = {"fgsm": FGSM, "pgd": PGD}
 
 
 class GradientMasking(Evaluator):
@@ -21,7 +25,7 @@ class GradientMasking(Evaluator):
     model) besides. Their differences are the masking gap, the attack's slack (a weak attack, nothing wrong with the
     model) and the residual gap (gradients mislead still).
 
-    The verdict is "supported", "upper bound only", "artefact proven" or "not auditable", from the gaps and eleven
+    The audit comes to "supported", "upper-bound", "artefact-proven" or "not-auditable", from the gaps and eleven
     probes with threshold and source. It audits all examples of the run; use a limit of a few hundred.
 
     Args:
@@ -36,6 +40,7 @@ class GradientMasking(Evaluator):
     """
 
     name = "gradient-masking"
+    title = "gradient masking"
     sees_dense_model = True
     source = (
         "Carlini et al. 2019, arXiv:1902.06705; Gupta and Ajanthan 2022, arXiv:2003.13511; "
@@ -59,7 +64,7 @@ class GradientMasking(Evaluator):
             )
         ),
         *(
-            ScoreSpec(name=name, unit="fraction", higher_is_better=False, axis="eps", about=about)
+            ScoreSpec(name=name, unit=DIFFERENCE, higher_is_better=False, axis="eps", about=about)
             for name, about in (
                 ("masking_gap", "reported - repaired: an artefact for certain, no decision differs"),
                 ("attack_slack", "repaired - gradient: the attack is weak, which is no fault of the model"),
@@ -83,7 +88,7 @@ class GradientMasking(Evaluator):
         queries: int = 500,
         seed: int = 0,
     ) -> None:
-        self.attack = one_of("attack", attack, ("fgsm", "pgd"))
+        self.attack = one_of("attack", attack, AUDITED)
         self.eps = budgets(eps, "linf")
         self.steps = whole_number("steps", steps, least=1)
         self.queries = whole_number("queries", queries, least=1)
@@ -91,5 +96,5 @@ class GradientMasking(Evaluator):
 
     def begin(self, context: Context) -> Measurement:
         """Starts the audit."""
-        plan = Plan(self.attack, self.eps, self.steps, self.queries, self.seed)
+        plan = Plan(self.attack, AUDITED[self.attack].title, self.eps, self.steps, self.queries, self.seed)
         return AuditMeasurement(self, context, plan)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from sparserobust.data import batches, stratified_subset
 from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError
-from sparserobust.records import Outcome, Score, ScoreSpec, Table
+from sparserobust.records import Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 from sparserobust.subject import Subject, initial_sha256
 from sparserobust.weights.plan import prunable_modules, values_of
@@ -29,6 +29,7 @@ class GradientNorm(Evaluator):
     """
 
     name = "gradient-norm"
+    title = "gradient norm"
     source = "Wimmer et al. 2020 (FreezeNet), sec. 4.3, Fig. 4 left"
     sees_data = False
     scores = (
@@ -61,9 +62,9 @@ class GradientNorm(Evaluator):
     def begin(self, context: Context) -> Measurement:
         """Skipped without training data or without the initial weights."""
         if context.train is None:
-            raise Skip("needs training data: give a data set with a training split")
+            raise Skip(remark("needs-training-data"))
         if context.subject.parent is None:
-            raise Skip("needs the initial weights, which are not known for this model")
+            raise Skip(remark("needs-initial-weights"))
         return _Probing(self, context)
 
 
@@ -96,20 +97,15 @@ class _Probing(Measurement):
             for name, g in gradients.items()
         )
         columns = ("layer", "l1_per_kept", "l1_unmasked")
-        verdict = (
-            None
-            if without == 0
-            else f"no gradient reaches the kept weights of {without} of {len(masks)} layers"
-        )
+        verdict = remark("layers-without-gradient", without=without, of=len(masks)) if without else None
         return self.evaluator.outcome(
             scores=scores, tables={"layers": Table(columns=columns, rows=rows)}, verdict=verdict
         )
 
     def _relative(self, at: str, value: float, dense: float) -> Score:
         if dense == 0:
-            return self.evaluator.score(
-                "relative_to_dense", None, at=at, reason="the dense parent has no gradient"
-            )
+            reason = remark("dense-without-gradient")
+            return self.evaluator.score("relative_to_dense", None, at=at, reason=reason)
         return self.evaluator.score(
             "relative_to_dense", value / dense, at=at, n=self.examples, headline=at == "kept"
         )

@@ -40,6 +40,7 @@ class MinimumNorm(AttackEvaluator):
     """
 
     name = "minimum-norm"
+    title = "minimum norm"
     source = "Rony et al. 2019, arXiv:1811.09600, Algorithm 1"
     minimum_norm = True
     scores = distance_scores("l2")

@@ -37,6 +37,7 @@ class PGD(BudgetSweep):
     """
 
     name = "pgd"
+    title = "PGD"
     source = "Madry et al. 2018, arXiv:1706.06083, sec. 2.1"
     default_eps: ClassVar[dict[Norm, tuple[float, ...]]] = {
         "linf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),

@@ -12,7 +12,7 @@ from torch import Tensor
 from sparserobust.data import batches
 from sparserobust.errors import ConfigError
 from sparserobust.paths import UnsupportedOperation, read_pixels
-from sparserobust.records import Outcome, Picture, Score, ScoreSpec
+from sparserobust.records import Outcome, Picture, Score, ScoreSpec, raised, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.stats import mean_normal
 from sparserobust.stats.concentration import MEASURES, concentration, of_noise
@@ -41,6 +41,7 @@ class Saliency(Evaluator):
     """
 
     name = "saliency"
+    title = "saliency"
     source = "Simonyan et al. 2014, arXiv:1312.6034; overfitted pixels: SNIP-it, sec. 5 and Fig. 3"
     scores = (
         ScoreSpec(
@@ -129,14 +130,14 @@ class _Mapping(Measurement):
         return evaluator.outcome(
             scores=tuple(scores),
             pictures=tuple(picture for pair in self.shown.values() for picture in pair),
-            verdict="dense by construction: the offset spreads the map" if dense else None,
+            verdict=remark("dense-at-inference") if dense else None,
         )
 
     def _concentration(self, maps: Maps, kind: str, suffix: str = "") -> list[Score]:
         """The mean of every measure over the maps that are not zero everywhere."""
         score, shown = self.evaluator.score, maps[maps.amax(dim=1) > 0].numpy()
         if not len(shown):
-            reason = "every map is zero everywhere"
+            reason = remark("every-map-zero")
             return [score(f"{name}{suffix}", None, at=kind, n=0, reason=reason) for name in MEASURES]
         means = {name: mean_normal(values) for name, values in concentration(shown).items()}
         return [
@@ -152,7 +153,7 @@ class _Mapping(Measurement):
         try:
             read = read_pixels(self.context.graph(), supports).any(dim=0)  # in any channel
         except UnsupportedOperation as error:
-            return self.evaluator.score("trainable_input_pixels", None, reason=str(error))
+            return self.evaluator.score("trainable_input_pixels", None, reason=raised(error))
         return self.evaluator.score("trainable_input_pixels", float(read.double().mean()), n=read.numel())
 
 

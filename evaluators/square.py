@@ -32,7 +32,9 @@ class Square(BudgetSweep):
     """
 
     name = "square"
+    title = "Square"
     source = "Andriushchenko et al. 2020, arXiv:1912.00049, Algorithms 1 to 3"
+    access = "black-box"
     needs_gradient = False
     default_eps: ClassVar[dict[Norm, tuple[float, ...]]] = {"linf": (0.05, 0.1, 0.2), "l2": (0.5, 1.0, 2.0)}
 

@@ -9,8 +9,9 @@ import torch
 from sparserobust.records import Outcome, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.storage.codecs import bitmask_bytes, csr32_bytes, dense_bytes, snipit_bits
-from sparserobust.subject import Subject, drawn_by_us, others_of
+from sparserobust.subject import Subject, drawn_by_us
 from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.others import others_of
 from sparserobust.weights.plan import as_matrix, prunable_modules, values_of, weight_of
 
 SEED_BYTES = 8
@@ -46,6 +47,7 @@ class Storage(Evaluator):
     """
 
     name = "storage"
+    title = "storage"
     source = "definitions of this library; papers' figures: FreezeNet Table 2, SNIP-it Table 1"
     sees_data = False
     scores = (

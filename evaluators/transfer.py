@@ -15,7 +15,7 @@ from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
-from sparserobust.records import Outcome, Score, ScoreSpec
+from sparserobust.records import DIFFERENCE, Outcome, Remark, Score, ScoreSpec, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement, Skip
 from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.per_batch import Arrays, PerBatch
@@ -29,6 +29,7 @@ RATES = {
     "transfer_out": "broken on the dense model, of the images made on the sparse one",
 }
 """The four directions, by the name of their array per example; their scores are called `..._success_rate`."""
+NOTHING_RIGHT = remark("nothing-right-on-both")
 
 
 class Transfer(Evaluator):
@@ -53,6 +54,7 @@ class Transfer(Evaluator):
     """
 
     name = "transfer"
+    title = "transfer"
     sees_dense_model = True
     source = "Carlini et al. 2019, arXiv:1902.06705, checklist: transfer; PGD of Madry et al. 2018, arXiv:1706.06083"
     headline_eps = 0.1
@@ -70,7 +72,7 @@ class Transfer(Evaluator):
         ),
         ScoreSpec(
             name="transfer_gap",
-            unit="fraction",
+            unit=DIFFERENCE,
             higher_is_better=False,
             axis="eps",
             about="transfer_in minus white_box, paired: above 0 beyond its interval is a sign of gradient masking",
@@ -96,9 +98,9 @@ class Transfer(Evaluator):
     def begin(self, context: Context) -> Measurement:
         """Skipped for the dense model itself, and without one."""
         if context.subject.method == "dense":
-            raise Skip("this is the dense model itself: there is nothing to carry over")
+            raise Skip(remark("is-dense-model"))
         if context.dense_model is None:
-            raise Skip("no dense model was given to carry images over from; pass dense_model= to evaluate")
+            raise Skip(remark("needs-dense-model"))
         return _Carrying(self, context, context.dense_model)
 
     def made_on(self, oracle: Oracle, images: Tensor, labels: Tensor) -> Iterator[tuple[float, Tensor]]:
@@ -183,7 +185,6 @@ class _Carrying(PerBatch):
     def _at(self, eps: float, row: int, arrays: Arrays, both: np.ndarray) -> Iterator[Score]:
         transfer, n = self.transfer, int(both.sum())
         headline = eps == min(transfer.eps, key=lambda e: (abs(e - transfer.headline_eps), e))
-        nothing = "no image that both models get right"
         for name in RATES:
             yield transfer.rate(
                 f"{name}_success_rate",
@@ -191,27 +192,22 @@ class _Carrying(PerBatch):
                 n,
                 at=eps,
                 headline=headline and name == "transfer_in",
-                nothing=nothing,
+                nothing=NOTHING_RIGHT,
             )
         if not n:
-            yield transfer.score("transfer_gap", None, at=eps, n=0, reason=nothing)
+            yield transfer.score("transfer_gap", None, at=eps, n=0, reason=NOTHING_RIGHT)
             return
         gap = newcombe_paired(arrays["transfer_in"][row, both], arrays["white_box"][row, both])
         yield transfer.score("transfer_gap", gap.difference, at=eps, n=n, ci_low=gap.low, ci_high=gap.high)
 
 
-def verdict(scores: Sequence[Score]) -> str:
-    """One sentence about the sparse model: whether what was made elsewhere surely breaks more than its own."""
+def verdict(scores: Sequence[Score]) -> Remark:
+    """About the sparse model: whether what was made elsewhere surely breaks more than its own."""
     gaps = [s for s in scores if s.name == "transfer_gap" and s.value is not None and s.ci_low is not None]
     if not gaps:
-        return "nothing to carry over: no image that both models get right"
+        return NOTHING_RIGHT
     worst = max(gaps, key=lambda s: s.ci_low if s.ci_low is not None else -1.0)
-    assert worst.value is not None
     assert worst.ci_low is not None
-    assert worst.ci_high is not None
     if worst.ci_low <= 0:
-        return "no sign of gradient masking: images made on the dense model do not surely break more than its own"
-    return (
-        f"a sign of gradient masking: at eps = {worst.at:g} images made on the dense model break "
-        f"{100 * worst.value:.1f} points more than its own [{100 * worst.ci_low:.1f}, {100 * worst.ci_high:.1f}]"
-    )
+        return remark("no-masked-gradients")
+    return remark("masked-gradients", eps=worst.at, gap=worst.value, low=worst.ci_low, high=worst.ci_high)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import lazy_loader
 
 if TYPE_CHECKING:
+    from sparserobust.analysis import Findings as Findings
+    from sparserobust.analysis import analyse as analyse
     from sparserobust.apply import list_methods as list_methods
     from sparserobust.apply import sparsify as sparsify
     from sparserobust.data import Data as Data
@@ -46,6 +48,7 @@ __getattr__, _names, __all__ = lazy_loader.attach(
         "subject": ["Subject"],
         "restore": ["load_subject"],
         "records": ["Outcome", "Run", "Score", "load_run"],
+        "analysis": ["Findings", "analyse"],
         "report": ["write_report"],
     },
 )

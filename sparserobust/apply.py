@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, overload
 
 import numpy as np
@@ -23,13 +23,15 @@ from sparserobust.models.fixup import fixup_alphas
 from sparserobust.models.network import Network
 from sparserobust.models.redraw import redraw
 from sparserobust.origin import origin_of
+from sparserobust.records import remark
 from sparserobust.registry import methods
 from sparserobust.seeds import derived_seed, generator
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.sparsity.probe import Probe
-from sparserobust.subject import Subject, dense_state
+from sparserobust.subject import Subject
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.others import dense_state
 from sparserobust.weights.plan import check_finite, prunable_modules, require_module
 from sparserobust.weights.untouched import random_states_kept
 
@@ -166,8 +168,10 @@ def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, s
         name=origin_of(model, "name") or type(model).__name__,
         label="dense" if method.name == "dense" else f"{method.variant()} {sparsity:g}",
         method=method.name,
+        method_title=method.title,
         method_source=method.source,
-        params={k: list(v) if isinstance(v, tuple) else v for k, v in asdict(method).items()},
+        params=method.params(),
+        changed=method.changed(),
         seed=seed,
         target_sparsity=sparsity,
         positions=method.positions,
@@ -176,7 +180,7 @@ def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, s
         recipe=method.recipe,
         pruning=method.pruner if isinstance(method, DuringTraining) else None,
         prune_at_end=getattr(method, "prune_at_end", False),
-        warnings=(*(f"layer collapsed: {name} keeps no weight" for name in empty), *choice.notes),
+        warnings=(*(remark("layer-collapsed", layer=name) for name in empty), *choice.notes),
     )
 
 

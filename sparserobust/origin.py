@@ -13,7 +13,7 @@ class ModelOrigin:
     """How one of our networks was drawn, so that its initial weights can be drawn again.
 
     `sha256` is that of its prunable weights as drawn; `repeatable` is False where another machine may draw
-    other bits from the same seed.
+    other bits from the same seed; `title` is the network's name for a reader.
     """
 
     name: str
@@ -25,6 +25,7 @@ class ModelOrigin:
     sha256: str
     initialisation: str = "xavier-normal"
     repeatable: bool = True
+    title: str = ""
 
 
 def origin_of(model: nn.Module, attribute: str) -> Any:

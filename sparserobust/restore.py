@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 
 from sparserobust.apply import build_method
@@ -15,12 +14,14 @@ from sparserobust.errors import ModelError, RecordError
 from sparserobust.methods.during import DuringTraining
 from sparserobust.models.create import create_model, is_model
 from sparserobust.origin import ModelOrigin
-from sparserobust.records import History, SubjectRecord
+from sparserobust.records import SCHEMA_VERSION, History, SubjectRecord
+from sparserobust.records.migrations import migrated_history, migrated_subject
 from sparserobust.storage.codecs import unpack_mask
-from sparserobust.storage.modelfile import read_model
-from sparserobust.subject import UNTRAINED, Subject, dense_state, initial_sha256, others_of
+from sparserobust.storage.modelfile import file_sha256, read_model
+from sparserobust.subject import STARTS_FULL, Subject, initial_sha256
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.others import dense_state, others_of
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
 
 
@@ -41,8 +42,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
     """
     header, tensors = read_model(path)
     try:
-        record = SubjectRecord.model_validate(header["subject"])
-        history = History.model_validate(header["history"]) if header["history"] else None
+        record, history = _records(header, path)
         origin = _origin(header["origin"])
         recipe: str | None = header["recipe"]
         pruning = bool(header.get("pruning", False))
@@ -52,7 +52,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
             raise ValueError(f"dtype {dtype!r}")
         shapes = {name: tuple(shape) for name, shape in header["shapes"].items()}
         masks = {name: unpack_mask(tensors[f"{name}:mask"], shape) for name, shape in shapes.items()}
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise RecordError(
             f"{path} is damaged: its header cannot be read ({str(error).splitlines()[0]})"
         ) from None
@@ -65,9 +65,12 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         weights=SparseWeights(base, masks, "zero"),
         name=record.model,
         label=record.label,
+        label_given=record.label_given,
         method=record.method,
+        method_title=record.method_title,
         method_source=record.method_source,
         params=dict(record.params),
+        changed=record.changed,
         seed=record.seed,
         target_sparsity=record.target_sparsity,
         positions=record.positions,
@@ -76,7 +79,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         recipe=recipe,
         pruning=_pruning(record) if pruning else None,
         prune_at_end=prune_at_end,
-        warnings=tuple(text for text in record.warnings if text != UNTRAINED),
+        warnings=tuple(warning for warning in record.warnings if warning != STARTS_FULL),
         history=history,
     )
     if initial_sha256(subject) != record.initial_sha256:
@@ -84,7 +87,21 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
     _fill(subject, record, tensors, path)
     if sha256_of(base.state_dict()) != record.weights_sha256:
         raise RecordError(f"{path} is damaged: its weights do not match their sha256")
+    subject.saved = (file_sha256(path), record.weights_sha256)
     return subject
+
+
+def _records(header: dict[str, Any], path: str | os.PathLike[str]) -> tuple[SubjectRecord, History | None]:
+    """The records in a header; files of the first version do not say which version they are."""
+    version = header.get("schema_version", 1)
+    if version not in range(1, SCHEMA_VERSION + 1):
+        raise RecordError(
+            f"{path} has schema version {version!r}, expected at most {SCHEMA_VERSION}; "
+            "load it with the sparserobust that wrote it"
+        )
+    raw = migrated_history(header["history"] or None, version=version)
+    subject = migrated_subject(header["subject"], header["history"], version=version)
+    return SubjectRecord.model_validate(subject), None if raw is None else History.model_validate(raw)
 
 
 def _pruning(record: SubjectRecord) -> Callable[[Any], Any]:

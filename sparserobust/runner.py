@@ -7,7 +7,6 @@ import os
 import platform
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from typing import Literal
@@ -15,13 +14,12 @@ from typing import Literal
 import torch
 from torch import nn
 
-import sparserobust
 from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, Data
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, DegenerateScores
 from sparserobust.methods.base import FixedMask
-from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord
+from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord, remark
 from sparserobust.scoring import Evaluator, Measured, measure
 from sparserobust.scoring.cache import Cache
 from sparserobust.scoring.choice import build_evaluator, chosen, default_evaluators, list_evaluators
@@ -101,8 +99,11 @@ def evaluate(
         cache=None if cache is None else Cache(cache),
         progress=progress,
     )
+    record = subject.record()
+    if label is not None:
+        record = record.model_copy(update={"label": label, "label_given": True})
     return Run(
-        subject=subject.record() if label is None else subject.record().model_copy(update={"label": label}),
+        subject=record,
         data=_data_record(data, measured, limit),
         seed=seed,
         outcomes=with_optimality(measured.outcomes, named),
@@ -129,22 +130,26 @@ def failed_run(dense: Run, method: FixedMask, sparsity: float, error: Exception)
     kept = kept_count(own.prunable, sparsity)
     if isinstance(error, DegenerateScores):
         status: Literal["skipped", "failed"] = "skipped"
-        reason = f"cannot choose {kept} weight{'s' if kept > 1 else ''}: {message}"
+        reason = remark("cannot-choose", weights=kept, message=message, layers=list(error.layers))
     else:
-        status, reason = "failed", f"not made: {type(error).__name__}: {message}"
+        status, reason = "failed", remark("not-made", error=type(error).__name__, message=message)
     subject = SubjectRecord(
         label=f"{method.variant()} {sparsity:g}",
         model=own.model,
+        model_title=own.model_title,
         parameters=own.parameters,
         method=method.name,
+        method_title=method.title,
         method_source=method.source,
-        params=asdict(method),
+        params=method.params(),
+        changed=method.changed(),
         offset=method.offset,
         positions=method.positions,
         target_sparsity=sparsity,
         sparsity=sparsity,
         kept=kept,
         prunable=own.prunable,
+        outside=own.outside,
         seed=own.seed,
         score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
         decay_towards="offset" if method.offset == "dct" else "zero",
@@ -152,7 +157,18 @@ def failed_run(dense: Run, method: FixedMask, sparsity: float, error: Exception)
         weights_sha256="",
         not_made=reason,
     )
-    outcomes = {name: Outcome(evaluator=name, status=status, reason=reason) for name in dense.outcomes}
+    outcomes = {
+        name: Outcome(
+            evaluator=name,
+            title=known.title,
+            status=status,
+            attack=known.attack,
+            measures=known.measures,
+            reason=reason,
+            source=known.source,
+        )
+        for name, known in dense.outcomes.items()
+    }
     environment = dense.environment.model_copy(update={"created": _now(), "seconds": 0.0})
     return Run(
         subject=subject,
@@ -168,6 +184,7 @@ def _data_record(data: AnyData, measured: Measured, limit: int | None) -> DataRe
     train = data.train if isinstance(data, Data) else None
     return DataRecord(
         name=data.name if isinstance(data, Data) else "tensors",
+        title=data.title if isinstance(data, Data) else "tensors",
         split="test",
         n=measured.n,
         num_classes=measured.num_classes,
@@ -184,7 +201,7 @@ def environment_of(device: torch.device, batch_size: int, seconds: float, comman
     """Where and how something is measured now."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return Environment(
-        sparserobust=sparserobust.__version__,
+        sparserobust=_version("sparserobust"),
         python=platform.python_version(),
         packages={package: _version(package) for package in PACKAGES},
         device=str(device),

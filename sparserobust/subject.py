@@ -14,11 +14,20 @@ from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
 from sparserobust.origin import ModelOrigin, origin_of
-from sparserobust.records import History, LayerRecord, SubjectRecord
+from sparserobust.records import (
+    SCHEMA_VERSION,
+    ChangedParameter,
+    History,
+    LayerRecord,
+    Remark,
+    SubjectRecord,
+    remark,
+)
 from sparserobust.storage.codecs import pack_mask
-from sparserobust.storage.modelfile import write_model
+from sparserobust.storage.modelfile import file_sha256, write_model
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.others import as_drawn, others_of, outside
 from sparserobust.weights.plan import (
     Plan,
     check_finite,
@@ -31,7 +40,8 @@ from sparserobust.weights.plan import (
     weight_of,
 )
 
-UNTRAINED = "not trained yet: this method prunes while it trains, and the mask is the one it starts from"
+STARTS_FULL = remark("starts-full")
+"""Not trained yet: the method prunes while it trains, and the mask is the one it starts from."""
 
 
 @dataclass(eq=False)
@@ -42,8 +52,8 @@ class Subject:
         model: computes with the effective weights; train and call it as any module.
         weights: the masks and the offset, bound to `model`.
         name: architecture or import path.
-        label: what a reader sees.
-        method, method_source, params, seed: what made it; None for a model of the user's own.
+        label: its name in one line; `label_given`: whether the user gave it, which setting it does too.
+        method, method_title, method_source, params, changed, seed: what made it; None for a model of the user's own.
         parent: dense state_dict that training starts from, on the CPU: the mask was found on it, unless the
             weights were drawn anew afterwards; None when unknown.
         positions: "seeded" when the support can be drawn again from the seed.
@@ -52,16 +62,21 @@ class Subject:
         pruning: what its method does while it trains, given the `Course` of the training; None where the mask is
             fixed, and after training.
         prune_at_end: whether training ends with setting a frozen offset to zero.
+        warnings: what a reader should know of how it was made.
         history: of its last training.
+        saved: (sha256 of its file, `weights_sha256` at that time), None where it was neither saved nor loaded.
     """
 
     model: nn.Module
     weights: SparseWeights
     name: str
     label: str
+    label_given: bool = False
     method: str | None = None
+    method_title: str = ""
     method_source: str = ""
     params: dict[str, Any] = field(default_factory=dict)
+    changed: tuple[ChangedParameter, ...] = ()
     seed: int | None = None
     target_sparsity: float | None = None
     parent: dict[str, Tensor] | None = None
@@ -71,8 +86,12 @@ class Subject:
     recipe: str | None = None
     pruning: Callable[[Any], Any] | None = None
     prune_at_end: bool = False
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Remark, ...] = ()
     history: History | None = None
+    saved: tuple[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        self._label = self.label
 
     @classmethod
     def of(
@@ -108,6 +127,11 @@ class Subject:
     def effective_weights(self) -> dict[str, Tensor]:
         """Name -> dense tensor that the network computes with, prunable weights only, as copies."""
         return effective_weights(self.model)
+
+    @property
+    def model_title(self) -> str:
+        """The architecture's name for a reader; its name where nobody says it."""
+        return origin_of(self.model, "title") or self.name
 
     @property
     def kept(self) -> int:
@@ -158,27 +182,36 @@ class Subject:
         )
         parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
         trainable = {name for name, _ in self.model.named_parameters()} | set(prunable_modules(self.model))
+        weights_sha256 = sha256_of(self.model.state_dict())
+        file_sha256, of_weights = self.saved or (None, None)
         return SubjectRecord(
             label=self.label,
+            label_given=self.label_given or self.label != self._label,
             model=self.name,
+            model_title=self.model_title,
             parameters=sum(tensor.numel() for name, tensor in parameters.items() if name in trainable),
             method=self.method,
+            method_title=self.method_title,
             method_source=self.method_source,
             params=self.params,
+            changed=self.changed,
             offset=self.weights.kind,
             positions=self.positions,
             target_sparsity=self.target_sparsity,
             sparsity=self.sparsity,
             kept=self.kept,
             prunable=self.prunable,
+            outside=outside(self.model),
             rescued=sum(self.rescued.values()),
             seed=self.seed,
             score_samples=self.score_samples,
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
+            training=_training(self),
             layers=layers,
-            warnings=self.warnings if self.pruning is None else (*self.warnings, UNTRAINED),
+            warnings=self.warnings if self.pruning is None else (*self.warnings, STARTS_FULL),
             initial_sha256=initial_sha256(self),
-            weights_sha256=sha256_of(self.model.state_dict()),
+            weights_sha256=weights_sha256,
+            file_sha256=file_sha256 if of_weights == weights_sha256 else None,
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -203,8 +236,10 @@ class Subject:
         if self.weights.kind == "frozen" and not drawn_by_us(self):
             tensors |= {f"{key}:offset": offset for key, offset in self.weights.frozen.items()}
         origin = getattr(self.model, "origin", None)
+        record = self.record().model_copy(update={"file_sha256": None})  # no file can hold its own
         header = {
-            "subject": self.record().model_dump(mode="json"),
+            "schema_version": SCHEMA_VERSION,
+            "subject": record.model_dump(mode="json"),
             "origin": vars(origin) if isinstance(origin, ModelOrigin) else None,
             "shapes": {key: list(values_of(module).shape) for key, module in modules.items()},
             "dtype": str(dtype_of(self.model)).removeprefix("torch."),
@@ -213,21 +248,9 @@ class Subject:
             "prune_at_end": self.prune_at_end,
             "history": self.history.model_dump(mode="json") if self.history else None,
         }
-        return write_model(path, header, tensors)
-
-
-def others_of(model: nn.Module) -> dict[str, Tensor]:
-    """The state_dict without what is prunable: biases, normalisation parameters, buffers; the live tensors."""
-    modules = prunable_modules(model)
-    seen = {id(values_of(module)) for module in modules.values()}
-    seen |= {id(dct.alpha) for module in modules.values() if (dct := dct_offset_of(module)) is not None}
-    pruned = {f"{name}_{part}" for name in modules for part in ("orig", "mask")}  # of torch.nn.utils.prune
-    others: dict[str, Tensor] = {}
-    for key, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen and key not in pruned:
-            seen.add(id(tensor))
-            others[key] = tensor
-    return others
+        file = write_model(path, header, tensors)
+        self.saved = (file_sha256(file), record.weights_sha256)
+        return file
 
 
 def initial_sha256(subject: Subject) -> str | None:
@@ -239,12 +262,21 @@ def initial_sha256(subject: Subject) -> str | None:
 
 def drawn_by_us(subject: Subject) -> bool:
     """Whether `create_model` drew the parent's weights, so that its seed brings them back on every machine."""
+    return bool(origin_of(subject.model, "repeatable")) and _drawn(subject)
+
+
+def _drawn(subject: Subject) -> bool:
+    """Whether the parent's weights are those that `create_model` drew here or elsewhere."""
     drawn = origin_of(subject.model, "sha256")
-    if drawn is None or not origin_of(subject.model, "repeatable"):
-        return False
-    return bool(drawn == initial_sha256(subject))
+    return drawn is not None and bool(drawn == initial_sha256(subject))
 
 
-def dense_state(model: nn.Module) -> dict[str, Tensor]:
-    """A copy of the state_dict on the CPU, in the form that `Subject.parent` has."""
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in model.state_dict().items()}
+def _training(subject: Subject) -> Literal["none", "recorded", "elsewhere", "unknown"]:
+    """What is known of a subject's training; see `SubjectRecord`."""
+    if subject.history is not None and subject.history.epochs:
+        return "recorded"
+    if subject.parent is None:
+        return "unknown"
+    if not as_drawn(subject.model, subject.weights.masks, subject.parent):
+        return "elsewhere" if subject.history is None else "unknown"
+    return "none" if _drawn(subject) else "unknown"

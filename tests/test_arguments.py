@@ -8,6 +8,7 @@ import torch
 
 import sparserobust as sr
 from sparserobust.errors import ConfigError, ModelError, ShapeError
+from sparserobust.records import remark
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_labels_that_the_network_has_no_logit_for_are_one_clear_line(make_networ
     with pytest.raises(ShapeError, match=line):
         sr.sparsify(make_network("conv"), "snip", 0.5, (images, labels + 2))
     run = sr.evaluate(make_network("conv"), (images, labels + 2), ["accuracy", "storage"])
-    assert run.outcomes["accuracy"].reason == f"ShapeError: {line}"
+    assert run.outcomes["accuracy"].reason == remark("raised", error="ShapeError", message=line)
     assert run.outcomes["storage"].status == "ok"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 
 import pytest
@@ -16,6 +17,7 @@ from sparserobust.attacks.autoattack import AutoAttackResult, autoattack
 from sparserobust.attacks.budget import distances
 from sparserobust.attacks.foreign import Lent, usable
 from sparserobust.errors import ModelError
+from sparserobust.records import remark
 
 torchattacks = pytest.importorskip("torchattacks")
 
@@ -146,7 +148,7 @@ def test_with_fewer_than_four_classes_targeted_apgd_is_left_out_and_says_so(clas
     images = torch.rand(20, 1, 8, 8)
     labels, needed = gaps(model, images, "linf")
     result = autoattack(model, images, labels, norm="linf", eps=2 * float(needed.median()), seed=0)
-    assert result.notes == (f"apgd-t was left out: its loss needs 4 classes, the model has {classes}",)
+    assert result.notes == (remark("part-left-out", part="apgd-t", needs=4, classes=classes),)
     assert not bool(result.broken_by["apgd-t"].any())
     assert int(wrong(model, result.images, labels).sum()) >= 10
 
@@ -183,7 +185,7 @@ def test_a_model_without_a_gradient_is_refused(digits_network, digits):
 def test_a_seed_repeats_and_nothing_else_is_touched(digits_network, digits, norm, brief, capfd):
     """torchattacks seeds the global stream, prints, and calls train() on what it is given."""
     images, labels = digits[0][:10], digits[1][:10]
-    model = nn.Sequential(digits_network, nn.Dropout(0.5).eval())
+    model = nn.Sequential(copy.deepcopy(digits_network).eval(), nn.Dropout(0.5).eval())
     model.training = True  # as torchattacks would find it
     before = torch.get_rng_state()
 

@@ -11,6 +11,7 @@ from torch import nn
 import sparserobust as sr
 from sparserobust import registry
 from sparserobust.methods.during import DuringTraining
+from sparserobust.records import remark
 from sparserobust.sparsity.allocation import allocate, kept_count
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
 from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
@@ -179,7 +180,7 @@ def test_snip_collapses_layers_at_extreme_sparsity_and_says_so_and_a_rescue_give
     plain = sparsify(model, "snip", 0.998, data)
     empty = [name for name, mask in masks_of(plain).items() if not mask.any()]
     assert empty
-    assert plain.warnings == tuple(f"layer collapsed: {name} keeps no weight" for name in empty)
+    assert plain.warnings == tuple(remark("layer-collapsed", layer=name) for name in empty)
     saved = sparsify(model, "snip", 0.998, data, rescue="random")
     assert saved.rescued == dict.fromkeys(empty, 1)
     assert saved.kept == plain.kept + len(empty)

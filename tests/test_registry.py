@@ -109,7 +109,7 @@ def test_a_broken_evaluator_fails_alone_when_all_that_are_installed_run(monkeypa
     run = sr.evaluate(make_network("conv"), problem(8))
     assert run.outcomes["accuracy"].status == "ok"
     assert run.outcomes["theirs"].status == "failed"
-    assert "no.such.module" in run.outcomes["theirs"].reason
+    assert "no.such.module" in run.outcomes["theirs"].reason.facts["message"]
 
 
 def test_what_runs_when_nothing_is_said_is_the_core_eight_and_what_other_packages_bring(

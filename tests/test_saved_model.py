@@ -12,6 +12,7 @@ from sparserobust import registry
 from sparserobust.errors import ModelError, RecordError
 from sparserobust.methods.during import DuringTraining
 from sparserobust.models import redraw
+from sparserobust.records import remark
 from sparserobust.storage.modelfile import read_model
 
 
@@ -150,6 +151,41 @@ def test_a_file_without_the_alpha_of_the_start_is_one_of_alpha_one(digits, tmp_p
     back = sr.load_subject(path)
     assert torch.equal(logits(subject, digits), logits(back, digits))
     assert torch.equal(logits(subject.untrained(), digits), logits(back.untrained(), digits))
+
+
+def with_header(path, change):
+    """The same file with another header."""
+    header, _ = read_model(path)
+    change(header)
+    metadata = {"format": "sparserobust model", "version": "1", "header": json.dumps(header)}
+    save_file(load_file(path), path, metadata)
+
+
+def test_a_file_of_schema_1_comes_back_with_titles_and_codes(digits, tmp_path):
+    model = sr.create_model("conv2", digits)
+    subject = sr.sparsify(model, "gradual-magnitude", 0.9, digits, allocation="erk")
+    path = subject.save(tmp_path / "m.sparse")
+    untrained = "not trained yet: this method prunes while it trains, and the mask is the one it starts from"
+    new = ("label_given", "model_title", "method_title", "changed", "outside", "training", "file_sha256")
+
+    def older(header):
+        del header["schema_version"]
+        old = {name: value for name, value in header["subject"].items() if name not in new}
+        header["subject"] = old | {"warnings": ["layer collapsed: body.0.weight keeps no weight", untrained]}
+
+    with_header(path, older)
+    back = sr.load_subject(path)
+    assert back.warnings == (remark("layer-collapsed", layer="body.0.weight"),)
+    kept = {"label", "label_given", "model_title", "method_title", "changed", "training", "outside"}
+    assert back.record().model_dump(include=kept) == subject.record().model_dump(include=kept)
+
+
+@pytest.mark.parametrize("version", [99, 0, "2", None])
+def test_a_file_of_a_schema_that_does_not_exist_is_refused(digits, tmp_path, version):
+    path = sr.sparsify(sr.create_model("conv2", digits), "random", 0.5).save(tmp_path / "m.sparse")
+    with_header(path, lambda header: header.update(schema_version=version))
+    with pytest.raises(RecordError, match=f"schema version {version!r}, expected"):
+        sr.load_subject(path)
 
 
 def test_another_architecture_is_refused(digits, tmp_path):

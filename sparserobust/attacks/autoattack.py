@@ -18,6 +18,7 @@ from sparserobust.attacks.foreign import Lent, usable
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.square import square
 from sparserobust.device import repeatable
+from sparserobust.records import Remark, remark
 from sparserobust.seeds import derived_seed
 
 ATTACKS = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -41,7 +42,7 @@ class AutoAttackResult:
 
     images: Float[Tensor, "n c h w"]
     broken_by: dict[str, Tensor]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 def autoattack(
@@ -103,11 +104,11 @@ def autoattack(
     return AutoAttackResult(found, broken_by, left_out(clean.shape[1]))
 
 
-def left_out(classes: int) -> tuple[str, ...]:
+def left_out(classes: int) -> tuple[Remark, ...]:
     """What is not run on a model of so many classes, and why."""
     if classes >= LEAST_CLASSES:
         return ()
-    return (f"apgd-t was left out: its loss needs {LEAST_CLASSES} classes, the model has {classes}",)
+    return (remark("part-left-out", part="apgd-t", needs=LEAST_CLASSES, classes=classes),)
 
 
 Part = Callable[[Tensor, Tensor, Tensor], Tensor]

@@ -25,9 +25,7 @@ from sparserobust.device import resolve_device
 from sparserobust.errors import SparseRobustError
 from sparserobust.records import Run
 from sparserobust.report import summary_table, write_report
-from sparserobust.report.names import changed_params
-from sparserobust.report.told import together
-from sparserobust.report.unmade import in_short
+from sparserobust.report.terminal.below import not_made_line, together
 from sparserobust.restore import load_subject
 from sparserobust.runner import environment_of, evaluate, failed_run
 from sparserobust.scoring.measure import sha256_of_examples
@@ -198,7 +196,7 @@ class Comparison:
 
     def _keep(self, run: Run, folder: Path) -> None:
         if run.subject.not_made is not None:
-            short = in_short(run.subject.not_made)  # in full in the record and the report
+            short = not_made_line(run)  # in full in the record and the report
             click.echo(f"{run.subject.label}, seed {run.subject.seed}: {short}", err=True)
         else:
             for line in together(o for o in run.outcomes.values() if o.status == "failed"):
@@ -222,7 +220,7 @@ class Comparison:
         """The folder of a subject that was not made here: its label where no method is known to have made it."""
         if subject.method is None:
             return self._unique(safe(subject.label) or "subject", out)
-        stem = folder_stem(subject.method, changed_params(subject.label, subject.method, subject.params))
+        stem = folder_stem(subject.method, {changed.name: changed.value for changed in subject.changed})
         return self._folder(stem, subject.target_sparsity or 0.0, subject.seed, out)
 
     def _folder(self, stem: str, sparsity: float, seed: int | None, out: Path) -> Path:

@@ -13,7 +13,7 @@ import torch
 from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError, RecordError, SparseRobustError
 from sparserobust.records import Environment, Run, load_run
-from sparserobust.records.run import RUN_FILE
+from sparserobust.records.files import RUN_FILE
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
 from sparserobust.subject import Subject

@@ -16,14 +16,19 @@ from sparserobust.records import load_run
     "--out", default="report.html", show_default=True, type=click.Path(path_type=Path), help="HTML file"
 )
 @click.option("--title", help="of the page")
-def report(paths: tuple[Path, ...], out: Path, title: str | None) -> int:
+@click.option(
+    "--accept-edited",
+    is_flag=True,
+    help="take records whose content was changed after writing; the report says so",
+)
+def report(paths: tuple[Path, ...], out: Path, title: str | None, accept_edited: bool) -> int:
     """Write one comparison report from run.json files, or from folders that hold some at any depth."""
     from sparserobust.report import summary_table, write_report
 
     if out.is_dir():
         raise ConfigError(f"--out {out} is a folder; name the HTML file, for instance {out / 'report.html'}")
     runs = sorted(
-        (load_run(file) for path in paths for file in run_files(path)),
+        (load_run(file, accept_edited=accept_edited) for path in paths for file in run_files(path)),
         key=lambda run: run.environment.created,  # the order they were made in, as `evaluate` reports them
     )
     written = write_report(runs, out, title=title)

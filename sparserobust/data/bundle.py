@@ -29,6 +29,7 @@ class Data:
         mean, std: per channel, over the training images, or the constants that the papers' code uses.
         classes: names, in label order.
         bounds: of every pixel.
+        title: the name as it is usually written; the name itself where none is given.
     """
 
     name: str
@@ -40,6 +41,10 @@ class Data:
     classes: tuple[str, ...]
     input_shape: tuple[int, ...]
     bounds: tuple[float, float] = (0.0, 1.0)
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or self.name)
 
     @property
     def num_classes(self) -> int:

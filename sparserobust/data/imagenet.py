@@ -51,7 +51,9 @@ def load_imagenet(root: Path) -> Data:
             f"{folder / 'val'} has no class folders; sort the official validation images into them, "
             "as torchvision.datasets.ImageNet does"
         )
-    return _from_class_folders("imagenet", folder, 224, partial(centre_crop, shorter=256, side=224))
+    return _from_class_folders(
+        "imagenet", "ImageNet", folder, 224, partial(centre_crop, shorter=256, side=224)
+    )
 
 
 def load_imagenette(root: Path) -> Data:
@@ -68,7 +70,9 @@ def load_imagenette(root: Path) -> Data:
     present = [root / name for name in IMAGENETTE if (root / name).is_dir()]
     folder = present[0] if present else _downloaded(root)
     require("Imagenette", folder, ("train", "val"), "remove the folder and unpack the archive again")
-    return _from_class_folders("imagenette", folder, 128, partial(resized, height=128, width=128))
+    return _from_class_folders(
+        "imagenette", "Imagenette", folder, 128, partial(resized, height=128, width=128)
+    )
 
 
 def _downloaded(root: Path) -> Path:
@@ -84,7 +88,7 @@ def _downloaded(root: Path) -> Path:
     return root / "imagenette2-320"
 
 
-def _from_class_folders(name: str, folder: Path, side: int, sizing: Sizing) -> Data:
+def _from_class_folders(name: str, title: str, folder: Path, side: int, sizing: Sizing) -> Data:
     """train/ without what is held out for validation, and val/ as the test split."""
     shape = (3, side, side)
     files, labels, classes = class_folders(folder / "train")
@@ -98,4 +102,5 @@ def _from_class_folders(name: str, folder: Path, side: int, sizing: Sizing) -> D
     train = ImageFiles(files, labels, shape, sizing)
     rest, val = hold_out(train, min(HELD_OUT, max(1, len(train) // 10)))
     test = ImageFiles(held, held_labels, shape, sizing)
-    return Data(name, rest, val, test, MEAN, STD, tuple(NAMES.get(c, c) for c in classes), shape)
+    names = tuple(NAMES.get(c, c) for c in classes)
+    return Data(name, rest, val, test, MEAN, STD, names, shape, title=title)

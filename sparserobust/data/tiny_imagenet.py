@@ -9,6 +9,7 @@ from sparserobust.data.class_folders import class_folders, hold_out, require
 from sparserobust.data.image_files import ImageFiles
 from sparserobust.errors import DataError
 
+TITLE = "Tiny ImageNet"
 SHAPE = (3, 64, 64)
 
 # in the authors' code of FORCE, DCTpS and GraSP; SynFlow has the same, rounded to three digits
@@ -28,7 +29,7 @@ def load_tiny_imagenet(root: Path) -> Data:
     """
     folder = root / "tiny-imagenet-200"
     require(
-        "Tiny ImageNet",
+        TITLE,
         folder,
         ("wnids.txt", "train", "val/images", "val/val_annotations.txt"),
         f"unpack tiny-imagenet-200.zip in {root}, or name the folder it is in with --data-root",
@@ -39,7 +40,8 @@ def load_tiny_imagenet(root: Path) -> Data:
     files, labels, _ = class_folders(folder / "train", wnids)
     rest, val = hold_out(ImageFiles(files, labels, SHAPE), max(1, len(files) // 10))
     test = _official_validation(folder / "val", wnids)
-    return Data("tiny-imagenet", rest, val, test, MEAN, STD, _names(folder / "words.txt", wnids), SHAPE)
+    classes = _names(folder / "words.txt", wnids)
+    return Data("tiny-imagenet", rest, val, test, MEAN, STD, classes, SHAPE, title=TITLE)
 
 
 def _official_validation(folder: Path, wnids: tuple[str, ...]) -> ImageFiles:

@@ -77,7 +77,8 @@ def load_torchvision(name: str, root: Path) -> Data:
     rest, val = split_off(_pixels(whole), torch.as_tensor(whole.targets), facts.validation, SPLIT_SEED)
     held_out = ImageTensors(_pixels(test), torch.as_tensor(test.targets))
     shape = tuple(held_out.images.shape[1:])
-    return Data(name, rest, val, held_out, facts.mean, facts.std, tuple(map(str, whole.classes)), shape)
+    classes = tuple(map(str, whole.classes))
+    return Data(name, rest, val, held_out, facts.mean, facts.std, classes, shape, title=facts.title)
 
 
 def _pixels(dataset: Any) -> Tensor:

@@ -6,20 +6,22 @@ examples takes, `Scheduled` several pruning events, `Iterative` both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from sparserobust.errors import ConfigError, did_you_mean
-from sparserobust.sparsity.allocation import ALLOCATIONS, kept_count
+from sparserobust.errors import ConfigError
+from sparserobust.methods.parameters import Parameters
+from sparserobust.records import Remark
+from sparserobust.sparsity.allocation import ALLOCATIONS, WORDS, kept_count
 from sparserobust.sparsity.probe import BatchNorm, Loss, Probe
 from sparserobust.sparsity.prune import prune
 from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
 from sparserobust.sparsity.scores import CRITERIA, Criterion
 from sparserobust.sparsity.select import TIES, Ties, rescue_empty_layers, shuffle_within_layers
-from sparserobust.weights.plan import OFFSET_KINDS, OffsetKind
+from sparserobust.weights.plan import OFFSET_KINDS, OFFSET_WORDS, OffsetKind
 
 ALPHAS = ("auto", "one", "fixup", "fixup-published")
 
@@ -30,11 +32,11 @@ class Choice:
 
     masks: dict[str, Tensor]
     rescued: dict[str, int]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedMask:
+class FixedMask(Parameters):
     """A method that fixes its mask before training. Subclasses set the class variables and new defaults.
 
     Attributes:
@@ -52,7 +54,6 @@ class FixedMask:
             "fixup-published" in a Fixup network and "one" in any other.
     """
 
-    name: ClassVar[str]
     source: ClassVar[str]
     criterion: ClassVar[str]
     recipe: ClassVar[str] = "freezenet-mnist"
@@ -61,12 +62,17 @@ class FixedMask:
     """Parameters that it does not have a choice of."""
     revive: ClassVar[bool] = False
 
-    allocation: str = "global"
-    offset: OffsetKind = "zero"
-    rescue: Literal["random"] | None = None
-    control: Literal["layer-shuffled", "reinitialised"] | None = None
+    allocation: str = field(default="global", metadata={"words": WORDS})
+    offset: OffsetKind = field(default="zero", metadata={"words": OFFSET_WORDS})
+    rescue: Literal["random"] | None = field(
+        default=None, metadata={"words": {"random": "rescue", None: "no rescue"}}
+    )
+    control: Literal["layer-shuffled", "reinitialised"] | None = field(
+        default=None,
+        metadata={"words": {"layer-shuffled": "layer-shuffled", "reinitialised": "reinitialised"}},
+    )
     initialisation: str | None = None
-    trainable_alpha: bool = True
+    trainable_alpha: bool = field(default=True, metadata={"words": {False: "fixed alpha"}})
     initial_alpha: Literal["auto", "one", "fixup", "fixup-published"] = "auto"
 
     def __post_init__(self) -> None:
@@ -85,34 +91,6 @@ class FixedMask:
                 "control='reinitialised' does nothing with a DCT offset, whose values start at 0; "
                 "choose 'layer-shuffled', or another offset"
             )
-
-    def require(self, field: str, known: tuple[Any, ...]) -> None:
-        """Raises ConfigError unless the field has one of the known values."""
-        value = getattr(self, field)
-        if value not in known:
-            names = [str(k) for k in known]
-            raise ConfigError(
-                f"{field} of {self.name} must be one of {', '.join(names)}, "
-                f"got {value!r}{did_you_mean(str(value), names)}"
-            )
-
-    def require_whole(self, field: str, *, least: int, none: bool = False) -> None:
-        """Raises ConfigError unless the field has a whole number that is at least `least`, or None where that goes."""
-        value = getattr(self, field)
-        if none and value is None:
-            return
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(
-                f"{field} of {self.name} must be a whole number, at least {least}, got {value!r}"
-            )
-
-    def require_share(self, field: str, *, zero: bool = False, one: bool = False) -> None:
-        """Raises ConfigError unless the field has a number from 0 to 1, the ends where they are allowed."""
-        value = getattr(self, field)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not (0 < value < 1 or (zero and value == 0) or (one and value == 1)):
-            ends = f"{'[' if zero else '('}0, 1{']' if one else ')'}"
-            raise ConfigError(f"{field} of {self.name} must be a number in {ends}, got {value!r}")
 
     @property
     def rule(self) -> Criterion:
@@ -154,18 +132,6 @@ class FixedMask:
             masks = shuffle_within_layers(masks, generator=generator)
         rescued = rescue_empty_layers(masks, generator=generator) if self.rescue == "random" else {}
         return Choice(masks, rescued, pruned.notes)
-
-    def variant(self) -> str:
-        """Name and parameters that differ from the defaults: "snip" or "random[allocation=epl, offset=dct]".
-
-        How many examples are scored on is left out: a comparison sets it for all methods alike.
-        """
-        changed = [
-            f"{field.name}={getattr(self, field.name)}"
-            for field in fields(self)
-            if field.name != "score_samples" and getattr(self, field.name) != field.default
-        ]
-        return f"{self.name}[{', '.join(changed)}]" if changed else self.name
 
     def parts(self) -> dict[str, str]:
         """The parts by name, for `sparserobust describe`."""

@@ -30,6 +30,7 @@ class ConnectionLearning(DuringTraining):
     """
 
     name: ClassVar[str] = "connection-learning"
+    title: ClassVar[str] = "Connection learning"
     source: ClassVar[str] = "Han et al. 2015, arXiv:1506.02626, sec. 3 and 4"
     when: ClassVar[str] = "train, prune, retrain"
 

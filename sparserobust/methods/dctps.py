@@ -18,6 +18,7 @@ class DCTpS(Random):
     """
 
     name: ClassVar[str] = "dctps"
+    title: ClassVar[str] = "DCTpS"
     source: ClassVar[str] = "Price and Tanner 2021, arXiv:2102.07655, sec. 3; supplement B"
     recipe: ClassVar[str] = "dctps"
 

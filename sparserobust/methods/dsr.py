@@ -31,6 +31,7 @@ class DSR(StartsSparse):
     """
 
     name: ClassVar[str] = "dsr"
+    title: ClassVar[str] = "DSR"
     source: ClassVar[str] = "Mostafa and Wang 2019, arXiv:1902.05967, sec. 3, Algorithm 1"
     when: ClassVar[str] = "reallocation across layers during training"
 

@@ -17,6 +17,7 @@ class IterSNIP(Iterative):
     """
 
     name: ClassVar[str] = "iter-snip"
+    title: ClassVar[str] = "Iter-SNIP"
     source: ClassVar[str] = "de Jorge et al. 2021, arXiv:2006.09081, sec. 4, Iterative SNIP"
     criterion: ClassVar[str] = "snip"
     recipe: ClassVar[str] = "force-cifar"
@@ -31,6 +32,7 @@ class FORCE(Iterative):
     """
 
     name: ClassVar[str] = "force"
+    title: ClassVar[str] = "FORCE"
     source: ClassVar[str] = "de Jorge et al. 2021, arXiv:2006.09081, sec. 4"
     criterion: ClassVar[str] = "snip"
     recipe: ClassVar[str] = "force-cifar"

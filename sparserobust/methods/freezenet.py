@@ -24,6 +24,7 @@ class FreezeNet(SNIP):
     """
 
     name: ClassVar[str] = "freezenet"
+    title: ClassVar[str] = "FreezeNet"
     source: ClassVar[str] = "Wimmer et al. 2020, arXiv:2011.14087, Algorithm 1 and sec. 4"
 
     offset: OffsetKind = "frozen"
@@ -58,6 +59,7 @@ class FreezeNetWD(FreezeNet):
     """
 
     name: ClassVar[str] = "freezenet-wd"
+    title: ClassVar[str] = "FreezeNet-WD"
     source: ClassVar[str] = "Wimmer et al. 2020, arXiv:2011.14087, sec. 4.2, FreezeNet-WD"
     recipe: ClassVar[str] = "freezenet-cifar10"
     decay_offset: ClassVar[bool] = True

@@ -29,6 +29,7 @@ class GradualMagnitude(DuringTraining):
     """
 
     name: ClassVar[str] = "gradual-magnitude"
+    title: ClassVar[str] = "Gradual magnitude"
     source: ClassVar[str] = "Zhu and Gupta 2017, arXiv:1710.01878, sec. 3, eq. 1"
     when: ClassVar[str] = "cubic rise of the sparsity during training"
 

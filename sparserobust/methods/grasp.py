@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from sparserobust.errors import ConfigError
@@ -25,6 +25,7 @@ class GraSP(Scored):
     """
 
     name: ClassVar[str] = "grasp"
+    title: ClassVar[str] = "GraSP"
     source: ClassVar[str] = (
         "Wang et al. 2020, arXiv:2002.07376, Algorithm 2; sign: FreezeNet, supplement S1.3"
     )
@@ -32,7 +33,9 @@ class GraSP(Scored):
     recipe: ClassVar[str] = "grasp"
 
     temperature: float = 200.0
-    keep: Literal["highest", "lowest"] = "highest"
+    keep: Literal["highest", "lowest"] = field(
+        default="highest", metadata={"words": {"lowest": "inverted sign"}}
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -45,6 +45,7 @@ class HoyerSquare(DuringTraining):
     """
 
     name: ClassVar[str] = "hoyer-square"
+    title: ClassVar[str] = "Hoyer-Square"
     source: ClassVar[str] = "Yang et al. 2020 (DeepHoyer), arXiv:1908.09979, sec. 3.2, eq. 4; sec. 4"
     when: ClassVar[str] = "a penalty during training, then one pruning and fine-tuning"
 

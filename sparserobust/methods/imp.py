@@ -33,6 +33,7 @@ class IMP(DuringTraining):
     """
 
     name: ClassVar[str] = "imp"
+    title: ClassVar[str] = "IMP"
     source: ClassVar[str] = (
         "Frankle et al. 2020, arXiv:1912.05671, sec. 4 (iterative magnitude pruning with rewinding)"
     )

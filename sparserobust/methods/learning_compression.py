@@ -39,6 +39,7 @@ class LearningCompression(DuringTraining):
     """
 
     name: ClassVar[str] = "learning-compression"
+    title: ClassVar[str] = "LC"
     source: ClassVar[str] = (
         "Carreira-Perpinan and Idelbayev 2018, CVPR, Learning-Compression Algorithms for Neural Net Pruning, "
         "sec. 3 (constraint form, l0)"

@@ -50,6 +50,7 @@ class DynamicNetworkSurgery(DuringTraining):
     """
 
     name: ClassVar[str] = "dynamic-network-surgery"
+    title: ClassVar[str] = "Network surgery"
     source: ClassVar[str] = "Guo et al. 2016, arXiv:1608.04493, sec. 3, eq. 3 and Algorithm 1"
     when: ClassVar[str] = "prune and splice during training"
 

@@ -29,6 +29,7 @@ class RigL(StartsSparse):
     """
 
     name: ClassVar[str] = "rigl"
+    title: ClassVar[str] = "RigL"
     source: ClassVar[str] = "Evci et al. 2020, arXiv:1911.11134, sec. 3, Algorithm 1"
     when: ClassVar[str] = "drop and grow during training"
 
@@ -55,6 +56,7 @@ class RigLDCTpS(RigL):
     """RigL on the sparse part of DCT layers, every layer with as many weights (EPL)."""
 
     name: ClassVar[str] = "rigl-dctps"
+    title: ClassVar[str] = "RigL-DCTpS"
     source: ClassVar[str] = (
         "Price and Tanner 2021 (DCTpS), sec. 4 and its supplement; Evci et al. 2020, Algorithm 1"
     )

@@ -23,6 +23,7 @@ class SET(StartsSparse):
     """
 
     name: ClassVar[str] = "set"
+    title: ClassVar[str] = "SET"
     source: ClassVar[str] = "Mocanu et al. 2018, arXiv:1707.04780, Algorithm 1"
     when: ClassVar[str] = "drop and grow at random after each epoch"
 

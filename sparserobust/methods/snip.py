@@ -18,5 +18,6 @@ class SNIP(Scored):
     """
 
     name: ClassVar[str] = "snip"
+    title: ClassVar[str] = "SNIP"
     source: ClassVar[str] = "Lee et al. 2019, arXiv:1810.02340, sec. 4"
     criterion: ClassVar[str] = "snip"

@@ -23,6 +23,7 @@ class SNIPit(Iterative):
     """
 
     name: ClassVar[str] = "snip-it"
+    title: ClassVar[str] = "SNIP-it"
     source: ClassVar[str] = "Verdenius et al. 2020, arXiv:2006.00896, sec. 3, eq. 3 and Algorithm 1"
     criterion: ClassVar[str] = "elasticity"
     recipe: ClassVar[str] = "snip-it"
@@ -43,6 +44,7 @@ class SNIPitDuring(DuringTraining, SNIPit):
     """
 
     name: ClassVar[str] = "snip-it-during"
+    title: ClassVar[str] = "SNIP-it during"
     source: ClassVar[str] = "Verdenius et al. 2020, arXiv:2006.00896, sec. 3 and 4, during training"
     criterion: ClassVar[str] = "elasticity"
     when: ClassVar[str] = "halving, an event every few epochs of training"

@@ -39,6 +39,7 @@ class SparseMomentum(StartsSparse):
     """
 
     name: ClassVar[str] = "sparse-momentum"
+    title: ClassVar[str] = "Sparse momentum"
     source: ClassVar[str] = "Dettmers and Zettlemoyer 2019, arXiv:1907.04840, sec. 3, Algorithm 1"
     when: ClassVar[str] = "drop and grow by momentum after each epoch"
 

@@ -153,6 +153,7 @@ class StarfireWindow(Starfire):
     """
 
     name: ClassVar[str] = "starfire-window"
+    title: ClassVar[str] = "STARFIRE window"
     structure: ClassVar[str] = "weights of a window"
 
     cap: Literal["at-end", "from-start"] = "at-end"
@@ -180,6 +181,7 @@ class StarfireCK(Starfire):
     """Whole kernels go, those whose largest magnitude is smallest."""
 
     name: ClassVar[str] = "starfire-ck"
+    title: ClassVar[str] = "STARFIRE CK"
     structure: ClassVar[str] = "kernel"
 
     def shares(
@@ -202,6 +204,7 @@ class StarfireIntra(Starfire):
     """
 
     name: ClassVar[str] = "starfire-intra"
+    title: ClassVar[str] = "STARFIRE intra"
     structure: ClassVar[str] = "weights of a window, and kernels"
 
     split: float = 0.5
@@ -235,6 +238,7 @@ class StarfireInter(StarfireIntra):
     """
 
     name: ClassVar[str] = "starfire-inter"
+    title: ClassVar[str] = "STARFIRE inter"
     structure: ClassVar[str] = "kernels, then weights of a window"
 
     switch: float = 0.5

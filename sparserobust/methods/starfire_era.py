@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 
-from sparserobust.methods.during import era_steps
+from sparserobust.methods.during import Era, era_steps
 from sparserobust.methods.live_inputs import LiveInputs
 from sparserobust.sparsity.structure import block_mask, kernel_mask, window_mask
 from sparserobust.training.pruner import Course, Masks, Pruner
-
-if TYPE_CHECKING:
-    from sparserobust.methods.starfire import Starfire
 
 DEFAULT = (0.3, 0.6)
 """Shares of the training between which the era lies where no other is given."""
@@ -32,6 +30,25 @@ def final_threshold(prunable: int, k: int) -> Fraction:
     raise AssertionError
 
 
+class EraRule(Protocol):
+    """What an era must know of its method: how much of windows and kernels goes as the threshold rises."""
+
+    name: ClassVar[str]
+
+    @property
+    def era(self) -> Era: ...
+    @property
+    def locale(self) -> Literal["input", "output", "layer"]: ...
+    @property
+    def fc(self) -> str: ...
+    @property
+    def side(self) -> int: ...
+    def can_die(self, shapes: Mapping[str, tuple[int, ...]], threshold: Fraction) -> bool: ...
+    def shares(
+        self, window: tuple[int, ...], threshold: Fraction, progress: Fraction
+    ) -> tuple[int, Fraction]: ...
+
+
 class StarfireEra(Pruner):
     """Computes masks after the first step of every epoch of the era, and those that stay after its last step.
 
@@ -40,7 +57,7 @@ class StarfireEra(Pruner):
         progress: how far it had risen, in [0, 1], when masks were computed last.
     """
 
-    def __init__(self, method: Starfire, course: Course) -> None:
+    def __init__(self, method: EraRule, course: Course) -> None:
         super().__init__(course)
         self.method = method
         self.first, self.last = era_steps(course, method.era, default=DEFAULT)

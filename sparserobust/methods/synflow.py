@@ -24,6 +24,7 @@ class SynFlow(Scheduled):
     """
 
     name: ClassVar[str] = "synflow"
+    title: ClassVar[str] = "SynFlow"
     source: ClassVar[str] = "Tanaka et al. 2020, arXiv:2006.05467, Algorithm 1"
     criterion: ClassVar[str] = "synflow"
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from sparserobust.models.network import at_least
+from sparserobust.models.network import at_least, titled
 
 
+@titled("Conv6")
 def conv6(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Conv6: six 3x3 convolutions and three linear layers with BatchNorm, LeakyReLU(0.05), dropout 0.3.
 
@@ -26,6 +27,7 @@ def conv6(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(256, num_classes))
 
 
+@titled("Conv2")
 def conv2(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """Conv2: two 3x3 convolutions with 12 and 24 channels, pooled to 4x4, and a hidden layer of 122.
 

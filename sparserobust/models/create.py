@@ -12,7 +12,7 @@ from sparserobust.arguments import plain_numbers, seed_number, whole_number
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.models import conv, fixup, lenet, mlp, mobilenet, resnet, vgg
 from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
-from sparserobust.models.network import Network
+from sparserobust.models.network import Network, title_of
 from sparserobust.models.redraw import redraw
 from sparserobust.origin import ModelOrigin
 from sparserobust.weights.plan import prunable_modules
@@ -113,7 +113,8 @@ def create_model(
         body = MODELS[name](shape, classes) if name in MODELS else torchvision_network(name, shape, classes)
         model = Network(body, means, stds)
     initialisation = initialisation or OWN_INITIALISATION.get(name, "xavier-normal")
-    model.origin = ModelOrigin(name, shape, classes, means, stds, seed, "")
+    title = title_of(MODELS[name], name) if name in MODELS else name.removeprefix(PREFIX)
+    model.origin = ModelOrigin(name, shape, classes, means, stds, seed, "", title=title)
     redraw(model, initialisation, seed)
     _zero_biases(model)
     return model

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from torch import nn
 
-from sparserobust.models.network import at_least
+from sparserobust.models.network import at_least, titled
 
 
+@titled("LeNet-5-Caffe")
 def lenet5_caffe(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """LeNet-5-Caffe: two 5x5 convolutions without padding, each max-pooled, then 500 units.
 
@@ -29,6 +30,7 @@ def lenet5_caffe(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("LeNet-5")
 def lenet5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """SNIP-it's LeNet5, with BatchNorm, LeakyReLU(0.05) and dropout 0.3.
 
@@ -56,6 +58,7 @@ def lenet5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("LeNet-5 (DCTpS)")
 def lenet5_dctps(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """DCTpS's LeNet-5: convolutions of 6, 16 and 120 channels, average pooling, 82 units, no bias anywhere.
 

@@ -6,7 +6,10 @@ import math
 
 from torch import nn
 
+from sparserobust.models.network import titled
 
+
+@titled("MLP5")
 def mlp5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """MLP5: four hidden layers of 512 with BatchNorm, LeakyReLU(0.05) and dropout 0.3.
 
@@ -20,6 +23,7 @@ def mlp5(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     return nn.Sequential(*layers, nn.Linear(width, num_classes))
 
 
+@titled("LeNet-300-100")
 def lenet_300_100(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """LeNet-300-100 with ReLU. 266,610 parameters on 28x28 with 10 classes. Source: FreezeNet, Fig. S9."""
     return nn.Sequential(

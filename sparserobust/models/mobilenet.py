@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from sparserobust.models.network import titled
 from sparserobust.models.resnet import Residual, projection
 
 STAGES = (
@@ -18,6 +19,7 @@ STAGES = (
 """(expansion, channels, blocks, stride of the first block)."""
 
 
+@titled("MobileNetV2")
 def mobilenetv2(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """MobileNetV2 for CIFAR: 17 inverted residual blocks, stride 1 in the stem and in the stage of 24 channels.
 

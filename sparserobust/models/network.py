@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from jaxtyping import Float
@@ -10,6 +11,23 @@ from torch import Tensor, nn
 
 from sparserobust.errors import ShapeError
 from sparserobust.origin import ModelOrigin
+
+Build = TypeVar("Build", bound=Callable[..., nn.Module])
+
+
+def titled(title: str) -> Callable[[Build], Build]:
+    """For a network function: how the network's name is written for a reader; `title_of` reads it."""
+
+    def mark(build: Build) -> Build:
+        vars(build)["title"] = title
+        return build
+
+    return mark
+
+
+def title_of(build: Callable[..., nn.Module], name: str) -> str:
+    """The title of a network function, the name where it has none."""
+    return str(getattr(build, "title", name))
 
 
 class Normalize(nn.Module):

@@ -7,6 +7,8 @@ from functools import partial
 
 from torch import Tensor, nn
 
+from sparserobust.models.network import titled
+
 WIDTHS = (64, 128, 256, 512)
 
 
@@ -94,6 +96,7 @@ def _linear_head(inputs: int, num_classes: int) -> list[nn.Module]:
     return [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, num_classes)]
 
 
+@titled("ResNet-18")
 def resnet18(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """ResNet18 for small images: a 3x3 stem of stride 1 without pooling, basic blocks [2, 2, 2, 2].
 
@@ -105,6 +108,7 @@ def resnet18(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("ResNet-34")
 def resnet34(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """ResNet34 for Tiny ImageNet: a 3x3 stem of stride 1, basic blocks [3, 4, 6, 3], all stages of stride 2.
 
@@ -120,6 +124,7 @@ def resnet34(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("ResNet-50")
 def resnet50(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """ResNet50 for small images: a 3x3 stem of stride 1 without pooling, bottlenecks [3, 4, 6, 3].
 
@@ -133,6 +138,7 @@ def resnet50(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("ResNet-50 v1")
 def resnet50_v1(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """ResNet50 v1 for ImageNet: stride 2 stands in the first 1x1 convolution of a bottleneck.
 
@@ -146,6 +152,7 @@ def resnet50_v1(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("ResNet-18 (SNIP-it)")
 def resnet18_snip_it(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """SNIP-it's ResNet18: ImageNet's 7x7 stem and pooling on any image, a hidden layer of 256, LeakyReLU(0.05).
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from sparserobust.models.network import at_least
+from sparserobust.models.network import at_least, titled
 
 Activation = Callable[[], nn.Module]
 
@@ -36,6 +36,7 @@ def _snip_it_head(inputs: int, num_classes: int) -> Iterator[nn.Module]:
     yield from (nn.Dropout(0.3), nn.Linear(4096, num_classes))
 
 
+@titled("VGG16-D")
 def vgg16_d(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """VGG16-D for CIFAR: 13 convolutions and three linear layers of 512, BatchNorm and ReLU after all but the last.
 
@@ -59,6 +60,7 @@ def vgg16_d(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("VGG19")
 def vgg19(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """VGG19 for small images: 16 convolutions without bias, BatchNorm and ReLU, an average and one linear layer.
 
@@ -75,6 +77,7 @@ def vgg19(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("VGG16 (SNIP-it)")
 def vgg16_snip_it(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """SNIP-it's VGG16: the last of 13 convolutions has 1024 channels, two hidden layers of 4096, LeakyReLU(0.05).
 
@@ -90,6 +93,7 @@ def vgg16_snip_it(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     )
 
 
+@titled("AlexNet (SNIP-it)")
 def alexnet_snip_it(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """SNIP-it's AlexNet: convolutions of 64, 192 (5x5), 384, 256, 512 (3x3), two hidden layers of 4096.
 

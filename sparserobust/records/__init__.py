@@ -1,32 +1,53 @@
-"""What was measured, as immutable pydantic models that need no torch: the only thing a report reads."""
+"""What was measured, as immutable pydantic models that need no torch: facts, and no sentence but a plugin's own."""
 
 from sparserobust.records.base import SCHEMA_VERSION, ExampleArray, Record
-from sparserobust.records.history import EpochRecord, History
-from sparserobust.records.outcome import Outcome, Picture, Score, ScoreSpec, Table
-from sparserobust.records.run import (
-    DataRecord,
-    Environment,
-    LayerRecord,
-    Run,
-    SubjectRecord,
-    load_run,
+from sparserobust.records.history import ChosenBecause, EpochRecord, History
+from sparserobust.records.load import load_run
+from sparserobust.records.outcome import (
+    ACCESS,
+    AttackFacts,
+    AuditFacts,
+    AuditState,
+    Norm,
+    Outcome,
+    Picture,
+    Table,
 )
+from sparserobust.records.remark import RAISED, SAID, Remark, raised, remark, said
+from sparserobust.records.run import DataRecord, Environment, Run
+from sparserobust.records.score import DIFFERENCE, FRACTION, Score, ScoreSpec
+from sparserobust.records.subject import ChangedParameter, LayerRecord, SubjectRecord
 
 __all__ = [
+    "ACCESS",
+    "DIFFERENCE",
+    "FRACTION",
+    "RAISED",
+    "SAID",
     "SCHEMA_VERSION",
+    "AttackFacts",
+    "AuditFacts",
+    "AuditState",
+    "ChangedParameter",
+    "ChosenBecause",
     "DataRecord",
     "Environment",
     "EpochRecord",
     "ExampleArray",
     "History",
     "LayerRecord",
+    "Norm",
     "Outcome",
     "Picture",
     "Record",
+    "Remark",
     "Run",
     "Score",
     "ScoreSpec",
     "SubjectRecord",
     "Table",
     "load_run",
+    "raised",
+    "remark",
+    "said",
 ]

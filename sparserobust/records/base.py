@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Record(BaseModel):
@@ -34,9 +34,12 @@ def _encode(array: np.ndarray[Any, Any]) -> dict[str, Any]:
 
 def _decode(raw: Any) -> np.ndarray[Any, Any]:
     try:
-        return _array(raw)
+        array = _array(raw)
     except (TypeError, OverflowError) as error:
         raise ValueError(str(error)) from None  # pydantic reports this one
+    if array.ndim == 0:
+        raise ValueError("per-example results must be an array over the examples, got a single value")
+    return array
 
 
 def _array(raw: Any) -> np.ndarray[Any, Any]:
@@ -61,6 +64,10 @@ def _array(raw: Any) -> np.ndarray[Any, Any]:
     array = array.astype(np.float64)
     if np.isnan(array).any():
         raise ValueError("per-example values must not be NaN; use infinity for 'not found'")
+    if np.isneginf(array).any():
+        raise ValueError(
+            "per-example values must not be minus infinity, which a file cannot tell from infinity"
+        )
     return array
 
 

@@ -8,6 +8,14 @@ from pydantic import JsonValue
 
 from sparserobust.records.base import Record
 
+ChosenBecause = Literal[
+    "best-validation",
+    "best-robust-validation",
+    "last-without-validation",
+    "last-at-its-sparsity",
+    "none-completed",
+]
+
 
 class EpochRecord(Record):
     """One epoch.
@@ -48,7 +56,10 @@ class History(Record):
     Attributes:
         recipe: name of the recipe; `settings` holds its values as used.
         layers: names of the prunable weights, for `EpochRecord.sparsity`.
-        chosen_epoch: whose weights the model carries, 0 = the initial ones; `chosen_because` says why.
+        chosen_epoch: whose weights the model carries, 0 = the initial ones.
+        chosen_because: "best-validation" or "best-robust-validation" (of the highest accuracy on the validation split,
+            clean or under attack, the earliest of equals), "last-without-validation" (there is no such split),
+            "last-at-its-sparsity" (the method reaches its sparsity only at the end), "none-completed".
         status: "completed", or "diverged" (the loss was not finite; training stopped).
         pruned_at_end: validation accuracy before and after a frozen offset was set to zero at the end; None
             where that was not done.
@@ -64,7 +75,7 @@ class History(Record):
     layers: tuple[str, ...]
     epochs: tuple[EpochRecord, ...]
     chosen_epoch: int
-    chosen_because: str
+    chosen_because: ChosenBecause
     status: Literal["completed", "diverged"]
     pruned_at_end: tuple[float | None, float | None] | None = None
     steps: int

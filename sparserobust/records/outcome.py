@@ -1,62 +1,25 @@
-"""What one evaluator found out about one subject: scores with their n and interval, results per example."""
+"""What one evaluator found out about one subject, and what kind of evaluator it is."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, JsonValue, model_validator
 
 from sparserobust.errors import RecordError, did_you_mean
 from sparserobust.records.base import ExampleArray, Record
+from sparserobust.records.remark import AnyRemark, Remark
+from sparserobust.records.score import Score, ScoreSpec
 
-
-class ScoreSpec(Record):
-    """What an evaluator promises to measure: name, unit and direction of one score.
-
-    Attributes:
-        name: lower case with underscores, unique within the evaluator.
-        unit: "fraction", "bytes", "MACs", "l2", "count" ... ("" for a pure number).
-        higher_is_better: None where neither direction is better.
-        axis: what `Score.at` counts ("eps", "l2 distance", "graph"), None for a single value.
-        headline: True for the one score that stands for the evaluator.
-        about: the definition in one line.
-    """
-
-    name: str
-    unit: str
-    higher_is_better: bool | None = None
-    axis: str | None = None
-    headline: bool = False
-    about: str = ""
-
-
-class Score(Record):
-    """One measured number.
-
-    `value` is None when it is infinite or undefined, and then `reason` says why. `n` is the number of
-    examples (or weights) behind it; `ci_low` and `ci_high` bound a 95 % interval where it is a statistic.
-    """
-
-    name: str
-    value: float | None
-    unit: str = ""
-    at: float | str | None = None
-    n: int | None = None
-    ci_low: float | None = None
-    ci_high: float | None = None
-    higher_is_better: bool | None = None
-    headline: bool = False
-    reason: str | None = None
-
-    @model_validator(mode="after")
-    def _none_has_a_reason(self) -> Score:
-        if self.value is None and not self.reason:
-            raise ValueError(f"score {self.name!r} has no value; say the reason")
-        return self
+Norm = Literal["linf", "l2", "l1", "l0"]
+Access = Literal["white-box", "black-box", "transfer"]
+ACCESS: tuple[Access, ...] = get_args(Access)
+"""What an attack must know of the model, from most to least."""
+AuditState = Literal["supported", "upper-bound", "artefact-proven", "not-auditable"]
 
 
 class Table(Record):
-    """Rows of text and numbers, for instance one row per layer."""
+    """Rows of names and numbers, for instance one row per layer."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str | float | None, ...], ...]
@@ -76,15 +39,56 @@ class Picture(Record):
     png: str = Field(max_length=65536)
 
 
+class AttackFacts(Record):
+    """What an attack is, whoever wrote it. None is "not recorded": plugins of earlier versions did not say.
+
+    Attributes:
+        norm: of its budget or distance, in pixels from 0 to 1.
+        goal: "fixed-budget": any image within the budget; "minimum-distance": the nearest image.
+        access: "white-box" (it sees the weights), "black-box" (it asks for logits), "transfer" (its images are made
+            on another network).
+        needs_gradient: whether it says nothing where no gradient reaches the image.
+        targeted: whether a certain wrong class must be reached.
+        headline: the budget or distance cap that its headline is measured at.
+    """
+
+    norm: Norm | None
+    goal: Literal["fixed-budget", "minimum-distance"]
+    access: Access | None
+    needs_gradient: bool | None
+    targeted: bool = False
+    headline: float | None = Field(default=None, ge=0)
+
+
+class AuditFacts(Record):
+    """What an audit of an attack came to.
+
+    Attributes:
+        state: "supported" (nothing speaks against the number), "upper-bound" (it may be too high),
+            "artefact-proven" (it is too high), "not-auditable" (nothing is known).
+        attack: title of the attack whose numbers were audited, "" where it has none.
+        norm: of the budgets.
+    """
+
+    state: AuditState
+    attack: str
+    norm: Norm | None
+
+
 class Outcome(Record):
     """The result of one evaluator: ok, skipped (with the reason) or failed (with the error).
 
     Attributes:
+        evaluator: its name, under which the run holds it; `title`: its name for a reader.
+        attack: what kind of attack it is, None for what is no attack; `audit`: what an audit came to.
+        measures: every score that it promises; also where it was skipped or failed.
         scores: see `score()` for looking one up.
         per_example: arrays over the examples, e.g. "correct" (n,) bool, "robust" (eps, n) bool,
             "distance" (n,) float with infinity for "not found" and 0 for examples that were wrong to begin with.
         axis: the points that the leading dimension of two-dimensional arrays runs over.
-        verdict: one sentence for the report.
+        verdict: what the scores come to.
+        reason: why it is skipped, or the error.
+        settings: as they were given, the defaults among them.
         passes: example-passes spent by this evaluator alone, by kind ("forward", "backward").
         seconds: wall time spent in this evaluator, shared passes not included.
         cached: examples whose result had been measured before and was taken from the cache; passes and
@@ -92,20 +96,23 @@ class Outcome(Record):
     """
 
     evaluator: str
+    title: str = ""
     status: Literal["ok", "skipped", "failed"]
+    attack: AttackFacts | None = None
+    audit: AuditFacts | None = None
+    measures: tuple[ScoreSpec, ...] = ()
     scores: tuple[Score, ...] = ()
     per_example: dict[str, ExampleArray] = {}
     axis: tuple[float, ...] = ()
-    verdict: str | None = None
-    reason: str | None = None
-    warnings: tuple[str, ...] = ()
+    verdict: AnyRemark | None = None
+    reason: AnyRemark | None = None
     tables: dict[str, Table] = {}
     pictures: tuple[Picture, ...] = Field(default=(), max_length=24)
     settings: dict[str, JsonValue] = {}
     source: str = ""
     passes: dict[str, int] = {}
-    seconds: float = 0.0
-    cached: int = 0
+    seconds: float = Field(default=0.0, ge=0)
+    cached: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _status_has_a_reason(self) -> Outcome:
@@ -113,13 +120,30 @@ class Outcome(Record):
             raise ValueError(f"outcome of {self.evaluator!r} is {self.status}; say the reason")
         return self
 
+    @model_validator(mode="after")
+    def _arrays_of_one_length(self) -> Outcome:
+        lengths = {name: array.shape[-1] if array.ndim else 0 for name, array in self.per_example.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"results per example of {self.evaluator!r} differ in length: {lengths}")
+        return self
+
+    @property
+    def warnings(self) -> tuple[Remark, ...]:
+        """The warnings at all scores, each once."""
+        return tuple(dict.fromkeys(warning for score in self.scores for warning in score.warnings))
+
     def score(self, name: str, *, at: float | str | None = None) -> Score:
-        """The score of this name; with an axis, the one at `at` (the first one when `at` is not given).
+        """The score of this name.
+
+        Args:
+            name: of the score.
+            at: the point on its axis; without it the headline, and where this score is none the point that the
+                outcome's headline is at. Only where there is neither, the first point.
 
         Raises:
             RecordError: there is none of this name or point.
         """
-        named = [s for s in self.scores if s.name == name]
+        named = self.curve(name)
         if not named:
             names = list(dict.fromkeys(s.name for s in self.scores))
             hint = did_you_mean(name, names) or f"; it has {', '.join(names) or 'no scores'}"
@@ -128,7 +152,7 @@ class Outcome(Record):
                 f"outcome of {self.evaluator!r} ({self.status}{why}) has no score {name!r}{hint}"
             )
         if at is None:
-            return named[0]
+            return self._most_telling(named)
         for score in named:
             if score.at == at or (
                 isinstance(at, int | float) and isinstance(score.at, float) and abs(score.at - at) < 1e-9
@@ -136,6 +160,13 @@ class Outcome(Record):
                 return score
         points = ", ".join(str(s.at) for s in named)
         raise RecordError(f"score {name!r} was not measured at {at}; it was at {points}")
+
+    def _most_telling(self, named: list[Score]) -> Score:
+        headline = next((score for score in named if score.headline), None)
+        if headline is not None:
+            return headline
+        points = {score.at for score in self.scores if score.headline}
+        return next((score for score in named if score.at is not None and score.at in points), named[0])
 
     def curve(self, name: str) -> list[Score]:
         """All scores of one name in the order of their axis."""

@@ -2,82 +2,35 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, model_validator
 
-from sparserobust.errors import RecordError
 from sparserobust.records.base import SCHEMA_VERSION, Record
+from sparserobust.records.files import RUN_FILE, sealed, write_atomic
 from sparserobust.records.history import History
 from sparserobust.records.outcome import Outcome
+from sparserobust.records.subject import SubjectRecord
 
-RUN_FILE = "run.json"
-_KIND: Literal["sparserobust run"] = "sparserobust run"
-
-
-class LayerRecord(Record):
-    """One prunable weight tensor: how many entries it has, keeps, and was given back by a rescue."""
-
-    name: str
-    shape: tuple[int, ...]
-    numel: int
-    kept: int
-    rescued: int = 0
-
-
-class SubjectRecord(Record):
-    """A model under evaluation and what is known of it.
-
-    Attributes:
-        label: the name a reader sees; method and sparsity unless the user gave another.
-        model: architecture or import path. `parameters`: trainable and buffers left out, all of the dense model.
-        method: "dense", "snip" ..., None for a model that no method made.
-        offset: what stands where the mask is False: "zero", "frozen" or "dct".
-        positions: "stored", or "seeded" when the support can be drawn again from the seed.
-        target_sparsity: what was asked for; `sparsity` is the realised one, 1 - kept / prunable.
-        decay_towards: where weight decay pulls the effective weights: "zero" or "offset".
-        initial_sha256: of the weights the mask was found on; `weights_sha256`: of the weights evaluated, ""
-            where there are none.
-        not_made: why there is no such network: its method could not choose, or an error. Sparsity and kept
-            are then what was asked for, and every outcome is skipped or failed for that reason.
-    """
-
-    label: str
-    model: str
-    parameters: int
-    method: str | None = None
-    method_source: str = ""
-    params: dict[str, JsonValue] = {}
-    offset: Literal["zero", "frozen", "dct"] = "zero"
-    positions: Literal["stored", "seeded"] = "stored"
-    target_sparsity: float | None = None
-    sparsity: float
-    kept: int
-    prunable: int
-    rescued: int = 0
-    seed: int | None = None
-    score_samples: int | None = None
-    decay_towards: Literal["zero", "offset"] = "zero"
-    layers: tuple[LayerRecord, ...] = ()
-    warnings: tuple[str, ...] = ()
-    initial_sha256: str | None = None
-    weights_sha256: str
-    not_made: str | None = None
+KIND: Literal["sparserobust run"] = "sparserobust run"
 
 
 class DataRecord(Record):
-    """The examples that were evaluated. `subset` is the sha256 of their indices, None for the whole split."""
+    """The examples that were evaluated. `subset` is the sha256 of their indices, None for the whole split.
+
+    `title` is the data set's name as it is usually written, `majority_share` the share of the commonest class.
+    """
 
     name: str
+    title: str = ""
     split: str
-    n: int
-    num_classes: int
+    n: int = Field(ge=1)
+    num_classes: int = Field(ge=0)
     input_shape: tuple[int, ...]
-    majority_share: float
+    majority_share: float = Field(ge=0, le=1)
     sha256: str
     limit: int | None = None
     subset: str | None = None
@@ -95,15 +48,22 @@ class Environment(Record):
     threads: int
     batch_size: int
     created: str
-    seconds: float
+    seconds: float = Field(ge=0)
     command: str | None = None
 
 
 class Run(Record):
-    """Everything about one subject that a report needs."""
+    """Everything about one subject that a report needs.
 
-    kind: Literal["sparserobust run"] = _KIND
+    Attributes:
+        integrity: "measured" (as `evaluate` made it; a file of it carries the sha256 of its content), "unverified"
+            (from a version that kept no sha256) or "edited" (its content was changed after writing, and whoever
+            read it accepted that). It goes along when the record is saved again.
+    """
+
+    kind: Literal["sparserobust run"] = KIND
     schema_version: int = SCHEMA_VERSION
+    integrity: Literal["measured", "unverified", "edited"] = "measured"
     subject: SubjectRecord
     data: DataRecord
     seed: int
@@ -113,67 +73,32 @@ class Run(Record):
     passes: dict[str, int] = {}
     dense: str | None = None
 
+    @model_validator(mode="after")
+    def _outcomes_are_of_these_examples(self) -> Run:
+        for name, outcome in self.outcomes.items():
+            if outcome.evaluator != name:
+                raise ValueError(f"outcome {name!r} is that of {outcome.evaluator!r}")
+            for key, array in outcome.per_example.items():
+                if array.shape[-1] != self.data.n:
+                    raise ValueError(
+                        f"{name}: results per example {key!r} are of {array.shape[-1]} examples, the data has "
+                        f"{self.data.n}"
+                    )
+        return self
+
     @property
     def id(self) -> str:
         """12 hex digits that follow from weights, label, seed and data: names this run."""
-        import hashlib
-
         key = f"{self.subject.weights_sha256}|{self.subject.label}|{self.subject.seed}|{self.data.sha256}"
         return hashlib.sha256(key.encode()).hexdigest()[:12]
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Writes `folder/run.json` (made if missing), complete or not at all; returns its path."""
+        """Writes `folder/run.json` (made if missing) with the sha256 of its content, complete or not at all.
+
+        Returns:
+            Its path.
+        """
         path = Path(folder) / RUN_FILE
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, self.model_dump_json().encode())
+        write_atomic(path, sealed(self.model_dump_json()))
         return path
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Writes to a temporary name beside `path` and renames, so that nothing half-written stays."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def load_run(path: str | os.PathLike[str]) -> Run:
-    """The run in a run.json or in the folder that holds one.
-
-    Raises:
-        RecordError: not there, not JSON, not a run of this library, or of a newer schema.
-    """
-    file = Path(path)
-    if file.is_dir():
-        file = file / RUN_FILE
-    try:
-        raw = json.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise RecordError(
-            f"{file} cannot be read ({error.strerror}); name a run.json or its folder"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        raise RecordError(f"{file} is not JSON ({error}); it may be damaged") from None
-    if not isinstance(raw, dict) or raw.get("kind") != _KIND:
-        raise RecordError(f"{file} is not a record of this library (kind is not {_KIND!r})")
-    version = raw.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise RecordError(
-            f"{file} has schema version {version!r}, expected {SCHEMA_VERSION}; "
-            "read it with the sparserobust that wrote it"
-        )
-    try:
-        return Run.model_validate(raw)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RecordError(
-            f"{file} is damaged: {place}: {first['msg']} ({error.error_count()} problems)"
-        ) from None

@@ -1,68 +1,40 @@
-"""Puts the page together: records, then frozen dataclasses, then the template that only places text."""
+"""Puts the page together: findings, then frozen dataclasses, then the template that only places text."""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparserobust.analysis.findings import Findings, analyse
 from sparserobust.records import SCHEMA_VERSION, Run
-from sparserobust.records.run import write_atomic
-from sparserobust.report.badge import Badge, badge
-from sparserobust.report.groups import Lineup, arrange
-from sparserobust.report.judged import Judged, judged
-from sparserobust.report.notes import table_notes
-from sparserobust.report.numbers import NBSP, plural
-from sparserobust.report.parts import panels
-from sparserobust.report.parts.attacks import attack_by_attack
-from sparserobust.report.parts.believe import believe
-from sparserobust.report.parts.caps import distance_caps
-from sparserobust.report.parts.connectivity import connectivity
-from sparserobust.report.parts.curves import against_distance, against_eps
-from sparserobust.report.parts.frontier import against_sparsity
-from sparserobust.report.parts.glossary import glossary
-from sparserobust.report.parts.gradients import gradient_norms
-from sparserobust.report.parts.other import other_measurements
-from sparserobust.report.parts.paired import paired
-from sparserobust.report.parts.repeat import repeat
-from sparserobust.report.parts.saliency import saliency
-from sparserobust.report.parts.saved import multiply_adds, stored_bytes
-from sparserobust.report.parts.training import training
-from sparserobust.report.rows import MainTable, main_table
-from sparserobust.report.spans import Paragraph
-from sparserobust.report.theme import variables
-from sparserobust.report.threat import threat_model, title
-from sparserobust.report.verdict import verdict
+from sparserobust.records.files import write_atomic
+from sparserobust.report.look.theme import variables
+from sparserobust.report.sections.section import Section, all_sections
+from sparserobust.report.table.notes import table_notes
+from sparserobust.report.table.rows import MainTable, main_table
+from sparserobust.report.text.badge import Badge, badge
+from sparserobust.report.text.numbers import NBSP, plural
+from sparserobust.report.text.spans import Paragraph
+from sparserobust.report.text.threat import threat_model, title
+from sparserobust.report.text.verdict import verdict
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_TITLES = {
-    "believe": "Can we believe it",
-    "paired": "Against dense",
-    "attacks": "Attacks",
-    "frontier": "Frontier",
-    "eps": "Against ε",
-    "distance": "Against distance",
-    "saliency": "Saliency",
-    "layers": "Layers",
-    "gradients": "Gradients",
-    "saved": "What it saved",
-    "training": "Training",
-    "other": "Other",
-    "repeat": "Repeat",
-    "glossary": "Glossary",
-}
-
 
 @dataclass(frozen=True)
 class Page:
-    """Everything the template places."""
+    """Everything the template places.
+
+    Attributes:
+        parts: (section, what it shows) of the sections that have something to show, in order.
+    """
 
     title: str
     date: str
@@ -76,27 +48,20 @@ class Page:
     table_notes: tuple[list[Any], list[Any]]
     variables: Any
     css: Any
-    parts: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def sections(self) -> list[str]:
-        """The sections that have something to show, in order."""
-        return [name for name, part in self.parts.items() if part is not None]
+    parts: tuple[tuple[Section, Any], ...]
 
     @property
     def nav(self) -> list[tuple[str, str]]:
         """(anchor, short title) of each section."""
-        titles = _TITLES | ({"eps": f"Against {self['eps'].budget}"} if "eps" in self.sections else {})
-        return [("table", "Table"), *((name, titles[name]) for name in self.sections)]
+        return [("table", "Table"), *((section.id, section.heading(part)) for section, part in self.parts)]
 
     def __getitem__(self, section: str) -> Any:
-        """A section by name."""
-        return self.parts[section]
+        """What a section shows, by its anchor.
 
-    @property
-    def trust(self) -> Any:
-        """The section that explains the badge, None without one."""
-        return self.parts.get("believe")
+        Raises:
+            KeyError: it has nothing to show.
+        """
+        return {own.id: part for own, part in self.parts}[section]
 
 
 def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: str | None = None) -> Path:
@@ -119,75 +84,45 @@ def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: st
 
 def render(runs: Sequence[Run], *, title: str | None = None) -> str:
     """The page as text; the same records give the same text."""
-    text = _environment().get_template("report.html.j2").render(page=build(runs, heading=title))
+    page = build(analyse(runs), heading=title)
+    text = _environment().get_template("look/templates/report.html.j2").render(page=page)
     return re.sub(r"(?<=\d) %", f"{NBSP}%", text)
 
 
-def build(runs: Sequence[Run], *, heading: str | None = None) -> Page:
+def build(found: Findings, *, heading: str | None = None) -> Page:
     """The page's content."""
     from markupsafe import Markup
 
-    lineup = arrange(runs)
-    found = judged(lineup)
     table = main_table(found)
     return Page(
-        title=heading or title(lineup),
-        date=_date(lineup),
-        runs=_count(lineup),
-        version=max(run.environment.sparserobust for run in lineup.runs),
+        title=heading or title(found.lineup),
+        date=_date(found.runs),
+        runs=_count(found.runs),
+        version=max(run.environment.sparserobust for run in found.runs),
         schema=SCHEMA_VERSION,
-        threat=threat_model(lineup),
+        threat=threat_model(found.lineup),
         badge=badge(found),
         verdict=verdict(found),
         table=table,
         table_notes=table_notes(table),
         variables=Markup(variables()),
-        css=Markup(_template_text("report.css")),
-        parts=_parts(found, table),
+        css=Markup(_file("look/templates/report.css")),
+        parts=tuple((own, part) for own in all_sections() if (part := own.build(found)) is not None),
     )
 
 
-def _parts(found: Judged, table: MainTable) -> dict[str, Any]:
-    """Every section by name, in the order of the page; None where the records have nothing for it."""
-    layers, connected = panels.kept_per_layer(found), connectivity(found)
-    tables = [t for t in (stored_bytes(found), multiply_adds(found)) if t is not None]
-    saved = (panels.savings(found), tables) if tables else None
-    return {
-        "believe": believe(found),
-        "paired": paired(found),
-        "attacks": attack_by_attack(found),
-        "frontier": against_sparsity(found),
-        "eps": against_eps(found),
-        "distance": _some(against_distance(found), distance_caps(found)),
-        "saliency": saliency(found),
-        "layers": _some(layers, connected),
-        "gradients": gradient_norms(found),
-        "saved": saved,
-        "training": training(found),
-        "other": _some(other_measurements(found)),
-        "repeat": repeat(found),
-        "glossary": glossary(table),
-    }
-
-
-def _some(*parts: Any) -> tuple[Any, ...] | None:
-    """The parts of a section, None where all are empty."""
-    return parts if any(parts) else None
-
-
-def _date(lineup: Lineup) -> str:
+def _date(runs: Sequence[Run]) -> str:
     """The day of the newest record: the page has no clock of its own."""
-    return max(run.environment.created for run in lineup.runs)[:10]
+    return max(run.environment.created for run in runs)[:10]
 
 
-def _count(lineup: Lineup) -> str:
-    runs = lineup.runs
+def _count(runs: Sequence[Run]) -> str:
     return f"run {runs[0].id}" if len(runs) == 1 else plural(len(runs), "run")
 
 
 @cache
-def _template_text(name: str) -> str:
-    return (resources.files("sparserobust.report") / "templates" / name).read_text("utf-8")
+def _file(name: str) -> str:
+    return resources.files("sparserobust.report").joinpath(*name.split("/")).read_text("utf-8")
 
 
 @cache
@@ -195,7 +130,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     return Environment(
-        loader=FunctionLoader(_template_text),
+        loader=FunctionLoader(_file),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

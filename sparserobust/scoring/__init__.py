@@ -2,7 +2,8 @@
 
 from sparserobust.scoring.attack import AttackEvaluator
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
+from sparserobust.scoring.contract import Context, Measurement, Skip
+from sparserobust.scoring.evaluator import Evaluator
 from sparserobust.scoring.measure import DEFAULT_BATCH_SIZE, Measured, measure
 from sparserobust.scoring.sweep import BudgetSweep
 

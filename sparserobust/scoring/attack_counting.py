@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from sparserobust.attacks.oracle import FLAT, Oracle
 from sparserobust.errors import ModelError
-from sparserobust.records import Score
+from sparserobust.records import Remark, Score, remark
+from sparserobust.scoring.attack_base import AttackBase
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.evaluator import Context
+from sparserobust.scoring.contract import Context
 from sparserobust.scoring.per_batch import Arrays, PerBatch
 
-if TYPE_CHECKING:
-    from sparserobust.scoring.attack import AttackEvaluator
-
-
 FLAT_GRADIENT = "flat_gradient"
+NOTHING_CORRECT = remark("nothing-correct")
 
 
 class AttackMeasurement(PerBatch):
@@ -32,7 +29,7 @@ class AttackMeasurement(PerBatch):
         flat: (n,) whether no gradient reaches the image, once all batches are joined; empty where none is needed.
     """
 
-    def __init__(self, attack: AttackEvaluator, context: Context) -> None:
+    def __init__(self, attack: AttackBase, context: Context) -> None:
         super().__init__(attack, context)
         self.attack = attack
         self.classes = 0
@@ -80,14 +77,11 @@ class AttackMeasurement(PerBatch):
             raise ModelError(FLAT)
         return arrays
 
-    def warnings(self) -> tuple[str, ...]:
-        """The attack's own, and how many images have no gradient that it could follow."""
+    def warnings(self) -> tuple[str | Remark, ...]:
+        """The attack's own, and how many images have no gradient that it could follow: it leaves them as they are."""
         found = self.attack.warn(self.classes)
         if (where := int(self.flat.sum())) and not self.constant:
-            found += (
-                f"no gradient reaches {where} of {len(self.flat)} images, which this attack leaves as they are: "
-                "`gradient-masking` tells whether that is robustness",
-            )
+            found = (*found, remark("no-gradient", images=where, of=len(self.flat)))
         return found
 
     def fooled(self, batch: Batch, images: Tensor, labels: Tensor, *, restore: bool = True) -> Tensor:
@@ -103,9 +97,16 @@ class AttackMeasurement(PerBatch):
         success = self.success(f"{name}attack_success_rate", m - kept, m, point)
         if name:
             return [success]
-        headline = point == attack.headline_point
-        return [attack.rate("robust_accuracy", kept, n, at=point, headline=headline), success]
+        robust_accuracy = attack.rate(
+            "robust_accuracy",
+            kept,
+            n,
+            at=point,
+            headline=point == attack.headline_point,
+            warnings=self.warnings(),
+        )
+        return [robust_accuracy, success]
 
     def success(self, name: str, broken: int, m: int, point: float) -> Score:
         """A success rate among m initially correct examples."""
-        return self.attack.rate(name, broken, m, at=point, nothing="no example was classified correctly")
+        return self.attack.rate(name, broken, m, at=point, nothing=NOTHING_CORRECT)

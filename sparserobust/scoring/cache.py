@@ -14,17 +14,14 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from sparserobust.errors import ConfigError
-from sparserobust.records.run import write_atomic
+from sparserobust.records.files import write_atomic
 from sparserobust.scoring.batch import Batch
 from sparserobust.weights.plan import bytes_of
-
-if TYPE_CHECKING:
-    from sparserobust.scoring.evaluator import Context, Evaluator
 
 FOREIGN = ("torch", "foolbox", "torchattacks", "numpy")
 
@@ -36,6 +33,16 @@ class Entry:
     arrays: dict[str, np.ndarray]
     passes: dict[str, int]
     seconds: float
+
+
+class Keyed(Protocol):
+    """What the name of a file must know of an evaluator."""
+
+    name: str
+
+    @property
+    def sees_dense_model(self) -> bool: ...
+    def settings(self) -> dict[str, Any]: ...
 
 
 class Cache:
@@ -55,13 +62,30 @@ class Cache:
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the cache must be a folder, {self.folder} is a file")
 
-    def key(self, evaluator: Evaluator, context: Context, batch: Batch, *, turn: int) -> str:
-        """The name of this batch under this evaluator; `turn` counts the batches of a run."""
+    def key(
+        self,
+        evaluator: Keyed,
+        batch: Batch,
+        *,
+        fingerprint: str,
+        dense_fingerprint: str,
+        seed: int,
+        turn: int,
+    ) -> str:
+        """The name of a batch under an evaluator.
+
+        Args:
+            evaluator: with its settings.
+            batch: on the device that it is measured on.
+            fingerprint: of the model; `dense_fingerprint`: of the dense one.
+            seed: of the run.
+            turn: counts the batches of a run.
+        """
         settings = {name: repr(value) for name, value in evaluator.settings().items()}
         digest = hashlib.sha256(_code(_file(evaluator)).encode())
-        digest.update(json.dumps([evaluator.name, settings, context.seed, turn], sort_keys=True).encode())
-        dense = context.dense_fingerprint if evaluator.sees_dense_model else ""
-        for text in (context.fingerprint, dense, str(context.device.type)):
+        digest.update(json.dumps([evaluator.name, settings, seed, turn], sort_keys=True).encode())
+        dense = dense_fingerprint if evaluator.sees_dense_model else ""
+        for text in (fingerprint, dense, str(batch.images.device.type)):
             digest.update(text.encode())
         for tensor in (batch.images, batch.labels, batch.logits):
             digest.update(bytes_of(tensor))
@@ -92,7 +116,7 @@ class Cache:
         return self.folder / key[:2] / f"{key}.npz"
 
 
-def _file(evaluator: Evaluator) -> str:
+def _file(evaluator: Keyed) -> str:
     try:
         return inspect.getfile(evaluator.__class__)
     except (OSError, TypeError):

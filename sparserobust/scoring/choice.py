@@ -8,7 +8,8 @@ from typing import Any
 
 from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.registry import evaluators as registry
-from sparserobust.scoring.evaluator import Context, Evaluator, Measurement
+from sparserobust.scoring.contract import Context, Measurement
+from sparserobust.scoring.evaluator import Evaluator
 
 CORE = ("accuracy", "fgsm", "carlini-wagner", "saliency", "connectivity", "gradient-norm", "flops", "storage")
 """What runs when nothing is said: accuracy, two attacks, and what explains them; seconds for a small network."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool
@@ -11,15 +10,12 @@ from torch import Tensor
 
 from sparserobust.attacks.budget import checked
 from sparserobust.errors import PluginError
-from sparserobust.records import Outcome, Score
+from sparserobust.records import Outcome, Score, remark
+from sparserobust.scoring.attack_base import AttackBase, Steps
 from sparserobust.scoring.attack_counting import AttackMeasurement
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.per_batch import Arrays
 
-if TYPE_CHECKING:
-    from sparserobust.scoring.attack import AttackEvaluator
-
-Steps = Iterable[tuple[float, Tensor]]
 PENDING = 2**26
 """Pixels that may wait for the model's decision: it is put back, which compares all weights, once for all of them."""
 
@@ -27,7 +23,7 @@ PENDING = 2**26
 class FixedBudget(AttackMeasurement):
     """robust_accuracy and attack_success_rate at every eps."""
 
-    attack: AttackEvaluator
+    attack: AttackBase
 
     def attacked(self, batch: Batch) -> Arrays:
         attack = self.attack
@@ -91,6 +87,5 @@ class FixedBudget(AttackMeasurement):
             scores=(*scores, *attack.summary(arrays, self.chance)),
             per_example=arrays,
             axis=attack.eps,
-            verdict="upper bound, not audited",
-            warnings=self.warnings(),
+            verdict=remark("not-audited"),
         )

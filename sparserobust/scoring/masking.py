@@ -9,29 +9,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sparserobust.records import Table
+from sparserobust.records import AuditState, Remark, Table, remark
 from sparserobust.scoring.masking_probes import SUPPORTED, Arrays, Bools, Probe, certain, probes_of, union
 from sparserobust.stats import newcombe_paired, wilson
+
+COLUMNS = ("probe", "state", "value", "warn", "fail", "low", "detail")
+NOTHING_CORRECT = remark("nothing-correct")
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What came out: scores as (name, value, facts), robust masks (eps, n), the table of probes, the verdict."""
+    """What came out: scores as (name, value, facts), robust masks (eps, n), the table of probes, state and verdict."""
 
     scores: list[tuple[str, float | None, dict[str, Any]]]
     reported: Bools
     audited: Bools
     probes: Table
-    verdict: str
+    state: AuditState
+    verdict: Remark
 
 
-def audit(arrays: Arrays, eps: Sequence[float], attack: str, *, dense: bool) -> Audit:
+def audit(arrays: Arrays, eps: Sequence[float], title: str, *, dense: bool) -> Audit:
     """Gaps, probes and verdict.
 
     Args:
         arrays: "correct" (n,), for every attack (eps, n) whether it broke the example, facts (n,).
         eps: the budgets.
-        attack: the audited one, "fgsm" or "pgd".
+        title: of the audited attack.
         dense: whether a dense model lent its images.
     """
     correct: Bools = arrays["correct"]
@@ -78,11 +82,15 @@ def audit(arrays: Arrays, eps: Sequence[float], attack: str, *, dense: bool) -> 
     artefact = gaps["masking_gap"] + gaps["residual_gap"]
     shares = np.divide(artefact, left["reported"], out=np.zeros_like(artefact), where=left["reported"] > 0)
     scores.append(("artefact_share", float(shares.max()), {"n": n}))
-    verdict = _verdict(probes, gaps, left, n, eps, attack)
-    columns = ("probe", "what", "statistic", "value", "limit", "state", "source")
-    answers = tuple((p.probe, p.what, p.statistic, p.value, p.limit, p.state, p.source) for p in probes)
+    state, verdict = _verdict(probes, gaps, left, n, eps, title)
+    answers = tuple((p.probe, p.state, p.value, p.warn, p.fail, p.low, p.detail) for p in probes)
     return Audit(
-        scores, correct & ~reported, correct & ~everything, Table(columns=columns, rows=answers), verdict
+        scores,
+        correct & ~reported,
+        correct & ~everything,
+        Table(columns=COLUMNS, rows=answers),
+        state,
+        verdict,
     )
 
 
@@ -106,55 +114,50 @@ def _verdict(
     left: dict[str, NDArray[np.float64]],
     n: int,
     eps: Sequence[float],
-    attack: str,
-) -> str:
-    """One of three words and a sentence; "not auditable" is said before anything is measured."""
-    name = {"fgsm": "FGSM", "pgd": "PGD on the cross-entropy"}[attack]
+    title: str,
+) -> tuple[AuditState, Remark]:
+    """The state and why; "not-auditable" is said before anything is measured."""
     total = gaps["masking_gap"] + gaps["residual_gap"]
     worst = int(total.argmax())
-    how = "once its gradients are repaired"
-    if gaps["residual_gap"][worst] > gaps["masking_gap"][worst]:
-        how = "once attacks that need no gradient are added"
+    blind = gaps["residual_gap"][worst] > gaps["masking_gap"][worst]
     failed = {probe.probe: probe for probe in probes if probe.state == "fail"}
-    before, after = left["reported"][worst], left["reported"][worst] - total[worst]
-    numbers = (
-        f"at eps {eps[worst]:g} {name} leaves {100 * before:.1f} %, and {100 * after:.1f} % are left {how}"
-    )
+    gain: dict[str, Any] = {
+        "attack": title,
+        "eps": eps[worst],
+        "reported": float(left["reported"][worst]),
+        "left": float(left["reported"][worst] - total[worst]),
+        "how": "no-gradient-attacks" if blind else "repairs",
+    }
     if proof := [failed[p] for p in PROOF if p in failed]:
-        gap = total[worst]
-        if gap > SUPPORTED:
-            return f"artefact proven: {numbers}; {100 * gap:.1f} points are no robustness ({proof[0].probe})"
-        return f"artefact proven: {proof[0].probe} fails ({proof[0].statistic}: {proof[0].value:.3g})"
+        first = proof[0]
+        if total[worst] > SUPPORTED:
+            why = remark("audit-gain", **gain, gap=float(total[worst]), probe=first.probe)
+        else:
+            why = remark("audit-probes", probes=[[first.probe, first.value]])
+        return "artefact-proven", why
     if "G0" in failed:
-        return (
-            "upper bound only: the model returns log-probabilities (G0), which attacks take for logits; return what "
-            "goes into its log-softmax and audit again"
-        )
+        return "upper-bound", remark("audit-log-probabilities")
     if failed:
-        why = ", ".join(f"{p.probe} fails ({p.statistic}: {p.value:.3g})" for p in failed.values())
-        return f"upper bound only: {why}"
+        return "upper-bound", remark("audit-probes", probes=[[p.probe, p.value] for p in failed.values()])
     if total[worst] > SUPPORTED and certain(round(total[worst] * n), 0):
-        return f"upper bound only: {numbers}"
+        return "upper-bound", remark("audit-gain", **gain, gap=None, probe=None)
     best = int(np.abs(np.array(eps) - 0.1).argmin())
-    gain = f"{100 * float(total.max()):.1f} points"
-    found = (
-        f"no repair and no attack without gradients changes {name} by more than {gain}"
-        if total.max() <= SUPPORTED
-        else f"what repairs and attacks without gradients gain on {name} ({gain} at most) is within chance for n = {n}"
-    )
-    return (
-        f"supported: {found}; it is a weak attack all the same, and at eps {eps[best]:g} the best attack of this "
-        f"audit leaves {100 * float(left['audited'][best]):.1f} % where it leaves "
-        f"{100 * float(left['reported'][best]):.1f} %"
+    return "supported", remark(
+        "audit-no-gain",
+        attack=title,
+        gain=float(total.max()),
+        within_chance=bool(total.max() > SUPPORTED),
+        n=n,
+        eps=eps[best],
+        audited=float(left["audited"][best]),
+        reported=float(left["reported"][best]),
     )
 
 
 def _nothing(correct: Bools, eps: Sequence[float]) -> Audit:
     """No example was right: there is nothing to audit."""
-    reason = "no example was classified correctly"
     none = np.zeros((len(eps), len(correct)), dtype=bool)
-    columns = ("probe", "what", "statistic", "value", "limit", "state", "source")
     scores: list[tuple[str, float | None, dict[str, Any]]] = [
-        ("audited_robust_accuracy", None, {"at": eps[0], "n": len(correct), "reason": reason})
+        ("audited_robust_accuracy", None, {"at": eps[0], "n": len(correct), "reason": NOTHING_CORRECT})
     ]
-    return Audit(scores, none, none, Table(columns=columns, rows=()), f"not auditable: {reason}")
+    return Audit(scores, none, none, Table(columns=COLUMNS, rows=()), "not-auditable", NOTHING_CORRECT)

@@ -19,9 +19,9 @@ from sparserobust.attacks.repairs import gradient_error, in_float64, repaired_lo
 from sparserobust.attacks.square import square
 from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
-from sparserobust.records import Outcome
+from sparserobust.records import AuditFacts, AuditState, Outcome, remark
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.evaluator import Context, Evaluator, Skip
+from sparserobust.scoring.contract import Context, EvaluatorBase, Skip
 from sparserobust.scoring.masking import audit
 from sparserobust.scoring.per_batch import Arrays, PerBatch
 
@@ -35,9 +35,10 @@ Broken = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Plan:
-    """Settings of an audit; see `GradientMasking`."""
+    """Settings of an audit; see `GradientMasking`. `title` is that of the audited attack."""
 
     attack: str
+    title: str
     eps: tuple[float, ...]
     steps: int
     queries: int
@@ -47,7 +48,7 @@ class Plan:
 class AuditMeasurement(PerBatch):
     """Which example is broken by what, at every eps, and what its gradient looks like."""
 
-    def __init__(self, evaluator: Evaluator, context: Context, plan: Plan) -> None:
+    def __init__(self, evaluator: EvaluatorBase, context: Context, plan: Plan) -> None:
         super().__init__(evaluator, context)
         self.plan = plan
 
@@ -56,7 +57,11 @@ class AuditMeasurement(PerBatch):
             self.require_attackable(batch)
             return self._measure(batch)
         except ModelError as error:
-            raise Skip(f"not auditable: {error}") from None
+            why = remark("not-auditable", error=type(error).__name__, message=" ".join(str(error).split()))
+            raise Skip(why, audit=self._came_to("not-auditable")) from None
+
+    def _came_to(self, state: AuditState) -> AuditFacts:
+        return AuditFacts(state=state, attack=self.plan.title, norm="linf")
 
     def _measure(self, batch: Batch) -> Arrays:
         own, correct = self.plan, batch.correct
@@ -204,7 +209,7 @@ class AuditMeasurement(PerBatch):
         arrays = self.joined()
         own = self.evaluator
         eps = self.plan.eps
-        found = audit(arrays, eps, self.plan.attack, dense=self.context.dense_model is not None)
+        found = audit(arrays, eps, self.plan.title, dense=self.context.dense_model is not None)
         scores = [own.score(name, value, **facts) for name, value, facts in found.scores]
         return own.outcome(
             scores=tuple(scores),
@@ -214,6 +219,7 @@ class AuditMeasurement(PerBatch):
                 "reported_robust": found.reported,
             },
             axis=eps,
+            audit=self._came_to(found.state),
             verdict=found.verdict,
             tables={"probes": found.probes},
         )

@@ -1,4 +1,4 @@
-"""The probes of the gradient-masking audit: one question each, with statistic, threshold and source."""
+"""The probes of the gradient-masking audit: one question each, with its thresholds."""
 
 from __future__ import annotations
 
@@ -24,15 +24,24 @@ networks it is 0; three of 128 examples are enough."""
 
 @dataclass(frozen=True)
 class Probe:
-    """One question and its answer; state is "pass", "warn", "fail" or "not run"."""
+    """One question and its answer.
+
+    Attributes:
+        probe: "G0" to "G10".
+        state: "pass", "warn", "fail" or "not-run".
+        value: what was found.
+        warn, fail: where the state turns, None where it does not.
+        low: where the 95 % interval of the value begins, where that decides on "fail".
+        detail: the repair that gained most, or why the probe was not run.
+    """
 
     probe: str
-    what: str
-    statistic: str
-    value: float | None
-    limit: str
     state: str
-    source: str
+    value: float | None
+    warn: float | None
+    fail: float | None
+    low: float | None = None
+    detail: str | None = None
 
 
 def probes_of(
@@ -44,167 +53,61 @@ def probes_of(
     *,
     dense: bool,
 ) -> list[Probe]:
+    """G0: the model returns logits. G1: there is a gradient. G2: the softmax can be used. G3: no repair gains.
+
+    G4: PGD on the margin finds no more. G5: iterating is no worse than one step. G6: twice the steps find no more.
+    G7: with eps 1 nothing survives. G8: attacks without gradients find nothing new, G9: nor do images made on the
+    dense model. G10: the gradient is that of the function.
+
+    Source: Carlini et al. 2019, arXiv:1902.06705 (G5 to G9); Gupta and Ajanthan 2022 (G3); Pintor et al. 2022 (G1,
+        G4); Croce and Hein 2020 (G1, G8); G0, G2 and G10 are ours.
+    """
     m = int(correct.sum())
 
     def share(name: str) -> float:
         return float(arrays[name][correct].mean())
 
-    def graded(value: float, warn: float, fail: float) -> str:
-        return "fail" if value >= fail else "warn" if value > warn else "pass"
-
-    zero, unusable, logs = share("zero_gradient"), share("softmax_unusable"), share("log_probabilities")
-    survivors = share("survives_everything")
+    logs = share("log_probabilities")
     errors = arrays["gradient_error"][correct]
     error = None if np.isnan(errors).any() else float(np.median(errors))
-    probes = [
-        Probe(
-            "G0",
-            "the model returns logits",
-            "share of images whose log-probabilities come back",
-            logs,
-            "< 1",
-            "fail" if logs == 1 else "pass",
-            "ours: losses that expect logits fail on them",
-        ),
-        Probe(
-            "G1",
-            "there is a gradient",
-            "share of images without any",
-            zero,
-            "0; fail from 0.05",
-            graded(zero, 0.0, 0.05),
-            "Croce and Hein 2020; Pintor et al. 2022, I1",
-        ),
-        Probe(
-            "G2",
-            "the softmax can be used",
-            "share of images where it is flat or rounded to 0 and 1",
-            unusable,
-            "0.05; fail from 0.5",
-            graded(unusable, 0.05, 0.5),
-            "ours, float32",
-        ),
-    ]
     gain, how = _gain(reported, repairs)
     state = "pass" if gain.difference <= SUPPORTED else "fail" if gain.low > SUPPORTED else "warn"
-    probes.append(
-        Probe(
-            "G3",
-            f"another temperature, margin or float64 changes nothing ({how})",
-            "largest gain in success",
-            gain.difference,
-            f"{SUPPORTED:g}; fail where the 95 % interval lies above (it begins at {gain.low:.3f})",
-            state,
-            "Gupta and Ajanthan 2022",
-        )
-    )
-    switch = float((arrays["pgd margin"].sum(axis=1) - arrays["pgd cross-entropy"].sum(axis=1)).max() / m)
-    probes.append(
-        Probe(
-            "G4",
-            "PGD on the margin finds no more than on the cross-entropy",
-            "largest gain in success",
-            switch,
-            "0.05; fail above 0.3",
-            graded(switch, 0.05, 0.3),
-            "Pintor et al. 2022, M6",
-        )
-    )
-    one_step = float(
-        ((reported & ~(arrays["pgd margin"] | arrays["pgd cross-entropy"])).sum(axis=1)).max() / m
-    )
-    probes.append(
-        Probe(
-            "G5",
-            "iterating is no worse than one step",
-            "share broken by one step alone",
-            one_step,
-            "0.02; fail above 0.05",
-            graded(one_step, 0.02, 0.05),
-            "Carlini et al. 2019, item 3",
-        )
-    )
+    switch = (arrays["pgd margin"].sum(axis=1) - arrays["pgd cross-entropy"].sum(axis=1)).max() / m
+    iterated = arrays["pgd margin"] | arrays["pgd cross-entropy"]
+    one_step = (reported & ~iterated).sum(axis=1).max() / m
     more = _alone(arrays, "pgd, twice the steps", ("reported", *repairs, "pgd margin", "pgd cross-entropy"))
-    probes.append(
-        Probe(
-            "G6",
-            "twice the steps find no more",
-            "share broken by them alone",
-            more / m,
-            "0.02; fail above 0.1",
-            graded(more / m, 0.02, 0.1),
-            "Carlini et al. 2019, item 11",
-        )
-    )
-    probes.append(
-        Probe(
-            "G7",
-            "with eps 1 nothing survives",
-            "share that does",
-            survivors,
-            "0.01; fail above 0.1",
-            graded(survivors, 0.01, 0.1),
-            "Carlini et al. 2019, item 5",
-        )
-    )
-    probes.append(
-        _blind(
-            arrays,
-            gradient,
-            "G8",
-            "attacks without gradients find nothing new",
-            ("square", "noise"),
-            m,
-            "Croce and Hein 2020; Carlini et al. 2019, items 8, 10",
-        )
-    )
-    if dense:
-        probes.append(
-            _blind(
-                arrays,
-                gradient,
-                "G9",
-                "images made on the dense model break nothing new",
-                ("transfer",),
-                m,
-                "Carlini et al. 2019, item 9",
-            )
-        )
-    else:
-        probes.append(
-            Probe(
-                "G9",
-                "images made on the dense model break nothing new",
-                "share broken by them alone",
-                None,
-                "0.01",
-                "not run",
-                "Carlini et al. 2019, item 9; no dense model was given",
-            )
-        )
-    probes.append(
-        Probe(
-            "G10",
-            "the gradient is that of the function",
-            "median relative error of directional slopes",
-            error,
-            "0.01; fail above 0.1",
-            "not run" if error is None else graded(error, 0.01, 0.1),
-            "central differences, ours"
-            + ("; the model does not compute in float64" if error is None else ""),
-        )
-    )
-    return probes
+    return [
+        Probe("G0", "fail" if logs == 1 else "pass", logs, None, 1.0),
+        _graded("G1", share("zero_gradient"), 0.0, 0.05),
+        _graded("G2", share("softmax_unusable"), 0.05, 0.5),
+        Probe("G3", state, gain.difference, SUPPORTED, SUPPORTED, gain.low, how),
+        _graded("G4", float(switch), 0.05, 0.3),
+        _graded("G5", float(one_step), 0.02, 0.05),
+        _graded("G6", more / m, 0.02, 0.1),
+        _graded("G7", share("survives_everything"), 0.01, 0.1),
+        _blind("G8", arrays, gradient, ("square", "noise"), m),
+        _blind("G9", arrays, gradient, ("transfer",), m)
+        if dense
+        else Probe("G9", "not-run", None, 0.0, BLIND, detail="no-dense-model"),
+        Probe("G10", "not-run", None, 0.01, 0.1, detail="no-float64")
+        if error is None
+        else _graded("G10", error, 0.01, 0.1),
+    ]
 
 
-def _gain(reported: Bools, repairs: dict[str, Bools]) -> tuple[PairedDifference, str]:
-    """(Largest gain of one repair at one eps over all examples with its interval, which repair)."""
-    gain, how = newcombe_paired(reported[0], reported[0]), "none gains"
+def _graded(probe: str, value: float, warn: float, fail: float) -> Probe:
+    state = "fail" if value >= fail else "warn" if value > warn else "pass"
+    return Probe(probe, state, value, warn, fail)
+
+
+def _gain(reported: Bools, repairs: dict[str, Bools]) -> tuple[PairedDifference, str | None]:
+    """(Largest gain of one repair at one eps over all examples with its interval, which repair, if one gains)."""
+    gain, how = newcombe_paired(reported[0], reported[0]), None
     for name, broken in repairs.items():
         for row in range(len(reported)):
             more = newcombe_paired(broken[row], reported[row])
             if more.difference > gain.difference:
-                gain, how = more, f"most by {name.removeprefix('repaired by ')}"
+                gain, how = more, name.removeprefix("repaired by ")
     return gain, how
 
 
@@ -213,14 +116,11 @@ def _alone(arrays: Arrays, name: str, others: Sequence[str]) -> int:
     return int(alone.sum(axis=1).max())
 
 
-def _blind(
-    arrays: Arrays, gradient: Bools, probe: str, what: str, names: Sequence[str], m: int, source: str
-) -> Probe:
+def _blind(probe: str, arrays: Arrays, gradient: Bools, names: Sequence[str], m: int) -> Probe:
     alone = int((union(arrays, *names) & ~gradient).sum(axis=1).max())
     surely = wilson(alone, m).low
     state = "pass" if alone == 0 else "fail" if surely > BLIND else "warn"
-    limit = f"0; fail where the 95 % interval lies above {BLIND:g} (it begins at {surely:.3f})"
-    return Probe(probe, what, "largest share broken by them alone", alone / m, limit, state, source)
+    return Probe(probe, state, alone / m, 0.0, BLIND, surely)
 
 
 def certain(only_new: int, only_old: int) -> bool:

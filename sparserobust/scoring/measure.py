@@ -23,7 +23,7 @@ from sparserobust.paths import trace
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
-from sparserobust.scoring.evaluator import Context, Evaluator
+from sparserobust.scoring.contract import Context, EvaluatorBase
 from sparserobust.scoring.turn import Turn
 from sparserobust.subject import Subject
 from sparserobust.weights.fingerprint import fingerprint
@@ -50,7 +50,7 @@ class Measured:
 def measure(
     model: nn.Module | Subject,
     data: AnyData,
-    evaluators: Sequence[Evaluator],
+    evaluators: Sequence[EvaluatorBase],
     *,
     seed: int = 0,
     device: str | torch.device = "auto",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
@@ -11,20 +9,18 @@ from torch import Tensor
 
 from sparserobust.attacks.budget import checked, distances, project
 from sparserobust.errors import PluginError
-from sparserobust.records import Outcome, Score
-from sparserobust.scoring.attack_counting import AttackMeasurement
+from sparserobust.records import Outcome, Score, remark
+from sparserobust.scoring.attack_base import AttackBase
+from sparserobust.scoring.attack_counting import NOTHING_CORRECT, AttackMeasurement
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.per_batch import Arrays
 from sparserobust.stats import median_order
-
-if TYPE_CHECKING:
-    from sparserobust.scoring.attack import AttackEvaluator
 
 
 class MinimumNorm(AttackMeasurement):
     """Distances per example, their median, and two success rates at every cap."""
 
-    attack: AttackEvaluator
+    attack: AttackBase
 
     def attacked(self, batch: Batch) -> Arrays:
         correct = batch.correct
@@ -79,14 +75,13 @@ class MinimumNorm(AttackMeasurement):
             scores=(*scores, *attack.summary(arrays, self.chance)),
             per_example=arrays,
             axis=attack.eps,
-            verdict=f"found {found} of {m}" if found == m else f"not found: {m - found} of {m}",
-            warnings=self.warnings(),
+            verdict=remark("found", found=found, of=m),
         )
 
     def _median(self, distance: np.ndarray, m: int, found: int) -> Score:
         name = f"median_{self.attack.norm}"
         if m == 0:
-            return self.attack.score(name, None, n=0, reason="no example was classified correctly")
+            return self.attack.score(name, None, n=0, reason=NOTHING_CORRECT)
         estimate = median_order(distance)
         finite = np.isfinite(estimate.value)
         return self.attack.score(
@@ -95,7 +90,8 @@ class MinimumNorm(AttackMeasurement):
             n=m,
             ci_low=_finite(estimate.low),
             ci_high=_finite(estimate.high),
-            reason=None if finite else f"not found: {m - found} of {m}",
+            reason=None if finite else remark("not-found", lost=m - found, of=m),
+            warnings=(*self.attack.warn(self.classes), *self.attack.warn_of_distances()),
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparserobust.records import Outcome, Score
+from sparserobust.records import Outcome, Score, remark
 from sparserobust.scoring.attack import AttackEvaluator
 from sparserobust.scoring.evaluator import Evaluator
 from sparserobust.stats import optimality
@@ -36,7 +36,6 @@ def with_optimality(outcomes: dict[str, Outcome], evaluators: Sequence[Evaluator
 
 def _score(attack: AttackEvaluator, xi: float | None, attacks: int, n: int) -> Score:
     if attacks == 1:
-        reason = f"no other minimum-norm attack in {attack.norm} in this run to compare with"
-        return attack.score("optimality", None, n=n, reason=reason)
-    nothing = "no attack found anything, or all the same"
-    return attack.score("optimality", xi, n=n, reason=None if xi is not None else nothing)
+        return attack.score("optimality", None, n=n, reason=remark("no-other-attack", norm=attack.norm))
+    reason = None if xi is not None else remark("nothing-to-compare")
+    return attack.score("optimality", xi, n=n, reason=reason)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.evaluator import Context, Evaluator, Measurement
+from sparserobust.scoring.contract import Context, EvaluatorBase, Measurement
 
 Arrays = dict[str, np.ndarray]
 """Arrays whose last dimension runs over the examples of a batch."""
@@ -26,7 +26,7 @@ class PerBatch(Measurement):
         passes: the evaluator's own example-passes, by kind.
     """
 
-    def __init__(self, evaluator: Evaluator, context: Context) -> None:
+    def __init__(self, evaluator: EvaluatorBase, context: Context) -> None:
         self.evaluator = evaluator
         self.context = context
         self.passes: Counter[str] = context.passes
@@ -48,7 +48,15 @@ class PerBatch(Measurement):
         if cache is None:
             self._parts.append(self.measure(batch))
             return
-        key = cache.key(self.evaluator, self.context, batch, turn=len(self._parts))
+        known = self.context
+        key = cache.key(
+            self.evaluator,
+            batch,
+            fingerprint=known.fingerprint,
+            dense_fingerprint=known.dense_fingerprint,
+            seed=known.seed,
+            turn=len(self._parts),
+        )
         entry = cache.get(key)
         if entry is None:
             before, start = Counter(self.passes), time.perf_counter()

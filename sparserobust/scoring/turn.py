@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from sparserobust.errors import PluginError
-from sparserobust.records import Outcome
+from sparserobust.records import Outcome, raised
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.evaluator import Context, Evaluator, Measurement, Skip
+from sparserobust.scoring.contract import Context, EvaluatorBase, Measurement, Skip
 from sparserobust.seeds import seed_everything
 from sparserobust.weights.untouched import random_states_kept
 
@@ -19,7 +19,7 @@ from sparserobust.weights.untouched import random_states_kept
 class Turn:
     """One evaluator's turns, with its failure, time and side effects kept apart from everybody else's."""
 
-    def __init__(self, evaluator: Evaluator, context: Context) -> None:
+    def __init__(self, evaluator: EvaluatorBase, context: Context) -> None:
         self.evaluator = evaluator
         self.context = context
         self.measurement: Measurement | None = None
@@ -59,24 +59,33 @@ class Turn:
         try:
             with random_states_kept(), torch.enable_grad():
                 seed_everything(self.context.seed, f"{self.evaluator.name}, turn {self.turns}")
-                action()
-        except Skip as reason:
-            self.result = Outcome(evaluator=self.evaluator.name, status="skipped", reason=str(reason))
+                try:
+                    action()
+                except Skip as skip:
+                    self.result = Outcome(
+                        evaluator=self.evaluator.name, status="skipped", reason=skip.reason, **skip.parts
+                    )
         except Exception as error:  # a plugin may raise anything; the others go on
-            text = " ".join(str(error).split())
-            self.result = Outcome(
-                evaluator=self.evaluator.name, status="failed", reason=f"{type(error).__name__}: {text}"[:500]
-            )
+            self.result = self._failed(error)
         finally:
             self.seconds += time.perf_counter() - start
             self.context.guard.restore()
         if self.result is not None:
             self.measurement = None
 
+    def _failed(self, error: Exception) -> Outcome:
+        return Outcome(evaluator=self.evaluator.name, status="failed", reason=raised(error))
+
     def outcome(self) -> Outcome:
+        """The result with what the library knows of the evaluator and of its turns, whatever the plugin wrote there."""
         assert self.result is not None
-        return self.result.model_copy(
+        try:
+            result, stated = self.result, self.evaluator.stated()
+        except Exception as error:  # an attack without a norm, say
+            result, stated = self._failed(error), {"title": self.evaluator.name.replace("-", " ")}
+        return result.model_copy(
             update={
+                **stated,
                 "settings": _plain(self.evaluator.settings()),
                 "source": getattr(self.evaluator, "source", ""),
                 "passes": dict(self.context.passes),

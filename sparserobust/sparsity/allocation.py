@@ -113,6 +113,18 @@ ALLOCATIONS: dict[str, Callable[[Shapes, int], Counts]] = {
 }
 """By name. "global" is not among them: there the scores alone decide."""
 
+WORDS = {
+    "global": "global",
+    "uniform": "uniform",
+    "erk": "ERK",
+    "epl": "EPL",
+    "epf": "EPF",
+    "erk-published": "published ERK",
+    "epl-published": "published EPL",
+    "epf-published": "published EPF",
+}
+"""What each is called, "global" too."""
+
 
 def allocate(name: str, shapes: Shapes, k: int) -> Counts | None:
     """Counts per layer that add up to k (the published ones to less), or None for "global".

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import DegenerateScores
+from sparserobust.records import Remark, remark
 from sparserobust.sparsity.allocation import allocate
 from sparserobust.sparsity.probe import Probe, flat
 from sparserobust.sparsity.scores import Criterion
@@ -20,7 +21,7 @@ class Pruned:
     """The masks after all events, name -> bool on the CPU, and what a reader should know of the way there."""
 
     masks: dict[str, Tensor]
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
 
 
 def prune(
@@ -55,7 +56,7 @@ def prune(
     """
     masks: dict[str, Tensor] = {}
     scores: dict[str, Tensor] = {}
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
     for event, k in enumerate(counts):
         if event and k == counts[event - 1] and not revive:
             continue  # nothing to prune: `halving` below one half, or more events than weights that fall
@@ -140,11 +141,9 @@ def _ranked(
     return {name: part.view(score.shape) for (name, score), part in zip(scores.items(), parts, strict=True)}
 
 
-def _note(masks: dict[str, Tensor], scores: dict[str, Tensor]) -> str:
-    cut_off = int((flat(masks) & (flat(scores).cpu() == 0)).sum())
-    return (
-        f"{cut_off} kept weights had no score at the last pruning event: they lie in parts that are cut off"
-    )
+def _note(masks: dict[str, Tensor], scores: dict[str, Tensor]) -> Remark:
+    """How many kept weights had no score at the last pruning event: they lie in parts that are cut off."""
+    return remark("kept-without-score", weights=int((flat(masks) & (flat(scores).cpu() == 0)).sum()))
 
 
 def _explained(error: DegenerateScores, probe: Probe, event: int, events: int) -> DegenerateScores:

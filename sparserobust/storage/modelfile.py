@@ -5,6 +5,7 @@ Nothing is ever unpickled and no name in a file is ever imported.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from sparserobust.errors import RecordError
-from sparserobust.records.run import write_atomic
+from sparserobust.records.files import write_atomic
 
 FORMAT = "sparserobust model"
 FORMAT_VERSION = "1"
@@ -29,6 +30,12 @@ def write_model(path: str | os.PathLike[str], header: dict[str, Any], tensors: d
     metadata = {"format": FORMAT, "version": FORMAT_VERSION, "header": json.dumps(header)}
     write_atomic(file, save(plain, metadata))
     return file
+
+
+def file_sha256(path: str | os.PathLike[str]) -> str:
+    """sha256 of a file's bytes."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -7,6 +7,7 @@ from weakref import WeakSet
 import torch
 from torch import Tensor
 
+from sparserobust.records import remark
 from sparserobust.subject import Subject
 from sparserobust.training.pruner import Course, Pruner
 
@@ -92,13 +93,11 @@ class Attached:
         """The method gets to its sparsity; a training that was too short for that leaves a warning."""
         self.pruner.finish()
         if not self._asked_for_penalty:
-            self.subject.warnings += ("trained without its penalty: add attached.penalty() to the loss",)
+            self.subject.warnings += (remark("without-penalty"),)
         if not self.pruner.settled:
             kept, course = self.course.kept, self.course
-            self.subject.warnings += (
-                f"training ended after {course.epoch} of {course.epochs} epochs, before the method was done: it keeps "
-                f"{kept} weights, {course.k} were asked for",
-            )
+            ended = remark("ended-early", epochs=course.epoch, of=course.epochs, kept=kept, wanted=course.k)
+            self.subject.warnings += (ended,)
 
     def detach(self) -> None:
         """Lets the optimizer go; masks are no longer kept true."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from sparserobust.records import ChosenBecause
 from sparserobust.training.snapshot import Snapshot
 from sparserobust.weights.attach import SparseWeights
 
@@ -36,19 +37,17 @@ class Chosen:
         """Takes the last epoch, whatever it is worth."""
         self.epoch, self.weights, self.unsettled = epoch, Snapshot.of(weights), True
 
-    def why(self, judged_by: str | None) -> str:
+    def why(self, judged_by: Literal["best-validation", "best-robust-validation"] | None) -> ChosenBecause:
         """For the record.
 
         Args:
-            judged_by: "validation accuracy", for instance; None without a validation split.
+            judged_by: which accuracy decides; None without a validation split.
         """
         if not self.epoch:
-            return "no epoch was completed"
+            return "none-completed"
         if self.unsettled:
-            return "the last epoch; the method reaches its sparsity only at the end"
-        if judged_by is None:
-            return "the last epoch; there is no validation split"
-        return f"best {judged_by} ({self.accuracy:.4f}), the earliest of equals"
+            return "last-at-its-sparsity"
+        return "last-without-validation" if judged_by is None else judged_by
 
     def tree(self) -> dict[str, Any]:
         """For a checkpoint."""

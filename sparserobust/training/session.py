@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -215,7 +215,9 @@ class Session:
 
     def history(self, data: str) -> History:
         """The record of what was done."""
-        judged_by = None if self.val_set is None else f"{self.objective.robust}validation accuracy"
+        judged_by: Literal["best-validation", "best-robust-validation"] | None = None
+        if self.val_set is not None:
+            judged_by = "best-robust-validation" if self.objective.robust else "best-validation"
         return History(
             recipe=self.recipe.name,
             settings=self.recipe.settings(),

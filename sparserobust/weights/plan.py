@@ -16,6 +16,8 @@ from sparserobust.errors import ModelError
 
 OffsetKind = Literal["zero", "frozen", "dct"]
 OFFSET_KINDS: tuple[OffsetKind, ...] = ("zero", "frozen", "dct")
+OFFSET_WORDS: dict[OffsetKind, str] = {"zero": "zero offset", "frozen": "frozen", "dct": "DCT"}
+"""What each kind is called where a method was given another one than its own."""
 
 
 @dataclass(frozen=True)

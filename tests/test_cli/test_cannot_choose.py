@@ -8,6 +8,7 @@ import sparserobust as sr
 from sparserobust.cli import comparison
 from sparserobust.cli.main import main
 from sparserobust.errors import DegenerateScores, ModelError
+from sparserobust.records import remark
 
 NETWORKS = """
 from torch import nn
@@ -50,7 +51,8 @@ def test_a_criterion_that_cannot_choose_is_a_result_and_the_others_go_on(undecid
     assert code == 0
     recorded = sr.load_run(out / "snip-0.5-0")
     assert {o.status for o in recorded.outcomes.values()} == {"skipped"}
-    assert recorded.subject.not_made.startswith("cannot choose 740 weights: ")
+    why = recorded.subject.not_made
+    assert (why.code, why.facts["weights"], why.facts["layers"]) == ("cannot-choose", 740, ["3.weight"])
     assert {o.reason for o in recorded.outcomes.values()} == {recorded.subject.not_made}
     assert not (out / "snip-0.5-0" / "model.sparse").exists()
     assert sr.load_run(out / "magnitude-0.5-0").outcomes["accuracy"].status == "ok"
@@ -137,7 +139,7 @@ def test_any_other_error_is_a_failure_with_exit_status_1(tmp_path, monkeypatch, 
     assert evaluate(tmp_path, "snip,random") == 1
     recorded = sr.load_run(tmp_path / "snip-0.9-0")
     assert {o.status for o in recorded.outcomes.values()} == {"failed"}
-    assert recorded.subject.not_made == "not made: ModelError: no such layer"
+    assert recorded.subject.not_made == remark("not-made", error="ModelError", message="no such layer")
     assert sr.load_run(tmp_path / "random-0.9-0").outcomes["accuracy"].status == "ok"
     assert "snip 0.9, seed 0: not made: ModelError: no such layer" in capsys.readouterr().err
 

@@ -12,6 +12,7 @@ import pytest
 import sparserobust as sr
 from sparserobust.cli import comparison, earlier
 from sparserobust.cli.main import main
+from sparserobust.storage.modelfile import file_sha256
 from sparserobust.training.attached import Attached
 
 NETWORK = """
@@ -214,6 +215,9 @@ def test_a_network_of_ones_own_on_a_frozen_offset_is_taken_up_with_its_untrained
     out, fresh = records(tmp_path / "out"), records(tmp_path / "fresh")
     assert out.keys() == fresh.keys() == {"dense-0-0", "freezenet-0.8-0"}
     for name in out:
+        for folder, found in (("out", out), ("fresh", fresh)):
+            digest = found[name]["subject"].pop("file_sha256")  # a file has the seconds of its training
+            assert digest == file_sha256(tmp_path / folder / name / "model.sparse")
         assert out[name]["subject"] == fresh[name]["subject"]
         assert out[name]["outcomes"]["saliency"]["scores"] == fresh[name]["outcomes"]["saliency"]["scores"]
 

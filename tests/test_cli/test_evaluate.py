@@ -160,11 +160,13 @@ def test_an_evaluator_that_fails_is_in_the_report_and_the_exit_status_is_1(netwo
 def test_a_name_with_markup_in_it_is_text_in_the_report(comparison, tmp_path):
     _, out = comparison
     raw = json.loads((out / "snip-0.9-0" / "run.json").read_text())
-    raw["subject"]["label"] = raw["subject"]["method"] = "<script>alert(1)</script>"
+    raw["subject"]["label"] = raw["subject"]["method_title"] = "<script>alert(1)</script>"
     raw["subject"]["model"] = "<img src=x onerror=alert(1)>"
     (tmp_path / "run.json").write_text(json.dumps(raw))
-    assert run("report", tmp_path, "--out", tmp_path / "page.html") == 0
+    assert run("report", tmp_path, "--out", tmp_path / "page.html") == 2  # somebody wrote into it
+    assert run("report", tmp_path, "--out", tmp_path / "page.html", "--accept-edited") == 0
     page = (tmp_path / "page.html").read_text()
+    assert "edited after writing" in page
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>" not in page
     assert "<img src=x" not in page
@@ -201,7 +203,7 @@ def test_what_fails_while_it_is_made_is_recorded_and_the_others_go_on(network, c
     )  # fmt: skip
     assert code == 1
     failed = sr.load_run("out/dctps-0.5-0")
-    assert "share one tensor" in failed.outcomes["storage"].reason
+    assert "share one tensor" in failed.outcomes["storage"].reason.facts["message"]
     assert failed.subject.sparsity == 0.5
     assert failed.data == sr.load_run("out/dense-0-0").data
     assert sr.load_run("out/random-0.5-0").outcomes["storage"].status == "ok"

@@ -129,10 +129,17 @@ def test_a_file_that_is_no_weights_file_is_refused(capsys, somewhere):
         ("{", "is not JSON"),
         ("[]", "is not a record of this library"),
         (json.dumps({"kind": "someone else's"}), "is not a record of this library"),
-        (json.dumps({"kind": "sparserobust run", "schema_version": 99}), "has schema version 99, expected 1"),
+        (
+            json.dumps({"kind": "sparserobust run", "schema_version": 99}),
+            "has schema version 99, expected 1 to 2",
+        ),
         (
             json.dumps({"kind": "sparserobust run", "schema_version": 1}),
-            "is damaged: subject: Field required",
+            "is damaged: it cannot be read as schema 1: it has no 'subject'",
+        ),
+        (
+            json.dumps({"kind": "sparserobust run", "schema_version": 2}),
+            "has no sha256; measure again, or accept it with --accept-edited",
         ),
     ],
 )

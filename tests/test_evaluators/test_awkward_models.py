@@ -10,6 +10,7 @@ from torch import nn
 import sparserobust as sr
 from evaluators import FGSM, PGD, AutoAttack, CarliniWagner, GradientMasking, MinimumNorm, Square
 from sparserobust.attacks.budget import distances
+from sparserobust.records import AuditFacts, remark
 
 GRADIENT_ATTACKS = {
     "fgsm": FGSM(eps=(0.1,)),
@@ -62,9 +63,10 @@ def outcome_of(attack, model, images):
 def no_number(outcome, text):
     assert outcome.status in ("failed", "skipped"), outcome.verdict
     assert outcome.scores == ()
-    assert text in outcome.reason
+    assert text in outcome.reason.facts["message"]
+    assert outcome.reason.code == ("not-auditable" if outcome.status == "skipped" else "raised")
     if outcome.status == "skipped":
-        assert outcome.reason.startswith("not auditable: ")
+        assert outcome.audit == AuditFacts(state="not-auditable", attack="FGSM", norm="linf")
 
 
 @pytest.mark.parametrize("name", GRADIENT_ATTACKS)
@@ -87,7 +89,7 @@ def test_images_without_a_gradient_among_others_are_told():
     flat = int((images_of().mean(dim=(1, 2, 3)) < 0.5).sum())
     assert 0 < flat < 12
     assert outcome.status == "ok"
-    assert any(f"no gradient reaches {flat} of 12 images" in warning for warning in outcome.warnings)
+    assert outcome.score("robust_accuracy").warnings == (remark("no-gradient", images=flat, of=12),)
 
 
 def but_seldom(name, *values):
@@ -116,8 +118,8 @@ def test_a_network_that_double_does_not_reach_is_audited_without_that_repair():
 
     outcome = outcome_of(GRADIENT_ATTACKS["gradient-masking"], Closed(), images_of())
     assert outcome.status == "ok", outcome.reason
-    states = {row[0]: row[5] for row in outcome.tables["probes"].rows}
-    assert states["G10"] == "not run"
+    probes = outcome.tables["probes"]
+    assert probes.rows[10] == ("G10", "not-run", None, 0.01, 0.1, None, "no-float64")
 
 
 @pytest.mark.parametrize("name", ["square", "square-l2"])

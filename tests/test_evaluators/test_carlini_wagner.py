@@ -7,6 +7,7 @@ from torch import nn
 
 import sparserobust as sr
 from evaluators import CarliniWagner
+from sparserobust.records import remark
 
 
 class Linear(nn.Module):
@@ -77,8 +78,10 @@ def test_a_black_image_returned_on_failure_is_not_a_success():
     assert torch.isinf(torch.from_numpy(outcome.per_example["distance"])).all()
     assert outcome.score("attack_success_rate", at=3.0).value == 0
     assert outcome.score("median_l2").value is None
-    assert outcome.score("median_l2").reason == "not found: 24 of 24"
-    assert "steps * stepsize = 0.2 is below 8" in outcome.warnings[0]
+    assert outcome.score("median_l2").reason == remark("not-found", lost=24, of=24)
+    short_travel = (remark("short-travel", travel=0.2, needed=8.0),)
+    warned = {(score.name, score.at) for score in outcome.scores if score.warnings == short_travel}
+    assert warned == {("median_l2", None), *(("robust_accuracy", cap) for cap in short.eps)}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from torch import nn
 
 import sparserobust as sr
 from evaluators.connectivity import Connectivity
+from sparserobust.records import remark
 from sparserobust.subject import Subject
 
 SHAPE = (1, 8, 8)
@@ -42,8 +43,9 @@ def test_a_model_of_the_users_own_is_read_off_its_zeros(drawn):
         "layer", "prunable", "kept", "forward_effective", "trainable_effective", "constant_units",
     )  # fmt: skip
     assert table.rows == (("1.weight", 12, 3, 2, 2, 1), ("3.weight", 6, 3, 1, 1, 1))
-    assert result.verdict == "connected: 3 of 6 kept weights lie on a path from the input to the logits"
-    assert result.warnings == ("1 of 2 logits are constant: no path leads to them",)
+    assert result.verdict == remark("connected", trainable=3, kept=6)
+    assert result.score("connected", at="forward").warnings == (remark("constant-logits", constant=1, of=2),)
+    assert result.score("connected", at="trainable").warnings == ()
 
 
 def test_the_headline_is_the_forward_graph_being_connected(drawn):
@@ -88,9 +90,9 @@ def test_a_cut_layer_is_named_and_the_paths_have_no_number():
         model.body[3].weight.zero_()
     result = outcome(model, (1, 28, 28))
     assert values(result, "forward") == (0.0, 1.0, 1.0)
-    assert result.verdict == "no path from the input to the logits: layer body.3 is cut"
+    assert result.verdict == remark("disconnected", cut_at="body.3")
     paths = result.score("log10_paths")
-    assert (paths.value, paths.reason) == (None, "no path leads from the input to the logits")
+    assert (paths.value, paths.reason) == (None, remark("no-path"))
     assert result.tables["layers"].column("constant_units") == [0.0, 50.0, 500.0, 10.0]
 
 
@@ -99,7 +101,7 @@ def test_a_network_without_a_collapsed_layer_can_still_be_disconnected(drawn):
         drawn[3].weight[:, 0] = 0
     result = outcome(drawn, (1, 2, 2))
     assert values(result, "forward") == (0.0, 0.0, 1.0)
-    assert result.verdict == "no path from the input to the logits: layer 3 is cut"
+    assert result.verdict == remark("disconnected", cut_at="3")
 
 
 def test_kept_weights_beside_every_path_are_said_to_be_there(drawn):
@@ -109,7 +111,7 @@ def test_kept_weights_beside_every_path_are_said_to_be_there(drawn):
     result = outcome(subject, (1, 2, 2))
     assert values(result, "trainable") == (0.0, 0.0, 1.0)
     assert values(result, "forward")[0] == 1.0
-    assert result.verdict.startswith("connected, but none of the 3 kept weights lies on a path")
+    assert result.verdict == remark("connected-untrainable", kept=3)
 
 
 def test_an_unsupported_operation_is_a_skip_that_names_it():
@@ -124,7 +126,8 @@ def test_an_unsupported_operation_is_a_skip_that_names_it():
 
     result = outcome(Gated())
     assert result.status == "skipped"
-    assert "aten.mul.Tensor of two tensors" in result.reason
+    assert result.reason.facts["error"] == "UnsupportedOperation"
+    assert "aten.mul.Tensor of two tensors" in result.reason.facts["message"]
 
 
 def test_a_layer_that_never_runs_has_no_count_of_units_and_is_said_to_be_there(make_network):
@@ -132,7 +135,8 @@ def test_a_layer_that_never_runs_has_no_count_of_units_and_is_said_to_be_there(m
     model.auxiliary = nn.Linear(3, 2)
     result = outcome(model)
     assert result.tables["layers"].rows[-1] == ("auxiliary.weight", 6, 6, 0, 0, None)
-    assert result.warnings == ("layers that never run count as not effective: auxiliary.weight",)
+    idle = (remark("idle-layers", layers=["auxiliary.weight"]),)
+    assert [s.warnings for s in result.curve("effective_sparsity")] == [idle, idle]
 
 
 def test_the_model_is_as_before_and_the_result_repeats(network):

@@ -7,6 +7,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import sparserobust as sr
 from evaluators import FLOPs
+from sparserobust.records import remark
 from sparserobust.training import load_recipe
 
 
@@ -139,7 +140,7 @@ def test_without_a_training_the_training_macs_are_not_measured_rather_than_zero(
     outcome = FLOPs()(model, (torch.rand(2, 1, 8, 8), torch.tensor([0, 1])))
     training = outcome.score("training_macs")
     assert training.value is None
-    assert "not measured" in training.reason
+    assert training.reason == remark("no-training-history")
 
 
 def test_a_model_pruned_by_torch_itself_is_counted():

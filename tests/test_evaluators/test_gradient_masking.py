@@ -9,6 +9,7 @@ import torch
 import sparserobust as sr
 from evaluators import FGSM, PGD, CarliniWagner, GradientMasking, MinimumNorm
 from sparserobust.errors import ConfigError
+from sparserobust.records import AuditFacts, remark
 from sparserobust.scoring.masking import audit
 
 from .masked import must_be_caught, network
@@ -47,15 +48,15 @@ def audited(seed, model, name="plain"):
 )
 def test_every_masked_network_is_caught(seed, model):
     """Detection: all six on every seed; five of them as a proven artefact."""
-    verdicts = {name: audited(seed, model, name).verdict.partition(":")[0] for name in masked(seed, model)}
-    expected = dict.fromkeys(PROVEN, "artefact proven") | {"log-softmax head": "upper bound only"}
+    verdicts = {name: audited(seed, model, name).audit.state for name in masked(seed, model)}
+    expected = dict.fromkeys(PROVEN, "artefact-proven") | {"log-softmax head": "upper-bound"}
     assert verdicts == expected
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_a_plain_network_is_not_suspected(seed):
     outcome = audited(seed, "conv2")
-    assert outcome.verdict.startswith("supported"), (outcome.verdict, outcome.tables["probes"].rows)
+    assert outcome.audit.state == "supported", (outcome.verdict, outcome.tables["probes"].rows)
 
 
 @pytest.mark.slow
@@ -68,7 +69,7 @@ def test_no_sound_network_is_suspected(seed, name):
         "PGD-trained": lambda: network(seed, recipe="digits-pgd", epochs=12),
     }[name]()
     outcome = GradientMasking(**QUICK)(model, examples())
-    assert outcome.verdict.startswith("supported"), (outcome.verdict, outcome.tables["probes"].rows)
+    assert outcome.audit.state == "supported", (outcome.verdict, outcome.tables["probes"].rows)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -87,7 +88,11 @@ def test_logits_times_30_fool_fgsm_and_the_audit_but_no_attack_of_ours(kind):
     assert weak[0] > 0.8
     assert weak[1] < 0.1
     outcome = audited(0, kind, "logits x 30")
-    assert outcome.verdict.startswith("artefact proven: at eps 0.2 FGSM leaves")
+    assert outcome.audit == AuditFacts(state="artefact-proven", attack="FGSM", norm="linf")
+    verdict = outcome.verdict
+    assert (verdict.code, verdict.facts["eps"], verdict.facts["how"]) == ("audit-gain", 0.2, "repairs")
+    assert verdict.facts["gap"] == pytest.approx(verdict.facts["reported"] - verdict.facts["left"])
+    assert verdict.facts["gap"] > 0.5
     true = audited(0, kind)
     for eps in EPS[kind]:
         repaired = outcome.score("repaired_robust_accuracy", at=eps).value
@@ -122,7 +127,7 @@ def by_hand(changes=None):
 
 
 def scores_of(arrays):
-    found = audit(arrays, [0.1], "fgsm", dense=False)
+    found = audit(arrays, [0.1], "FGSM", dense=False)
     return {name: value for name, value, _ in found.scores}, found
 
 
@@ -156,14 +161,14 @@ def test_an_attack_that_is_merely_weak_is_not_called_masked():
     arrays["pgd cross-entropy"] = arrays["pgd margin"]
     scores, found = scores_of(arrays)
     assert scores["attack_slack"] == pytest.approx(0.7)
-    assert found.verdict.startswith("supported")
+    assert (found.state, found.verdict.code) == ("supported", "audit-no-gain")
+    assert (found.verdict.facts["attack"], found.verdict.facts["gain"]) == ("FGSM", 0.0)
 
 
 def test_without_a_dense_model_transfer_is_not_run_and_says_so():
     _, found = scores_of(by_hand())
     row = next(row for row in found.probes.rows if row[0] == "G9")
-    assert row[5] == "not run"
-    assert "no dense model was given" in row[6]
+    assert row == ("G9", "not-run", None, 0.0, 0.005, None, "no-dense-model")
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -181,9 +186,9 @@ def test_images_of_a_dense_model_that_break_the_model_alone_prove_masking(kind):
     outcome = GradientMasking(eps=(0.2,), steps=20, queries=1)(
         Flat(plain(0, kind)), examples(), dense_model=plain(1, kind)
     )
-    states = {row[0]: row[5] for row in outcome.tables["probes"].rows}
+    states = {row[0]: row[1] for row in outcome.tables["probes"].rows}
     assert states["G9"] == "fail"
-    assert outcome.verdict.startswith("artefact proven")
+    assert outcome.audit.state == "artefact-proven"
 
 
 def test_a_model_that_gets_nothing_right_is_not_auditable():
@@ -191,7 +196,8 @@ def test_a_model_that_gets_nothing_right_is_not_auditable():
     model = plain(0, "lenet-300-100")
     wrong = (model(images).argmax(dim=1) + 1) % 10
     outcome = GradientMasking(**QUICK)(model, (images, wrong))
-    assert outcome.verdict == "not auditable: no example was classified correctly"
+    assert (outcome.status, outcome.audit.state) == ("ok", "not-auditable")
+    assert outcome.verdict == remark("nothing-correct")
     assert outcome.score("audited_robust_accuracy").value is None
 
 

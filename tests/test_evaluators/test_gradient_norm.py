@@ -8,6 +8,7 @@ from torch import nn
 import sparserobust as sr
 from evaluators import GradientNorm
 from sparserobust.data.bundle import Data, ImageTensors
+from sparserobust.records import remark
 
 
 @pytest.fixture(scope="module")
@@ -82,15 +83,12 @@ def test_layers_without_a_gradient_are_counted():
     outcome = GradientNorm()(sr.sparsify(model, "dense"), data)
     assert outcome.score("layers_without_gradient").value == 3
     assert outcome.score("relative_to_dense").value is None
-    assert "no gradient" in outcome.verdict
+    assert outcome.verdict == remark("layers-without-gradient", without=3, of=3)
 
 
 def test_it_is_skipped_with_the_reason_where_it_cannot_be_measured(digits):
     model = sr.create_model("conv2", digits)
     tensors = digits.test.slice(torch.arange(10))
     outcome = GradientNorm()(sr.sparsify(model, "dense"), tensors)
-    assert (outcome.status, outcome.reason) == (
-        "skipped",
-        "needs training data: give a data set with a training split",
-    )
-    assert "initial weights" in GradientNorm()(model, digits).reason
+    assert (outcome.status, outcome.reason) == ("skipped", remark("needs-training-data"))
+    assert GradientNorm()(model, digits).reason == remark("needs-initial-weights")

@@ -8,6 +8,7 @@ from torch import nn
 import sparserobust as sr
 from evaluators import PGD, CarliniWagner, MinimumNorm
 from sparserobust.errors import ConfigError
+from sparserobust.records import remark
 
 from .exact import LinearClasses, exact_distances, grey_images, saturated_images
 
@@ -95,7 +96,7 @@ def test_with_early_stop_success_at_the_caps_is_the_same_for_fewer_passes(traine
     early = CarliniWagner(eps=caps, early_stop=True)(subject, (images, labels))
     assert early.score("attack_success_rate", at=0.5).value == full.score("attack_success_rate", at=0.5).value
     assert early.passes["forward"] < 0.95 * full.passes["forward"]
-    assert "distances below 0.5 are upper bounds" in early.warnings[0]
+    assert early.score("median_l2").warnings == early.warnings == (remark("early-stop", below=0.5),)
 
 
 def test_an_image_that_is_nearly_on_the_boundary_is_found_there():
@@ -143,7 +144,7 @@ def test_what_cannot_be_found_is_at_infinity(name):
     outcome = attack(NoGradient(), (grey_images(10), torch.zeros(10, dtype=torch.int64)))
     assert np.isinf(outcome.per_example["distance"]).all()
     assert outcome.score(f"median_{norm}").value is None
-    assert outcome.score(f"median_{norm}").reason == "not found: 10 of 10"
+    assert outcome.score(f"median_{norm}").reason == remark("not-found", lost=10, of=10)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torch import nn
 
 import sparserobust as sr
 from evaluators import Saliency
+from sparserobust.records import remark
 from sparserobust.stats.concentration import MEASURES, concentration, of_noise
 
 
@@ -117,7 +118,7 @@ def test_a_frozen_net_counts_trainable_pixels_only_and_says_dense_by_constructio
     outcome = Saliency()(subject, data)
     first = subject.weights.masks["body.1.weight"]
     assert outcome.score("trainable_input_pixels").value == float(first.any(dim=0).double().mean())
-    assert "dense by construction" in outcome.verdict
+    assert outcome.verdict == remark("dense-at-inference")
     for name in MEASURES:  # before training the network is its own untrained twin
         for kind in ("logit", "margin"):
             assert outcome.score(f"{name}_untrained", at=kind).value == outcome.score(name, at=kind).value

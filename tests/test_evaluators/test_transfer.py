@@ -8,6 +8,7 @@ from torch import nn
 import sparserobust as sr
 from evaluators import Transfer
 from sparserobust.errors import ConfigError
+from sparserobust.records import DIFFERENCE, remark
 from sparserobust.stats import newcombe_paired, wilson
 
 EPS = (0.02, 0.05, 0.1)
@@ -119,7 +120,7 @@ def test_scores_are_the_rates_among_those_both_get_right_with_wilsons_interval(c
     expected = newcombe_paired(arrays["transfer_in"][1, both], arrays["white_box"][1, both])
     assert (gap.value, gap.ci_low, gap.ci_high) == (expected.difference, expected.low, expected.high)
     assert [s.at for s in outcome.curve("transfer_in_success_rate") if s.headline] == [0.1]
-    assert outcome.verdict.startswith("no sign of gradient masking")
+    assert outcome.verdict == remark("no-masked-gradients")
 
 
 def test_a_model_whose_gradient_misleads_is_given_away_by_images_of_the_dense_one():
@@ -131,7 +132,10 @@ def test_a_model_whose_gradient_misleads_is_given_away_by_images_of_the_dense_on
         == outcome.score("dense_white_box_success_rate", at=0.1).value
         > 0.5
     )
-    assert outcome.verdict.startswith("a sign of gradient masking: at eps = ")
+    gap = outcome.score("transfer_gap", at=outcome.verdict.facts["eps"])
+    facts = {"eps": gap.at, "gap": gap.value, "low": gap.ci_low, "high": gap.ci_high}
+    assert outcome.verdict == remark("masked-gradients", **facts)
+    assert gap.unit == DIFFERENCE
 
 
 def test_a_model_against_itself_gives_each_direction_the_same_images():
@@ -168,14 +172,11 @@ def test_both_models_are_left_as_they_were():
 def test_it_is_skipped_with_the_reason_without_a_dense_model_and_on_the_dense_one():
     sparse, dense, data = problem(20)
     alone = Transfer()(Linear(sparse), data)
-    assert (alone.status, alone.reason) == (
-        "skipped",
-        "no dense model was given to carry images over from; pass dense_model= to evaluate",
-    )
+    assert (alone.status, alone.reason) == ("skipped", remark("needs-dense-model"))
     digits = sr.load_data("digits")
     subject = sr.sparsify(sr.create_model("lenet-300-100", digits), "dense")
     itself = Transfer()(subject, digits, dense_model=sr.create_model("lenet-300-100", digits))
-    assert itself.reason == "this is the dense model itself: there is nothing to carry over"
+    assert itself.reason == remark("is-dense-model")
     same = Linear(dense)
     assert Transfer()(same, data, dense_model=same).status == "skipped"
 
@@ -185,14 +186,15 @@ def test_a_dense_model_of_other_classes_is_refused():
     other = nn.Sequential(nn.Flatten(), nn.Linear(PIXELS, 5))
     outcome = Transfer()(Linear(sparse), data, dense_model=other)
     assert outcome.status == "failed"
-    assert "the dense model has 5 outputs and this one 2" in outcome.reason
+    assert "the dense model has 5 outputs and this one 2" in outcome.reason.facts["message"]
 
 
 def test_where_the_two_never_agree_there_is_a_reason_instead_of_a_rate():
     _, dense, data = problem(20)
     outcome = Transfer(eps=(0.1,))(Linear(-dense), data, dense_model=Linear(dense))
     score = outcome.score("transfer_in_success_rate", at=0.1)
-    assert (score.value, score.n, score.reason) == (None, 0, "no image that both models get right")
+    assert (score.value, score.n, score.reason) == (None, 0, remark("nothing-right-on-both"))
+    assert outcome.verdict == score.reason
 
 
 def test_a_second_run_is_taken_from_the_cache_unless_the_dense_model_changes(tmp_path):

@@ -7,10 +7,10 @@ import numpy as np
 from sparserobust.records import LayerRecord, Run
 
 from .factory import (
-    CANNOT,
     EPS,
     N,
     accuracy,
+    cannot,
     carlini_wagner,
     connectivity,
     fgsm,
@@ -48,17 +48,22 @@ def network(method: str, sparsity: float, changed: dict | None, level: float, se
         storage(zeros, 1 - sparsity, 40960.0 * (1 - sparsity) * 1.3 + 300), seed=seed, changed=changed,
         trained=history(epochs=20, level=level), command="sparserobust evaluate --data digits --methods ...",
     )  # fmt: skip
-    density = 1 - sparsity
-    layers = tuple(
-        LayerRecord(
-            name=f"layer{k}.weight",
-            shape=(rows, columns),
-            numel=rows * columns,
-            kept=round(rows * columns * min(1.0, density * (4 - k) ** (mask / 2))),
-        )
-        for k, (rows, columns) in enumerate(LAYERS)
+    layers = spread(1 - sparsity, mask)
+    kept, prunable = sum(layer.kept for layer in layers), sum(layer.numel for layer in layers)
+    facts = {"layers": layers, "kept": kept, "prunable": prunable, "sparsity": 1 - kept / prunable}
+    return one.model_copy(update={"subject": one.subject.model_copy(update=facts)})
+
+
+def spread(density: float, mask: int) -> tuple[LayerRecord, ...]:
+    """The kept weights over the layers: every mask in another way, the largest layer has the rest."""
+    numel = [rows * columns for rows, columns in LAYERS]
+    kept = [round(own * min(1.0, density * (4 - k) ** (mask / 2))) for k, own in enumerate(numel)]
+    largest = numel.index(max(numel))
+    kept[largest] += round(density * sum(numel)) - sum(kept)
+    return tuple(
+        LayerRecord(name=f"layer{k}.weight", shape=shape, numel=own, kept=left)
+        for k, (shape, own, left) in enumerate(zip(LAYERS, numel, kept, strict=True))
     )
-    return one.model_copy(update={"subject": one.subject.model_copy(update={"layers": layers})})
 
 
 def factorial(seeds: int = 3) -> list[Run]:
@@ -73,6 +78,5 @@ def factorial(seeds: int = 3) -> list[Run]:
                     level = 0.95 - 0.05 * mask - 0.02 * place - step * (0.12 + 0.05 * mask - 0.06 * place)
                     one = network(method, sparsity, changed, max(0.05, level), seed, mask)
                     gone = method == "synflow" and (sparsity == 0.999 or (sparsity == 0.99 and seed == 1))
-                    reason = CANNOT.replace("100", str(one.subject.kept))
-                    runs.append(not_made(one, reason) if gone else one)
+                    runs.append(not_made(one, cannot(one.subject.kept)) if gone else one)
     return runs

@@ -11,22 +11,129 @@ import numpy as np
 from PIL import Image
 
 from sparserobust.records import (
+    DIFFERENCE,
+    FRACTION,
+    AttackFacts,
+    ChangedParameter,
     DataRecord,
     Environment,
     EpochRecord,
     History,
     LayerRecord,
+    Norm,
     Outcome,
     Picture,
+    Remark,
     Run,
     Score,
+    ScoreSpec,
     SubjectRecord,
     Table,
+    remark,
 )
 from sparserobust.stats import wilson
 
 N = 200
 EPS = (0.05, 0.1, 0.3)
+HEADLINE = 0.1
+
+METHODS = {
+    "dctps": "DCTpS",
+    "freezenet": "FreezeNet",
+    "freezenet-wd": "FreezeNet-WD",
+    "grasp": "GraSP",
+    "imp": "IMP",
+    "snip": "SNIP",
+    "starfire-ck": "STARFIRE CK",
+    "starfire-window": "STARFIRE window",
+    "synflow": "SynFlow",
+}
+"""Methods whose papers write them in another way than they are registered."""
+WORDS: dict[str, dict[Any, str]] = {
+    "allocation": {"global": "global", "erk": "ERK", "epl": "EPL", "epl-published": "published EPL"},
+    "offset": {"zero": "zero offset", "frozen": "frozen", "dct": "DCT"},
+    "rescue": {"random": "rescue", None: "no rescue"},
+    "control": {"layer-shuffled": "layer-shuffled"},
+    "trainable_alpha": {False: "fixed alpha"},
+}
+"""What methods call the values of their parameters."""
+TITLES = {
+    "carlini-wagner": "Carlini–Wagner",
+    "fgsm": "FGSM",
+    "flops": "FLOPs",
+    "minimum-norm-linf": "minimum norm",
+    "pgd": "PGD",
+    "pgd-l2": "PGD",
+    "square": "Square",
+}
+"""Evaluators whose title is not their name without hyphens."""
+BUDGET = ("robust_accuracy", "attack_success_rate")
+STEP = ("margin_attack_success_rate", "zero_gradient_share", "area_under_curve", "eps_at_chance")
+MEASURES = {
+    "accuracy": ("top1", "nll", "overfitting_gap"),
+    "carlini-wagner": ("median_l2", *BUDGET),
+    "connectivity": ("connected", "collapsed_layers", "effective_sparsity"),
+    "fgsm": (*BUDGET, *STEP),
+    "flops": ("dense_macs", "executed_macs"),
+    "gradient-masking": ("audited_robust_accuracy", "masking_gap"),
+    "gradient-norm": ("relative_to_dense",),
+    "minimum-norm": ("median_l2", *BUDGET, "optimality"),
+    "minimum-norm-linf": ("median_linf", *BUDGET, "optimality"),
+    "pgd": BUDGET,
+    "pgd-l2": BUDGET,
+    "saliency": ("trainable_input_pixels", "effective_pixels", "gini"),
+    "square": BUDGET,
+    "storage": ("zero_fraction", "trainable_fraction", "dense_bytes", "best_bytes", "compression"),
+    "transfer": ("transfer_in_success_rate", "transfer_gap"),
+}
+"""What each evaluator promises to measure, as far as a report asks for it."""
+UNITS = {
+    "best_bytes": "bytes",
+    "collapsed_layers": "count",
+    "compression": "x",
+    "dense_bytes": "bytes",
+    "dense_macs": "MACs",
+    "executed_macs": "MACs",
+    "masking_gap": DIFFERENCE,
+    "median_l2": "l2",
+    "median_linf": "linf",
+    "nll": "nats",
+    "overfitting_gap": DIFFERENCE,
+    "relative_to_dense": "x",
+    "snipit_bytes": "bytes",
+    "transfer_gap": DIFFERENCE,
+} | dict.fromkeys(
+    [
+        "top1", "zero_fraction", "trainable_fraction", "effective_sparsity", "trainable_input_pixels",
+        "zero_gradient_share", "robust_accuracy", "attack_success_rate", "margin_attack_success_rate",
+        "audited_robust_accuracy", "transfer_in_success_rate",
+    ],
+    FRACTION,
+)  # fmt: skip
+NEAREST = ("carlini-wagner", "minimum-norm", "minimum-norm-linf")
+
+
+def attack_facts(name: str, norm: Norm | None = None, headline: float = HEADLINE) -> AttackFacts | None:
+    """What one of our attacks says of itself; None for what is none."""
+    known: dict[str, Norm] = {"fgsm": "linf", "pgd": "linf", "pgd-l2": "l2", "square": "linf"}
+    known |= {"carlini-wagner": "l2", "minimum-norm": "l2", "minimum-norm-linf": "linf"}
+    if name not in known:
+        return None
+    blind = name == "square"
+    return AttackFacts(
+        norm=norm or known[name],
+        goal="minimum-distance" if name in NEAREST else "fixed-budget",
+        access="black-box" if blind else "white-box",
+        needs_gradient=not blind,
+        headline=headline,
+    )
+
+
+def stated(name: str) -> dict[str, Any]:
+    """What every outcome of an evaluator says of it, scored or not."""
+    specs = tuple(ScoreSpec(name=score, unit=UNITS.get(score, "")) for score in MEASURES.get(name, ()))
+    title = TITLES.get(name, name.replace("-", " "))
+    return {"evaluator": name, "title": title, "measures": specs, "attack": attack_facts(name)}
 
 
 def first(k: int, n: int = N) -> np.ndarray:
@@ -36,17 +143,24 @@ def first(k: int, n: int = N) -> np.ndarray:
 
 def rate(name: str, hits: int, n: int, **facts: Any) -> Score:
     bounds = wilson(hits, n)
-    return Score(name=name, value=hits / n, n=n, ci_low=bounds.low, ci_high=bounds.high, **facts)
+    return Score(
+        name=name, value=hits / n, unit=FRACTION, n=n, ci_low=bounds.low, ci_high=bounds.high, **facts
+    )
+
+
+def number(name: str, value: float | None, **facts: Any) -> Score:
+    """A score in the unit that its evaluator gives it."""
+    return Score(name=name, value=value, unit=UNITS.get(name, ""), **facts)
 
 
 def accuracy(right: np.ndarray) -> Outcome:
     k, n = int(right.sum()), len(right)
     scores = (
         rate("top1", k, n, headline=True),
-        Score(name="nll", value=0.25, unit="nats", n=n),
-        Score(name="overfitting_gap", value=0.02, n=n),
+        number("nll", 0.25, n=n),
+        number("overfitting_gap", 0.02, n=n),
     )
-    return Outcome(evaluator="accuracy", status="ok", scores=scores, per_example={"correct": right})
+    return Outcome(status="ok", scores=scores, per_example={"correct": right}, **stated("accuracy"))
 
 
 def fgsm(
@@ -60,72 +174,76 @@ def fgsm(
     n, m = len(right), int(right.sum())
     scores = []
     for eps, kept, other in zip(EPS, robust, margin, strict=True):
-        scores.append(rate("robust_accuracy", int(kept.sum()), n, at=eps, headline=eps == 0.1))
+        scores.append(rate("robust_accuracy", int(kept.sum()), n, at=eps, headline=eps == HEADLINE))
         scores.append(rate("attack_success_rate", m - int(kept.sum()), m, at=eps))
         scores.append(rate("margin_attack_success_rate", m - int(other.sum()), m, at=eps))
-    scores.append(Score(name="zero_gradient_share", value=zero, n=n))
+    scores.append(number("zero_gradient_share", zero, n=n))
     arrays = {"correct": right, "robust": np.stack(robust), "margin_robust": np.stack(margin)}
     return Outcome(
-        evaluator="fgsm",
         status="ok",
         scores=tuple(scores),
         per_example=arrays,
         axis=EPS,
-        verdict="upper bound, not audited",
+        verdict=remark("not-audited"),
+        **stated("fgsm"),
     )
 
 
-def carlini_wagner(right: np.ndarray, distance: np.ndarray, warnings: tuple[str, ...] = ()) -> Outcome:
+def warned(outcome: Outcome, warning: Remark) -> Outcome:
+    """The outcome with a warning at its first score."""
+    first_score, *others = outcome.scores
+    first_score = first_score.model_copy(update={"warnings": (*first_score.warnings, warning)})
+    return outcome.model_copy(update={"scores": (first_score, *others)})
+
+
+def carlini_wagner(right: np.ndarray, distance: np.ndarray) -> Outcome:
     found = distance[right]
     median = float(np.median(found))
     finite = np.isfinite(median)
     lost = int(np.isinf(found).sum())
-    reason = None if finite else f"not found: {lost} of {len(found)}"
-    scores = [
-        Score(name="median_l2", value=median if finite else None, unit="l2", n=len(found), reason=reason)
-    ]
-    scores.append(
-        rate("robust_accuracy", int((right & (distance > 0.5)).sum()), len(right), at=0.5, headline=True)
+    reason = None if finite else remark("not-found", lost=lost, of=len(found))
+    scores = (
+        number("median_l2", median if finite else None, n=len(found), reason=reason),
+        rate("robust_accuracy", int((right & (distance > 0.5)).sum()), len(right), at=0.5, headline=True),
     )
     return Outcome(
-        evaluator="carlini-wagner",
         status="ok",
-        scores=tuple(scores),
+        scores=scores,
         per_example={"correct": right, "distance": np.where(right, distance, 0.0)},
         axis=(0.5,),
-        verdict=f"not found: {lost} of {len(found)}" if lost else f"found {len(found)} of {len(found)}",
-        warnings=warnings,
+        verdict=remark("found", found=len(found) - lost, of=len(found)),
+        **stated("carlini-wagner") | {"attack": attack_facts("carlini-wagner", headline=0.5)},
     )
 
 
 def storage(zero: float, trainable: float, best: float = 2048.0) -> Outcome:
     scores = (
-        Score(name="zero_fraction", value=zero),
-        Score(name="trainable_fraction", value=trainable),
-        Score(name="dense_bytes", value=40960.0),
-        Score(name="best_bytes", value=best, at="stored"),
-        Score(name="snipit_bytes", value=1024.0),
-        Score(name="compression", value=40960.0 / best, at="stored"),
+        number("zero_fraction", zero),
+        number("trainable_fraction", trainable),
+        number("dense_bytes", 40960.0),
+        number("best_bytes", best, at="stored"),
+        number("snipit_bytes", 1024.0),
+        number("compression", 40960.0 / best, at="stored"),
     )
-    return Outcome(evaluator="storage", status="ok", scores=scores)
+    return Outcome(status="ok", scores=scores, **stated("storage"))
 
 
 def flops(executed: float, dense: float = 1192960.0) -> Outcome:
-    scores = (Score(name="dense_macs", value=dense), Score(name="executed_macs", value=executed))
-    return Outcome(evaluator="flops", status="ok", scores=scores)
+    scores = (number("dense_macs", dense), number("executed_macs", executed))
+    return Outcome(status="ok", scores=scores, **stated("flops"))
 
 
 def gradient_norm(kept: float, unmasked: float) -> Outcome:
     scores = (
-        Score(name="relative_to_dense", value=kept, at="kept"),
-        Score(name="relative_to_dense", value=unmasked, at="unmasked"),
+        number("relative_to_dense", kept, at="kept"),
+        number("relative_to_dense", unmasked, at="unmasked"),
     )
-    return Outcome(evaluator="gradient-norm", status="ok", scores=scores)
+    return Outcome(status="ok", scores=scores, **stated("gradient-norm"))
 
 
 def connectivity(collapsed: int = 0) -> Outcome:
     scores = [
-        Score(name=name, value=value, at=at)
+        number(name, value, at=at)
         for at in ("forward", "trainable")
         for name, value in (
             ("collapsed_layers", float(collapsed)),
@@ -134,7 +252,7 @@ def connectivity(collapsed: int = 0) -> Outcome:
         )
     ]
     table = Table(columns=("layer", "constant_units"), rows=(("a", 3.0), ("b", 4.0)))
-    return Outcome(evaluator="connectivity", status="ok", scores=tuple(scores), tables={"layers": table})
+    return Outcome(status="ok", scores=tuple(scores), tables={"layers": table}, **stated("connectivity"))
 
 
 def saliency() -> Outcome:
@@ -150,22 +268,22 @@ def saliency() -> Outcome:
         for role in ("input", "logit")
     ]
     scores = (
-        Score(name="trainable_input_pixels", value=0.5, n=64, headline=True),
-        Score(name="effective_pixels", value=0.4, at="logit"),
-        Score(name="effective_pixels", value=0.3, at="margin"),
-        Score(name="effective_pixels_noise", value=0.637),
-        Score(name="effective_pixels_untrained", value=0.6),
-        Score(name="gini", value=0.5, at="logit"),
+        number("trainable_input_pixels", 0.5, n=64, headline=True),
+        number("effective_pixels", 0.4, at="logit"),
+        number("effective_pixels", 0.3, at="margin"),
+        number("effective_pixels_noise", 0.637),
+        number("effective_pixels_untrained", 0.6),
+        number("gini", 0.5, at="logit"),
     )
-    return Outcome(evaluator="saliency", status="ok", scores=scores, pictures=tuple(pictures))
+    return Outcome(status="ok", scores=scores, pictures=tuple(pictures), **stated("saliency"))
 
 
-def skipped(name: str, reason: str) -> Outcome:
-    return Outcome(evaluator=name, status="skipped", reason=reason)
+def skipped(name: str, reason: str | Remark, **facts: Any) -> Outcome:
+    return Outcome(status="skipped", reason=reason, **stated(name) | facts)
 
 
-def failed(name: str, reason: str) -> Outcome:
-    return Outcome(evaluator=name, status="failed", reason=reason)
+def failed(name: str, reason: str | Remark) -> Outcome:
+    return Outcome(status="failed", reason=reason, **stated(name))
 
 
 def history(recipe: str = "digits", lr: float = 0.003, epochs: int = 3, level: float = 0.9) -> History:
@@ -194,7 +312,7 @@ def history(recipe: str = "digits", lr: float = 0.003, epochs: int = 3, level: f
         layers=("a", "b"),
         epochs=records,
         chosen_epoch=epochs,
-        chosen_because="the last",
+        chosen_because="last-without-validation",
         status="completed",
         steps=30,
         examples=300,
@@ -202,6 +320,12 @@ def history(recipe: str = "digits", lr: float = 0.003, epochs: int = 3, level: f
         device="cpu",
         threads=1,
     )
+
+
+def changed_parameter(name: str, value: Any) -> ChangedParameter:
+    """With the method's own words for the value, where it has some."""
+    words = next((own for known, own in WORDS.get(name, {}).items() if known == value), None)
+    return ChangedParameter(name=name, value=value, words=words)
 
 
 def run(
@@ -220,10 +344,12 @@ def run(
     command: str | None = None,
     input_shape: tuple[int, ...] = (1, 8, 8),
     changed: dict[str, Any] | None = None,
+    training: str | None = None,
 ) -> Run:
     """A run of `method` at `sparsity` with these outcomes; 1000 prunable weights in two layers.
 
-    `changed` are parameters that are not the default: they stand in the label as `sparsify` writes it.
+    `changed` are parameters that are not the default: they stand in the label as `sparsify` writes it. `training` is
+    "recorded" with a history and "elsewhere" without one, unless given.
     """
     kept = round((1 - sparsity) * 1000)
     bracket = f"[{', '.join(f'{k}={v}' for k, v in changed.items())}]" if changed else ""
@@ -237,12 +363,16 @@ def run(
         "score_samples": 100,
         **(changed or {}),
     }
+    small = min(kept, max(100, kept - 800))
     subject = SubjectRecord(
         label=shown,
+        label_given=label is not None,
         model=model,
         parameters=1010,
         method=method,
+        method_title=METHODS.get(method, method) if method is not None else "",
         params=params if changed is not None else {},
+        changed=tuple(changed_parameter(name, value) for name, value in (changed or {}).items()),
         offset=offset,
         target_sparsity=sparsity,
         sparsity=1 - kept / 1000,
@@ -250,9 +380,10 @@ def run(
         prunable=1000,
         rescued=rescued,
         seed=seed,
+        training=training or ("recorded" if trained is not None else "elsewhere"),
         layers=(
-            LayerRecord(name="a.weight", shape=(20, 40), numel=800, kept=max(0, kept - 100)),
-            LayerRecord(name="b.weight", shape=(10, 20), numel=200, kept=min(kept, 100)),
+            LayerRecord(name="a.weight", shape=(20, 40), numel=800, kept=kept - small),
+            LayerRecord(name="b.weight", shape=(10, 20), numel=200, kept=small),
         ),
         weights_sha256=f"{shown}-{seed}",
     )
@@ -285,18 +416,31 @@ def run(
     )
 
 
-CANNOT = (
-    "cannot choose 100 weights: event 2 of 60: only 12 of 1000 scores are finite and non-zero, but 100 weights are to "
-    "be kept; score on more examples, another initialisation or a lower sparsity"
-)
-
-
-def not_made(one: Run, reason: str = CANNOT, status: str = "skipped") -> Run:
-    """The run as it is recorded when there is no network."""
-    subject = one.subject.model_copy(
-        update={"layers": (), "rescued": 0, "weights_sha256": "", "not_made": reason}
+def cannot(weights: int = 100) -> Remark:
+    """The reason where a method had nothing to choose so many weights by."""
+    message = (
+        f"event 2 of 60: only 12 of 1000 scores are finite and non-zero, but {weights} weights are to be kept; score "
+        "on more examples, another initialisation or a lower sparsity"
     )
-    outcomes = {name: Outcome(evaluator=name, status=status, reason=reason) for name in one.outcomes}
+    return remark("cannot-choose", weights=weights, message=message, layers=[])
+
+
+CANNOT = cannot()
+BROKEN = remark("not-made", error="ModelError", message="layers a and b share one tensor")
+
+
+def not_made(one: Run, reason: Remark = CANNOT) -> Run:
+    """The run as it is recorded when there is no network: skipped where the method could not choose, else failed."""
+    subject = one.subject.model_copy(
+        update={"layers": (), "rescued": 0, "weights_sha256": "", "training": "unknown", "not_made": reason}
+    )
+    status = "skipped" if reason.code == CANNOT.code else "failed"
+    outcomes = {
+        name: Outcome(
+            evaluator=name, title=o.title, attack=o.attack, measures=o.measures, status=status, reason=reason
+        )
+        for name, o in one.outcomes.items()
+    }
     return one.model_copy(update={"subject": subject, "outcomes": outcomes, "history": None, "passes": {}})
 
 

@@ -1,18 +1,14 @@
-"""Attack by attack: tables, costs, optimality, images carried over; and what a usual page weighs."""
+"""Attack by attack: tables, costs, optimality, transfer attacks; and what a usual page weighs."""
 
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from sparserobust.records import Score
-from sparserobust.report.groups import arrange
-from sparserobust.report.judged import judged
+from sparserobust.analysis import analyse
 from sparserobust.report.page import render
-from sparserobust.report.parts.attacks import attack_by_attack
-from sparserobust.report.parts.carried import carried_over
-from sparserobust.report.parts.optimality import optimality
-from sparserobust.report.trust import CHECK, FINE
+from sparserobust.report.sections.attacks import attack_by_attack
+from sparserobust.report.sections.optimality import optimality
+from sparserobust.report.sections.transfer import transfer_part
 
 from .attack_factory import audit, budgeted, carried, nearest, some, with_margin
 from .factory import (
@@ -26,6 +22,7 @@ from .factory import (
     first,
     flops,
     history,
+    number,
     run,
     storage,
 )
@@ -35,7 +32,7 @@ RIGHT = first(N)
 
 
 def everything(method, sparsity, seed=0, level=0.6, **facts):
-    """A run with every attack, the audit, and images carried over where it is sparse."""
+    """A run with every attack, the audit, and transferred images where it is sparse."""
     stream = np.random.default_rng([seed, round(100 * sparsity), len(method)])
     right = stream.random(N) < 0.95
     kept = [[right & (stream.random(N) < level * (1 - 2 * e)) for e in EPS] for _ in range(3)]
@@ -58,7 +55,7 @@ def everything(method, sparsity, seed=0, level=0.6, **facts):
 
 
 def part(*runs):
-    return attack_by_attack(judged(arrange(runs)))
+    return attack_by_attack(analyse(runs))
 
 
 def cells(table):
@@ -82,8 +79,8 @@ def test_every_attack_has_a_column_in_its_norms_table_and_the_worst_case_is_per_
 def test_fgsm_shows_the_area_under_its_curve_and_where_it_meets_chance():
     one = fgsm(RIGHT, [first(120), first(60), first(20)])
     extra = (
-        Score(name="area_under_curve", value=0.1234, n=N, ci_low=0.11, ci_high=0.13),
-        Score(name="eps_at_chance", value=0.3, n=N),
+        number("area_under_curve", 0.1234, n=N, ci_low=0.11, ci_high=0.13),
+        number("eps_at_chance", 0.3, n=N),
     )
     outcome = one.model_copy(update={"scores": (*one.scores, *extra)})
     (table,) = part(run("snip", 0.9, accuracy(RIGHT), outcome)).tables
@@ -116,7 +113,10 @@ def test_the_settings_of_every_attack_stand_beside_its_cost_defaults_among_them(
     ]
     own, audited = part(*runs).costs
     assert own.settings == "steps 40 or 10, step_size by default, eps 0.05 0.0313725 or unset"
-    assert (audited.name, audited.settings) == ("the audit", "attack fgsm, eps 0.02 0.1, steps 40")
+    assert (audited.name, audited.settings) == (
+        "audit of gradient masking",
+        "attack fgsm, eps 0.02 0.1, steps 40",
+    )
     assert own.settings in render(runs)
     assert part(run("snip", 0.9, audit("supported"))).tables == ()
 
@@ -153,7 +153,7 @@ def test_an_attack_of_too_long_distances_is_told_with_every_network():
         )
         for name, cw in (("snip", 0.912), ("random", 0.96), ("grasp", 0.8))
     ]
-    found = optimality(judged(arrange(runs)))
+    found = optimality(analyse(runs))
     assert found.warnings == (
         "Carlini–Wagner: the distances of this attack are longer than needed: "
         "ξ = 0.912 (SNIP 0.9) and ξ = 0.800 (GraSP 0.9)",
@@ -163,33 +163,35 @@ def test_an_attack_of_too_long_distances_is_told_with_every_network():
 
 
 def test_an_optimality_that_could_not_be_measured_says_why():
-    found = optimality(judged(arrange([run("snip", 0.9, accuracy(RIGHT), nearest(RIGHT, np.ones(N)))])))
+    found = optimality(analyse([run("snip", 0.9, accuracy(RIGHT), nearest(RIGHT, np.ones(N)))]))
     assert (found.table, found.warnings) == (None, ())
     assert found.unknown == ("minimum norm: no other minimum-norm attack in l2 in this run to compare with",)
-    assert optimality(judged(arrange([run("snip", 0.9, *attacked(190, 100))]))) is None
+    assert optimality(analyse([run("snip", 0.9, *attacked(190, 100))])) is None
 
 
-def test_images_carried_over_stand_beside_the_networks_own():
-    runs = [run("dense", 0.0, *attacked(190, 100)), run("snip", 0.9, *attacked(190, 100), carried(72, 36))]
-    found = carried_over(judged(arrange(runs)))
-    assert found.table.title == "Images carried over, ε = 0.1"
-    (row,) = found.table.rows
-    assert [cell.text for cell in row.cells] == ["180", "40.0", "20.0", "50.0", "16.7", "−20.0"]
-    assert not row.cells[-1].alert
-    assert [table.title for table in found.others] == ["Images carried over, ε = 0.3"]
-
-
-@pytest.mark.parametrize(("own", "foreign", "verdict"), [(72, 36, FINE), (36, 40, FINE), (36, 72, CHECK)])
-def test_dense_images_that_surely_break_more_than_ones_own_are_a_red_flag(own, foreign, verdict):
+def transferred(own, foreign):
+    """Of 180 images that both networks get right the network's own break `own`, those of dense `foreign`."""
     runs = [
         run("dense", 0.0, *attacked(190, 100)),
         run("snip", 0.9, *attacked(190, 100), carried(own, foreign)),
     ]
-    trust = judged(arrange(runs)).trust[1]
-    assert trust.verdict == verdict
-    if verdict == CHECK:
-        assert trust.notes[0].startswith("at ε = 0.1 images made on the dense network break 20.0 points more")
-        assert carried_over(judged(arrange(runs))).table.rows[0].cells[-1].alert
+    return transfer_part(analyse(runs))
+
+
+def test_images_made_on_the_dense_network_stand_beside_the_networks_own():
+    found = transferred(72, 36)
+    assert found.table.title == "Transfer attacks, ε = 0.1"
+    (row,) = found.table.rows
+    assert [cell.text for cell in row.cells] == ["180", "40.0", "20.0", "50.0", "16.7", "−20.0"]
+    assert not row.cells[-1].alert
+    assert [table.title for table in found.others] == ["Transfer attacks, ε = 0.3"]
+
+
+def test_dense_images_that_surely_break_more_than_ones_own_are_red():
+    alerts = [
+        transferred(own, foreign).table.rows[0].cells[-1].alert for own, foreign in ((36, 40), (36, 72))
+    ]
+    assert alerts == [False, True]
 
 
 def test_a_usual_comparison_with_every_attack_stays_below_one_megabyte_and_repeats_to_the_byte():

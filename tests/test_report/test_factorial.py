@@ -6,19 +6,17 @@ import re
 
 import pytest
 
+from sparserobust.analysis import arrange
 from sparserobust.report import summary_table
 from sparserobust.report.figures.dots import CHARACTERS, two_lines
 from sparserobust.report.figures.frontier import end_text
-from sparserobust.report.figures.splits import LEGIBLE, split
-from sparserobust.report.groups import arrange
-from sparserobust.report.judged import judged
-from sparserobust.report.marks import assign, mark_key, with_offset
+from sparserobust.report.figures.splits import LEGIBLE, methods, split
 from sparserobust.report.page import render
-from sparserobust.report.threat import title
-from sparserobust.report.verdict import verdict
+from sparserobust.report.text.names import row_name
+from sparserobust.report.text.threat import title
 
 from .factorial import MASKS, OFFSETS, factorial
-from .factory import attacked, not_made, run
+from .factory import run
 from .test_page import full, read
 
 NAMES = {"zero": "", "frozen": " + frozen", "dct": " + DCT"}
@@ -46,38 +44,14 @@ def test_the_report_of_a_factorial_stays_below_two_megabytes(page):
 
 def test_every_variant_has_its_rows(runs):
     lineup = arrange(runs)
-    assert [g.name for g in lineup.at(0.9)] == VARIANTS
+    assert [row_name(g) for g in lineup.at(0.9)] == VARIANTS
     assert len(lineup.sparse) == len(MASKS) * len(OFFSETS) * 3
     assert {len(g.runs) for g in lineup.groups} == {3}
     assert title(lineup) == "mlp5 on digits, three methods in twelve variants at three sparsities"
 
 
-def test_one_mask_has_one_colour_and_shape_and_its_offset_the_filling(runs):
-    looks = {}
-    for group in arrange(runs).sparse:
-        looks.setdefault(group.mask, set()).add((group.mark.slot, group.mark.shape))
-        offset = group.first.subject.offset
-        assert (group.mark.hollow, group.mark.dot) == (offset != "zero", offset == "dct")
-    assert all(len(look) == 1 for look in looks.values())
-    assert len(set.union(*looks.values())) == len(MASKS)
-
-
-def test_thirty_masks_are_still_told_apart():
-    subjects = [run(f"method{k}", 0.9).subject for k in range(30)]
-    marks = assign(subjects)
-    looks = {with_offset(marks[mark_key(s)], s) for s in subjects}
-    assert len({(mark.slot, mark.shape) for mark in looks}) == 30
-
-
-def test_a_known_method_keeps_its_colour_beside_its_variants():
-    plain, shuffled = run("snip", 0.9), run("snip", 0.9, changed={"control": "layer-shuffled"})
-    marks = assign([shuffled.subject, plain.subject])
-    assert marks["SNIP"].slot == "blue"
-    assert marks["SNIP (layer-shuffled)"].slot != "blue"
-
-
 def test_no_panel_has_more_curves_than_can_be_read(runs):
-    curves = split(arrange(runs).methods())
+    curves = split(methods(arrange(runs)))
     assert [one.title for one in curves] == ["zero offset", "frozen", "DCT"]
     masks = ["random (EPL)", "random (ERK)", "SNIP", "SynFlow"]
     assert all([name for name, _, _ in one.methods] == masks for one in curves)
@@ -85,7 +59,7 @@ def test_no_panel_has_more_curves_than_can_be_read(runs):
 
 
 def test_many_methods_of_one_offset_get_a_panel_each_and_few_share_one():
-    many = arrange([run(f"method{k}", 0.9) for k in range(LEGIBLE + 1)]).methods()
+    many = methods(arrange([run(f"method{k}", 0.9) for k in range(LEGIBLE + 1)]))
     assert [one.title for one in split(many)] == [f"method{k}" for k in range(LEGIBLE + 1)]
     assert [len(one.methods) for one in split(many[:-1])] == [LEGIBLE]
 
@@ -109,7 +83,7 @@ def test_every_name_can_be_read_whole_in_the_terminal(runs):
     assert max(len(line) for line in lines) <= 100
     for name in VARIANTS:
         assert sum(line.startswith(f"{name}  ") for line in lines) == 3
-    assert "in the report: MACs" in lines
+    assert "in the report: KiB, MACs" in lines
 
 
 @pytest.mark.parametrize("name", [*VARIANTS, "FreezeNet-WD (prune_at_end=True) + frozen", "x" * 40])
@@ -140,41 +114,9 @@ def test_no_two_variants_look_alike_in_the_margin():
     assert len({two_lines(name) for name in VARIANTS}) == len(VARIANTS)
 
 
-def words(runs) -> str:
-    return " ".join("".join(s.text for s in paragraph) for paragraph in verdict(judged(arrange(runs))))
-
-
-def grid(outcome):
-    """Dense and the twelve variants at 0.9, one seed, as `outcome(mask, offset)` makes them robust."""
-    runs = [run("dense", 0.0, *attacked(190, 100))]
-    for mask, (method, params) in enumerate(MASKS):
-        for offset in OFFSETS:
-            changed = params | ({"offset": offset} if offset != "zero" else {})
-            runs.append(run(method, 0.9, *attacked(190, outcome(mask, offset)), changed=changed))
-    return runs
-
-
-def test_the_verdict_counts_what_would_be_a_long_list():
-    assert "At 0.9 all twelve are lower than dense." in words(
-        grid(lambda mask, offset: 60 + mask - len(offset))
-    )
-    text = words(grid(lambda mask, offset: 140 if mask == 2 and offset == "dct" else 50))
-    assert "At 0.9 SNIP + DCT is higher than dense; the other eleven are lower than dense." in text
-
-
-def test_the_verdict_names_a_mask_once_for_all_its_offsets():
-    text = words(grid(lambda mask, offset: 100 if mask == 3 else 50))
-    assert "At 0.9 SynFlow with any offset is not distinguishable from dense" in text
-    text = words(grid(lambda mask, offset: 100 if mask > 1 or (mask == 0 and offset == "dct") else 50))
-    assert "random (EPL) + DCT and, with any offset, SNIP and SynFlow are not distinguishable" in text
-    runs = grid(lambda mask, offset: 50)
-    runs = [not_made(one) if one.subject.method in ("snip", "synflow") else one for one in runs]
-    assert "SNIP and SynFlow, each with any offset, cannot choose their weights" in words(runs)
-
-
-def test_runs_dense_is_said_where_the_name_does_not_say_the_offset():
+def test_dense_at_inference_is_said_where_the_name_does_not_say_the_offset():
     html = render([full("dense", 0.0), full("freezenet", 0.9, offset="frozen")])
-    assert "runs dense</span>" in html
+    assert "dense at inference</span>" in html[: html.index('id="believe"')]
     html = render([full("dense", 0.0), full("snip", 0.9, changed={"offset": "frozen"})])
-    assert "runs dense</span>" not in html
+    assert "dense at inference</span>" not in html[: html.index('id="believe"')]
     assert "save no MACs" in html

@@ -64,7 +64,7 @@ def test_a_label_that_looks_like_mathematics_is_drawn_as_text(name):
 
 
 def relabelled(one):
-    return one.subject.model_copy(update={"label": rf"$\frac{{ {one.subject.label}"})
+    return one.subject.model_copy(update={"label": rf"$\frac{{ {one.subject.label}", "label_given": True})
 
 
 @pytest.mark.parametrize("places", [[0.0], [1.0, 1.0, 1.0], [0.0, 5.0, 40.0], [30.0, 2.0, 3.0, 31.0]])

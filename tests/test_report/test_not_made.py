@@ -1,29 +1,29 @@
-"""Rows without a network: a method that cannot choose is a result, anything else a failure."""
+"""Rows without a network, as page and terminal show them: a result of the method, or a failure."""
 
 from __future__ import annotations
 
 import pytest
 
+from sparserobust.analysis import analyse, arrange
+from sparserobust.records import remark
 from sparserobust.report import summary_table
-from sparserobust.report.badge import badge
 from sparserobust.report.figures import cost
-from sparserobust.report.groups import arrange
-from sparserobust.report.judged import judged
+from sparserobust.report.figures.splits import methods
 from sparserobust.report.page import render
-from sparserobust.report.rows import main_table
-from sparserobust.report.trust import CHECK, NO_MASK, NOT_MADE
-from sparserobust.report.unmade import in_short
-from sparserobust.report.verdict import verdict
+from sparserobust.report.table.rows import main_table
+from sparserobust.report.text.badge import badge
+from sparserobust.report.text.remarks import in_short, sentence
+from sparserobust.report.text.trust import doubts
+from sparserobust.report.text.verdict import verdict
 
-from .factory import CANNOT, accuracy, attacked, first, history, not_made, run
+from .factory import BROKEN, CANNOT, accuracy, attacked, first, history, not_made, run
 from .test_page import full, read
 
 SHORT = "cannot choose 100 weights: event 2 of 60: only 12 of 1000 scores are finite and non-zero"
-BROKEN = "not made: ModelError: layers a and b share one tensor"
 
 
 def words(*runs) -> str:
-    return " ".join("".join(s.text for s in paragraph) for paragraph in verdict(judged(arrange(runs))))
+    return " ".join("".join(s.text for s in paragraph) for paragraph in verdict(analyse(runs)))
 
 
 def three(made=(0, 1, 2), robust=90, **facts):
@@ -35,18 +35,22 @@ def three(made=(0, 1, 2), robust=90, **facts):
     return runs
 
 
+def cannot(message):
+    return remark("cannot-choose", weights=3, message=message, layers=[])
+
+
 @pytest.mark.parametrize(
     ("reason", "short"),
     [
         (CANNOT, SHORT),
-        ("cannot choose 3 weights: all scores are equal", "cannot choose 3 weights: all scores are equal"),
-        ("cannot choose 3 weights: no flow. No gradient passes a", "cannot choose 3 weights: no flow"),
-        (BROKEN, BROKEN),
+        (cannot("all scores are equal"), "cannot choose 3 weights: all scores are equal"),
+        (cannot("no flow. No gradient passes a"), "cannot choose 3 weights: no flow"),
+        (BROKEN, "not made: ModelError: layers a and b share one tensor"),
     ],
 )  # fmt: skip
 def test_the_reason_in_short_is_its_first_clause(reason, short):
-    assert in_short(reason) == short
-    assert len(in_short(reason * 9)) <= 120
+    assert in_short(sentence(reason)) == short
+    assert len(in_short(sentence(reason) * 9)) <= 120
 
 
 def test_a_list_of_layers_is_cut_after_a_whole_name():
@@ -56,7 +60,7 @@ def test_a_list_of_layers_is_cut_after_a_whole_name():
 
 
 def test_the_row_stands_in_the_table_with_the_reason_in_place_of_numbers():
-    table = main_table(judged(arrange(three(made=()))))
+    table = main_table(analyse(three(made=())))
     (row,) = table.sections[1].rows
     assert (row.name, row.not_made, row.chip, row.sparsity) == ("SNIP", SHORT, "", "")
     assert table.has_undecided
@@ -65,23 +69,18 @@ def test_the_row_stands_in_the_table_with_the_reason_in_place_of_numbers():
     assert "another initialisation or a lower sparsity" in "".join(read(html).text)
 
 
-def test_a_row_that_could_not_be_made_is_no_red_flag_and_no_comparison():
-    runs = three(made=())
-    found = judged(arrange(runs))
-    assert found.trust[1].verdict == NO_MASK
-    assert found.trust[1].failures == ()
-    assert found.differences[1].value is None
-    shown = badge(found)
+def test_a_row_that_could_not_be_made_is_no_red_flag():
+    shown = badge(analyse(three(made=())))
     assert (shown.text, shown.level) == ("Trust: upper bound", 0)
     assert shown.lines[:2] == ("1 of 1 row without a red flag", "1 row without a network: cannot choose")
 
 
 def test_any_other_error_is_a_failure_told_once_and_no_doubt_about_the_others():
     dense = run("dense", 0.0, *attacked(190, 100))
-    broken = not_made(run("snip", 0.9, *attacked(190, 90)), BROKEN, "failed")
-    found = judged(arrange([dense, broken]))
-    assert (found.trust[1].verdict, found.trust[1].failures) == (NOT_MADE, (BROKEN,))
-    assert main_table(found).sections[1].rows[0].chip == NOT_MADE
+    broken = not_made(run("snip", 0.9, *attacked(190, 90)), BROKEN)
+    found = analyse([dense, broken])
+    assert doubts(found.trust[1], {}) == ["not made: ModelError: layers a and b share one tensor"]
+    assert main_table(found).sections[1].rows[0].chip == "not made"
     shown = badge(found)
     assert (shown.text, shown.lines[1]) == ("Trust: upper bound", "1 row without a network: not made")
     assert render([dense, broken]).count("share one tensor") == 2  # in the table, and among the remarks
@@ -89,35 +88,24 @@ def test_any_other_error_is_a_failure_told_once_and_no_doubt_about_the_others():
 
 
 def test_of_seeds_that_could_not_choose_and_seeds_that_failed_both_are_told():
-    one, two = run("snip", 0.9, seed=0), run("snip", 0.9, seed=1)
     runs = [run("dense", 0.0, *attacked(190, 100), seed=s) for s in range(2)]
     runs += [
-        not_made(one.model_copy(update={"outcomes": runs[0].outcomes})),
-        not_made(two.model_copy(update={"outcomes": runs[0].outcomes}), BROKEN, "failed"),
+        not_made(run("snip", 0.9, *attacked(190, 90), seed=s), reason)
+        for s, reason in enumerate((CANNOT, BROKEN))
     ]
-    trust = judged(arrange(runs)).trust[1]
-    assert (trust.verdict, trust.failures) == (NOT_MADE, (f"{BROKEN} (seed 1)",))
-    assert trust.notes == (f"{CANNOT} (seed 0)",)
+    assert doubts(analyse(runs).trust[1], {}) == [
+        f"{sentence(CANNOT)} (seed 0)",
+        f"{sentence(BROKEN)} (seed 1)",
+    ]
 
 
 def test_one_seed_that_cannot_choose_leaves_the_mean_to_the_others():
-    lineup = arrange(three(made=(0, 2)))
-    (group,) = lineup.sparse
-    assert [r.subject.seed for r in group.runs] == [0, 1, 2]
-    row = main_table(judged(lineup)).sections[1].rows[0]
-    assert (row.primary.text, row.not_made, row.chip) == ("45.5", "", CHECK)  # 90 and 92 of 200
+    found = analyse(three(made=(0, 2)))
+    row = main_table(found).sections[1].rows[0]
+    assert (row.primary.text, row.not_made, row.chip) == ("45.5", "", "check")  # 90 and 92 of 200
     assert row.clean.dim.endswith("n = 2")
-    trust = judged(lineup).trust[1]
-    assert trust.notes == (f"{CANNOT} (seed 1); the means are over the other seeds",)
-    assert trust.failures == ()
-
-
-def test_seeds_that_were_not_made_stand_with_those_that_were_and_not_with_another_recipe():
-    one = not_made(run("snip", 0.9, *attacked(190, 90), seed=1))
-    other = run("snip", 0.9, *attacked(190, 90), seed=0, trained=history("snip-it"))
-    assert [len(g.runs) for g in arrange([one, other]).groups] == [2]
-    elsewhere = run("snip", 0.9, *attacked(190, 90), seed=0, changed={"offset": "dct"})
-    assert [len(g.runs) for g in arrange([one, elsewhere]).groups] == [1, 1]
+    told = f"{sentence(CANNOT)} (seed 1); the means are over the other seeds"
+    assert doubts(found.trust[1], {}) == [told]
 
 
 def test_the_verdict_tells_it_as_a_result():
@@ -131,7 +119,7 @@ def test_figures_and_cost_leave_it_out():
     gone = not_made(full("snip", 0.95))
     runs = [full("dense", 0.0), full("snip", 0.9), gone, not_made(full("grasp", 0.9))]
     lineup = arrange(runs)
-    assert [(name, len(groups)) for name, _, groups in lineup.methods()] == [("SNIP", 1)]
+    assert [(name, len(groups)) for name, _, groups in methods(lineup)] == [("SNIP", 1)]
     (row,) = cost.rows(lineup, "kept")
     assert row.values == ((0.9, pytest.approx(0.1)),)
 

@@ -1,20 +1,17 @@
-"""A dense network that collapsed or whose training diverged is no reference."""
+"""A dense network that collapsed, was not trained or whose training diverged is no reference: how the page says it."""
 
 from __future__ import annotations
 
 import pytest
 
+from sparserobust.analysis import analyse
 from sparserobust.report import summary_table
-from sparserobust.report.badge import badge
-from sparserobust.report.groups import arrange
-from sparserobust.report.judged import judged
 from sparserobust.report.page import render
-from sparserobust.report.rows import main_table
-from sparserobust.report.trust import COLLAPSED, DIVERGED
-from sparserobust.report.verdict import verdict
+from sparserobust.report.table.rows import main_table
+from sparserobust.report.text.verdict import verdict
 
 from .attack_factory import with_margin
-from .factory import N, accuracy, attacked, first, history, run
+from .factory import accuracy, attacked, history, run
 from .test_page import read
 
 
@@ -29,6 +26,7 @@ UNFIT = {
         "the dense network always names one class (10.0 % clean accuracy)",
     ),
     "diverged": (diverged(), "the training of the dense network diverged"),
+    "untrained": (run("dense", 0.0, *attacked(190, 96), training="none"), "nobody trained the dense network"),
 }
 
 
@@ -39,20 +37,18 @@ def unfit(request):
 
 
 def words(*runs):
-    return " ".join("".join(s.text for s in p) for p in verdict(judged(arrange(runs))))
+    return " ".join("".join(s.text for s in p) for p in verdict(analyse(runs)))
 
 
 def test_nothing_is_ranked_against_it(unfit):
     """96 of 200 against 20 of 200 would be "+38 points, higher"."""
     dense, why = unfit
-    found = judged(arrange([dense, run("snip", 0.9, *attacked(190, 96))]))
-    (d,) = found.differences.values()
-    assert (d.value, d.word, d.reason) == (None, "not ranked", f"not ranked: {why}")
+    found = analyse([dense, run("snip", 0.9, *attacked(190, 96))])
     first_row, row = (section.rows[0] for section in main_table(found).sections)
-    assert row.primary.text == "48.0"
+    assert (row.primary.text, row.word) == ("48.0", "not ranked")
+    assert row.difference.reason == f"not ranked: {why}"
     assert (row.bold, row.strip.band, row.strip.line) == (False, None, None)
     assert first_row.difference.dim == f"no reference: {why}"
-    assert "the dense network is no reference" in badge(found).lines
 
 
 def test_the_verdict_says_so_and_claims_nothing(unfit):
@@ -63,7 +59,7 @@ def test_the_verdict_says_so_and_claims_nothing(unfit):
     assert "more robust" not in text
 
 
-def test_the_section_example_by_example_says_so_and_shows_no_thin_ice(unfit):
+def test_the_section_example_by_example_says_so_and_shows_no_deciles(unfit):
     dense, why = unfit
     right = dense.outcomes["accuracy"].per_example["correct"]
     known = with_margin(accuracy(right), right.astype(float))
@@ -71,7 +67,7 @@ def test_the_section_example_by_example_says_so_and_shows_no_thin_ice(unfit):
     html = render([dense, run("snip", 0.9, *attacked(190, 96))])
     text = "".join(read(html).text)
     assert f"Nothing can be compared: {why}.".replace(" %", "\u00a0%") in text
-    assert "thin ice" not in text
+    assert "decile" not in text
 
 
 def test_the_terminal_says_diverged_and_not_ranked():
@@ -83,38 +79,23 @@ def test_the_terminal_says_diverged_and_not_ranked():
     collapsed = summary_table([UNFIT["collapsed"][0], run("snip", 0.9, *attacked(190, 96))])
     assert "collapsed" in collapsed
     assert "+38" not in collapsed
+    untrained = summary_table([UNFIT["untrained"][0], run("snip", 0.9, *attacked(190, 96))]).splitlines()
+    assert ("not trained" in untrained[2], "no reference" in untrained[2]) == (True, True)
 
 
 def test_a_sparse_network_that_diverged_is_shown_and_not_ranked():
     trained = history().model_copy(update={"status": "diverged"})
     runs = [run("dense", 0.0, *attacked(190, 96)), run("snip", 0.9, *attacked(190, 120), trained=trained)]
-    found = judged(arrange(runs))
-    assert found.trust[1].verdict == DIVERGED
-    row = main_table(found).sections[1].rows[0]
+    row = main_table(analyse(runs)).sections[1].rows[0]
     assert (row.chip, row.primary.text, row.word, row.bold) == ("diverged", "60.0", "not ranked", False)
     assert "SNIP diverged in training." in words(*runs)
     assert words(*runs).startswith("No sparse network here can be ranked")
     assert summary_table(runs).splitlines()[3].split()[3] == "diverged"
 
 
-def test_a_network_that_diverged_and_names_one_class_is_collapsed():
-    assert judged(arrange([diverged(clean=20)])).trust[0].verdict == COLLAPSED
-
-
-def test_one_seed_without_a_reference_is_left_out_of_the_difference():
-    """Robust 48, 50, 52 % against 40, 41 and nothing: two pairs are left."""
+def test_a_reference_of_which_some_seeds_are_unfit_says_how_many_are_not():
     h = history()
     dense = [run("dense", 0.0, *attacked(190, 80 + 2 * s), seed=s, trained=h) for s in range(2)]
     sparse = [run("snip", 0.9, *attacked(190, 96 + 4 * s), seed=s, trained=h) for s in range(3)]
-    found = judged(arrange([*dense, diverged(seed=2), *sparse]))
-    d = found.differences[1]
-    assert (d.n, d.unit, d.value) == (2, "seeds", pytest.approx((0.08 + 0.09) / 2))
-    cell = main_table(found).sections[0].rows[0].difference
+    cell = main_table(analyse([*dense, diverged(seed=2), *sparse])).sections[0].rows[0].difference
     assert cell.dim == "reference, 3 networks, 2 of them fit to be one"
-
-
-def test_a_sound_dense_network_is_a_reference_as_before():
-    found = judged(arrange([run("dense", 0.0, *attacked(190, 80)), run("snip", 0.9, *attacked(190, 96))]))
-    assert found.differences[1].value == pytest.approx(16 / N)
-    assert found.differences[1].word == "higher"
-    assert accuracy(first(N)).status == "ok"

@@ -1,31 +1,35 @@
-"""The main table's cells and the verdict, against numbers worked out by hand."""
+"""The main table's cells, against numbers worked out by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sparserobust.report.groups import arrange
-from sparserobust.report.judged import judged
-from sparserobust.report.rows import MainTable, main_table
-from sparserobust.report.strip import scale_over
-from sparserobust.report.threat import threat_model, title
-from sparserobust.report.verdict import verdict
+from sparserobust.analysis import analyse
+from sparserobust.report.table.rows import MainTable, main_table
+from sparserobust.report.table.strip import scale_over
 
-from .factory import N, accuracy, attacked, carlini_wagner, first, flops, run, storage
+from .attack_factory import budgeted, nearest, some
+from .factory import (
+    N,
+    accuracy,
+    attacked,
+    carlini_wagner,
+    fgsm,
+    first,
+    flops,
+    history,
+    run,
+    storage,
+)
 
 
 def table(*runs) -> MainTable:
-    return main_table(judged(arrange(runs)))
+    return main_table(analyse(runs))
 
 
 def rows(*runs):
     return {row.name: row for section in table(*runs).sections for row in section.rows}
-
-
-def words(*runs) -> str:
-    paragraphs = verdict(judged(arrange(runs)))
-    return " ".join("".join(span.text for span in paragraph) for paragraph in paragraphs)
 
 
 DENSE = run("dense", 0.0, *attacked(190, 100), storage(0.0, 1.0, 40960.0), flops(1192960.0))
@@ -46,13 +50,14 @@ def test_hm_of_a_frozen_net_stands_in_brackets_and_uses_trainable_weights():
     frozen = run("freezenet", 0.9, *attacked(180, 80), storage(0.0, 0.1), flops(1192960.0), offset="frozen")
     row = rows(DENSE, frozen)["FreezeNet"]
     assert (row.harmonic.text, row.harmonic.dim) == ("", "(0.900)")
-    assert (row.saving, row.saving_alert, row.runs_dense) == ("no saving", True, True)
+    assert (row.saving, row.saving_alert, row.dense_at_inference) == ("no saving", True, True)
 
 
 def test_a_collapsed_row_has_a_dash_and_the_reason_instead_of_robustness():
     row = rows(DENSE, run("random", 0.99, *attacked(20, 20)))["random"]
     assert (row.primary.text, row.chip) == ("—", "collapsed")
-    assert row.difference.reason == "collapsed: robustness not meaningful"
+    assert row.primary.reason == "collapsed: robustness not meaningful"
+    assert (row.difference.text, row.difference.reason) == ("—", "robustness not meaningful")
     assert row.strip.tick is None
 
 
@@ -65,12 +70,12 @@ def test_an_infinite_median_says_of_how_many_images_nothing_was_found_and_is_no_
 def test_what_was_not_measured_is_never_zero():
     found = rows(DENSE, run("snip", 0.9, accuracy(first(190))))["SNIP"]
     assert {found.primary.text, found.stored.text, found.macs.text, found.harmonic.text} == {"—"}
-    assert found.stored.reason == "not measured: storage was not run"
+    assert found.stored.reason == "not measured: no evaluator of this run measures best_bytes"
 
 
 def test_columns_of_evaluators_that_never_ran_are_left_out_and_named():
     found = table(run("dense", 0.0, *attacked(190, 100)), run("snip", 0.9, *attacked(190, 90)))
-    assert found.absent == ("carlini-wagner", "storage", "flops")
+    assert found.absent == ("minimum-norm attack", "bytes", "multiply-adds")
     assert not found.shown & {"distance", "stored", "macs", "harmonic"}
 
 
@@ -91,43 +96,81 @@ def test_rescued_weights_stand_beside_the_sparsity():
     assert rows(run("snip", 0.9, *attacked(190, 100), rescued=2))["SNIP"].rescued == "+2"
 
 
-def test_the_verdict_names_the_winner_its_price_and_the_losers():
-    winner = run("snip", 0.9, *attacked(190, 130), storage(0.9, 0.1), flops(119296.0))
-    text = words(DENSE, winner, run("random", 0.9, *attacked(190, 60)))
-    assert text.startswith("SNIP at sparsity 0.9 is more robust than its dense parent: 65.0 % [")
-    assert "a paired difference of +15.0 points" in text
-    assert "with 20× fewer bytes and 10× fewer multiply-adds" in text
-    assert "random is lower than dense" in text
-    assert "not about the methods" in text
-
-
-def test_the_verdict_claims_nothing_that_was_not_shown():
-    text = words(DENSE, run("snip", 0.9, *attacked(190, 102)))
-    assert text.startswith("No sparse network here is shown to be more robust")
-    assert (
-        "SNIP is not distinguishable from dense (a difference under 2.5 points could not have been seen)"
-        in text
+def test_an_artefact_is_struck_through_and_off_the_scale():
+    """An attack of unknown norm takes two thirds of what FGSM leaves, and little from dense."""
+    right = first(190)
+    of_dense, own = (
+        budgeted(right, kept, "theirs", norm=None)
+        for kept in ([first(120), first(90), first(10)], [first(60), first(40), first(0)])
     )
+    dense = run("dense", 0.0, *attacked(190, 100), of_dense)
+    row = rows(dense, run("dctps", 0.99, *attacked(190, 120), own, offset="dct"))["DCTpS"]
+    assert (row.struck, row.filled, row.chip, row.word) == (True, True, "artefact", "not ranked")
+    assert row.strip.beyond == "right"
 
 
-def test_the_verdict_without_dense_says_so():
-    assert "Relative to dense: not measured (no dense reference given)" in words(
-        run("snip", 0.9, *attacked(190, 9))
-    )
+def test_a_worst_case_stands_as_the_number_with_its_attacks_beside_it():
+    low, high = some(range(0, 120)), some(range(80, N))
+    outcomes = accuracy(first(N)), fgsm(first(N), [low] * 3), budgeted(first(N), [high] * 3)
+    found = table(run("dense", 0.0, *outcomes), run("snip", 0.9, *outcomes))
+    row = found.sections[1].rows[0]
+    assert (row.primary.text, [c.text for c in row.others]) == ("20.0", ["60.0", "60.0"])
+    assert found.primary == ("robust accuracy, %", "worst of FGSM and PGD, ε = 0.1")
+    assert found.others == ("FGSM", "PGD")
 
 
-def test_the_threat_model_comes_from_the_records():
-    distance = np.full(N, 0.7)
-    lineup = arrange([run("snip", 0.9, *attacked(190, 100), carlini_wagner(first(190), distance))])
-    text = " ".join(threat_model(lineup))
-    assert "White-box, untargeted attacks on 200 test images of digits" in text
-    assert "FGSM inside an ℓ∞ ball of ε = 0.1 and Carlini–Wagner for the smallest ℓ₂ distance" in text
-    assert threat_model(arrange([run("snip", 0.9, accuracy(first(190)))]))[0].startswith("No attack was run.")
+def test_the_distance_is_that_of_one_attack_by_name_or_of_the_nearest_of_several():
+    half = np.arange(N) < N / 2
+    near = carlini_wagner(first(N), np.where(half, 1.0, 3.0)), nearest(first(N), np.where(half, 3.0, 1.0))
+    found = table(run("snip", 0.9, *attacked(N, 100), *near))
+    assert found.distance == ("nearest of\u00a02,", "median ℓ₂")
+    assert found.sections[0].rows[0].distance.text == "1.00"
+    found = table(run("snip", 0.9, *attacked(N, 100), near[0]))
+    assert found.distance == ("Carlini–Wagner,", "median ℓ₂")
 
 
-def test_the_title_counts_methods_and_sparsities():
-    runs = [run("dense", 0.0), run("snip", 0.9), run("random", 0.9), run("snip", 0.95)]
-    assert title(arrange(runs)) == "mlp5 on digits, two methods at two sparsities"
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        carlini_wagner(first(190), np.full(N, 0.7)),
+        budgeted(first(190), [first(150), first(100)], "pgd-l2", eps=(0.25, 0.5), norm="l2", headline=0.5),
+    ],
+)
+def test_a_radius_in_l2_is_called_so_where_it_leads(outcome):
+    found = table(*(run(m, s, accuracy(first(190)), outcome) for m, s in (("dense", 0.0), ("snip", 0.9))))
+    assert found.primary[1].endswith(", ℓ₂ = 0.5")
+
+
+def test_a_network_that_nobody_trained_is_a_chip_and_no_rank():
+    found = rows(DENSE, run("snip", 0.9, *attacked(190, 130), training="none"))["SNIP"]
+    assert (found.chip, found.primary.text, found.bold, found.word) == ("not trained", "—", False, "")
+    assert found.primary.reason == "not trained: robustness not meaningful"
+    assert found.strip.tick is None
+
+
+def test_an_undertrained_network_shows_its_number_unranked():
+    one = history(epochs=1)
+    short = one.model_copy(update={"epochs": (one.epochs[0].model_copy(update={"loss": 2.2}),)})
+    dense = run("dense", 0.0, *attacked(190, 100), trained=short)
+    found = rows(dense, run("snip", 0.9, *attacked(190, 130, zero=0.2), trained=short))["SNIP"]
+    assert (found.chip, found.primary.text, found.struck) == ("undertrained", "65.0", False)
+    assert (found.word, found.bold) == ("not ranked", False)
+
+
+def test_a_difference_says_what_it_comes_to():
+    assert rows(DENSE, run("snip", 0.9, *attacked(190, 100)))["SNIP"].word == "not distinguishable"
+    others = [run(m, 0.9, *attacked(190, r)) for m, r in (("snip", 105), ("random", 100), ("grasp", 60))]
+    assert rows(DENSE, *others)["SNIP"].word == "n.s. after Holm"
+    runs = [run("dense", 0.0, *attacked(190, 100 + s), seed=s) for s in (0, 1)]
+    runs += [run("snip", 0.9, *attacked(190, 20 + s), seed=s) for s in (0, 1)]
+    assert rows(*runs)["SNIP"].word == "no claim: 2 seeds"
+
+
+def test_dense_at_inference_is_said_where_the_name_does_not_say_the_offset():
+    found = rows(run("freezenet", 0.9, offset="frozen"), run("snip", 0.9, changed={"offset": "frozen"}))
+    told = {name: (row.dense_at_inference, row.says_dense) for name, row in found.items()}
+    assert told == {"FreezeNet": (True, True), "SNIP + frozen": (True, False)}
+    assert table(run("freezenet", 0.9, offset="frozen")).has_dense_at_inference
 
 
 @pytest.mark.parametrize("values", [[50.0], [0.0, 0.2], [99.9, 100.0], [3.0, 98.0]])

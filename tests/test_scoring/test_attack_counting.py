@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from evaluators import FGSM
+from sparserobust.records import remark
 from sparserobust.scoring import Batch
 from sparserobust.stats import wilson
 
@@ -87,7 +88,7 @@ def test_no_correct_example_is_no_success_rate_and_says_why():
     assert value(outcome, "robust_accuracy") == 0
     for name in ("attack_success_rate", "margin_attack_success_rate"):
         score = outcome.score(name)
-        assert (score.value, score.n, score.reason) == (None, 0, "no example was classified correctly")
+        assert (score.value, score.n, score.reason) == (None, 0, remark("nothing-correct"))
 
 
 def test_an_attack_that_draws_from_a_global_stream_repeats_by_the_seed_alone(trained, problem):

@@ -41,7 +41,7 @@ def test_images_that_are_not_allowed_fail_the_attack_by_name(perturb, text):
     outcome = run.outcomes["theirs"]
     assert outcome.status == "failed"
     assert outcome.scores == ()
-    assert re.search(text, outcome.reason), outcome.reason
+    assert re.search(text, str(outcome.reason)), outcome.reason
     assert run.outcomes["accuracy"].status == "ok"
 
 

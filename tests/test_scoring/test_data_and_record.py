@@ -112,6 +112,6 @@ def test_labels_that_cannot_be_are_refused_in_one_line(trained, labels, text):
 def test_a_label_beyond_the_logits_fails_with_what_was_expected(trained):
     data = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 2, 12])
     outcome = Accuracy()(trained, data)
-    assert outcome.reason == (
+    assert str(outcome.reason) == (
         "ShapeError: labels must be whole numbers from 0 to 3, as many as the model has logits, got 12"
     )

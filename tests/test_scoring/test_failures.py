@@ -7,7 +7,7 @@ import pytest
 import sparserobust as sr
 from evaluators import Accuracy
 from sparserobust.errors import ConfigError
-from sparserobust.records import Outcome
+from sparserobust.records import Outcome, remark, said
 from sparserobust.scoring import Batch, Skip
 
 from .helpers import evaluator_of, value
@@ -24,7 +24,7 @@ def test_an_evaluator_that_raises_is_failed_and_the_others_go_on(make_network, p
         make_network("conv"), problem(20), [bad, Accuracy(), evaluator_of("good")], batch_size=8
     )
     assert run.outcomes["bad"].status == "failed"
-    assert run.outcomes["bad"].reason == "ZeroDivisionError: on purpose"
+    assert run.outcomes["bad"].reason == remark("raised", error="ZeroDivisionError", message="on purpose")
     assert run.outcomes["bad"].scores == ()
     assert run.outcomes["accuracy"].status == "ok"
     assert value(run.outcomes["good"], "examples") == 20
@@ -47,7 +47,7 @@ def test_skipping_carries_the_reason(make_network, problem, stage):
         raise Skip("needs colour images")
 
     outcome = evaluator_of("colour", **{stage: skip})(make_network("conv"), problem(8))
-    assert (outcome.status, outcome.reason) == ("skipped", "needs colour images")
+    assert (outcome.status, outcome.reason) == ("skipped", said("needs colour images"))
 
 
 def test_a_result_that_is_no_outcome_of_this_evaluator_is_a_failure(make_network, problem):
@@ -55,13 +55,14 @@ def test_a_result_that_is_no_outcome_of_this_evaluator_is_a_failure(make_network
     for result in (None, 0.9, other):
         outcome = evaluator_of("odd", finish=lambda context, r=result: r)(make_network("conv"), problem(8))
         assert outcome.status == "failed"
-        assert "finish() of 'odd' must return its Outcome" in outcome.reason
+        assert "finish() of 'odd' must return its Outcome" in outcome.reason.facts["message"]
 
 
 def test_a_score_that_was_not_declared_is_a_failure(make_network, problem):
     odd = evaluator_of("odd", finish=lambda context: odd.outcome(scores=(odd.score("beauty", 1.0),)))
     outcome = odd(make_network("conv"), problem(8))
-    assert "evaluator 'odd' does not declare score 'beauty'; it declares examples" in outcome.reason
+    undeclared = "evaluator 'odd' does not declare score 'beauty'; it declares examples"
+    assert undeclared in outcome.reason.facts["message"]
 
 
 def test_an_evaluator_without_a_source_does_not_take_the_others_down(make_network, problem):

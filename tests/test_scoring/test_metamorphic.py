@@ -69,7 +69,7 @@ def test_examples_without_a_gradient_are_counted_whatever_the_batches(batch_size
     assert (score.value, score.n) == (0.75, 4)
     failed = FGSM(eps=(0.1,))(Saturated(), (images, labels), batch_size=batch_size)
     assert (failed.status, failed.scores) == ("failed", ())
-    assert "no gradient reaches any image" in failed.reason
+    assert "no gradient reaches any image" in str(failed.reason)
 
 
 @pytest.mark.parametrize("backend", ["foolbox", "torchattacks"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from sparserobust.records import remark
 from sparserobust.scoring import Batch
 
 from .helpers import Threshold, grey, minimum_of, value
@@ -31,7 +32,7 @@ def test_distances_and_caps_of_a_minimum_norm_attack_are_exact():
     assert [value(outcome, "robust_accuracy", at=c) for c in (0.25, 0.5)] == [2 / 5, 1 / 5]
     assert [value(outcome, "attack_success_rate", at=c) for c in (0.25, 0.5)] == [2 / 4, 3 / 4]
     assert [value(outcome, "paper_success", at=c) for c in (0.25, 0.5)] == [3 / 5, 4 / 5]
-    assert outcome.verdict == "found 4 of 4"
+    assert outcome.verdict == remark("found", found=4, of=4)
 
 
 def test_claimed_images_that_are_not_adversarial_count_as_not_found():
@@ -40,9 +41,9 @@ def test_claimed_images_that_are_not_adversarial_count_as_not_found():
 
     outcome = minimum_of(claim)(Threshold(), grey([0.4, 0.6], [0, 1]))
     assert outcome.per_example["distance"].tolist() == [math.inf, math.inf]
-    assert outcome.verdict == "not found: 2 of 2"
+    assert outcome.verdict == remark("found", found=0, of=2)
     assert outcome.score("median_l2").value is None
-    assert outcome.score("median_l2").reason == "not found: 2 of 2"
+    assert outcome.score("median_l2").reason == remark("not-found", lost=2, of=2)
     assert value(outcome, "robust_accuracy", at=1.0) == 1.0
 
 
@@ -86,4 +87,4 @@ def test_an_image_beyond_the_cap_is_scaled_back_and_decided_again():
 def test_what_a_minimum_norm_attack_may_not_return(result, text):
     outcome = minimum_of(result)(Threshold(), grey([0.4], [0]))
     assert outcome.status == "failed"
-    assert re.search(text, outcome.reason), outcome.reason
+    assert re.search(text, str(outcome.reason)), outcome.reason

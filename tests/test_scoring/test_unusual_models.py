@@ -77,7 +77,7 @@ def test_a_model_that_returns_no_logits_fails_the_evaluators_with_what_was_expec
     run = sr.evaluate(WithWeights(output), problem(8), [Accuracy(), FGSM()])
     for outcome in run.outcomes.values():
         assert outcome.status == "failed"
-        assert re.search(text, outcome.reason)
+        assert re.search(text, str(outcome.reason))
 
 
 def test_a_model_with_weights_that_are_not_finite_is_refused(trained, problem):

@@ -10,6 +10,7 @@ import sparserobust as sr
 from sparserobust.errors import DegenerateScores
 from sparserobust.models.fixup import FixupBlock
 from sparserobust.models.initial import draw_weights
+from sparserobust.records import remark
 from sparserobust.sparsity.allocation import kept_count
 
 
@@ -84,7 +85,7 @@ def test_a_collapse_at_the_last_event_is_kept_and_recorded(problem):
     assert subject.kept == 10
     empty = [name for name, part in subject.plan.items() if not part.mask.any()]
     assert empty
-    assert set(subject.warnings) >= {f"layer collapsed: {name} keeps no weight" for name in empty}
+    assert set(subject.warnings) >= {remark("layer-collapsed", layer=name) for name in empty}
 
 
 def test_force_at_a_sparsity_that_leaves_a_path_is_not_refused(problem):

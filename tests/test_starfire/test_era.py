@@ -99,7 +99,7 @@ def test_a_mask_computed_after_every_step_is_the_same_bit_for_bit(trained, monke
 def test_sparsity_zero_stays_dense(trained, name):
     subject = trained(name, 0.0, **{"cap": "from-start"} if name == "starfire-window" else {})
     assert subject.kept == subject.prunable
-    assert subject.history.chosen_because == "the last epoch; there is no validation split"
+    assert subject.history.chosen_because == "last-without-validation"
 
 
 @pytest.mark.parametrize("sparsity", [0.2, 1 / 3, 0.5, 0.8, 0.875, 0.99])

@@ -1,1 +1,1 @@
-"""The figures: plotting functions on an axis, and their themed, self-contained SVG for the page."""
+"""Figures on a matplotlib axis, and panels of them as SVG."""

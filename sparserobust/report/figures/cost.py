@@ -1,16 +1,17 @@
-"""What was saved: kept weights, executed multiply-adds and bytes, relative to dense."""
+"""Cost: kept weights, executed multiply-adds and bytes, relative to dense."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from sparserobust.analysis.estimates import estimate, estimate_by, stored_bytes
+from sparserobust.analysis.lineup import Group, Lineup, arrange
+from sparserobust.analysis.readings import Reading
 from sparserobust.records import Run
-from sparserobust.report.estimates import estimate, estimate_by
 from sparserobust.report.figures import dots, style
-from sparserobust.report.groups import Group, Lineup, arrange
-from sparserobust.report.numbers import RUNS_DENSE_RATIO
-from sparserobust.report.readings import Reading
+from sparserobust.report.figures.splits import Method, methods
+from sparserobust.report.text.numbers import LEAST_SAVING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,7 +29,7 @@ def plot_cost(ax: Axes, runs: Sequence[Run], *, quantity: Quantity = "macs") -> 
 
     Args:
         ax: where; its left margin holds the names.
-        runs: with the storage and flops outcomes.
+        runs: with executed multiply-adds and stored bytes measured.
         quantity: "kept", "macs" or "bytes".
 
     Raises:
@@ -40,7 +41,7 @@ def plot_cost(ax: Axes, runs: Sequence[Run], *, quantity: Quantity = "macs") -> 
 
 def rows(lineup: Lineup, quantity: Quantity) -> list[dots.DotRow]:
     """One row per method."""
-    return [_row(name, groups, quantity) for name, _, groups in lineup.methods()]
+    return [_row(method, quantity) for method in methods(lineup)]
 
 
 def ratio(group: Group, quantity: Quantity) -> float | None:
@@ -48,21 +49,16 @@ def ratio(group: Group, quantity: Quantity) -> float | None:
     if quantity == "kept":
         return estimate_by(group, lambda run: Reading(run.subject.kept / run.subject.prunable)).value
     if quantity == "macs":
-        own, dense = _value(group, "flops", "executed_macs"), _value(group, "flops", "dense_macs")
+        own, dense = estimate(group, "executed_macs").value, estimate(group, "dense_macs").value
     else:
-        at = "seeded" if group.first.subject.positions == "seeded" else "stored"
-        own = estimate(group, "storage", "best_bytes", at=at).value
-        dense = _value(group, "storage", "dense_bytes")
+        own, dense = stored_bytes(group).value, estimate(group, "dense_bytes").value
     return own / dense if own is not None and dense else None
 
 
-def _value(group: Group, evaluator: str, score: str) -> float | None:
-    return estimate(group, evaluator, score).value
-
-
-def _row(name: str, groups: Sequence[Group], quantity: Quantity) -> dots.DotRow:
+def _row(method: Method, quantity: Quantity) -> dots.DotRow:
+    name, mark, groups = method
     values = tuple((g.target, ratio(g, quantity)) for g in groups)
     known = [v for _, v in values if v is not None]
-    nothing = quantity == "macs" and bool(known) and all(1 / v < RUNS_DENSE_RATIO for v in known if v > 0)
+    nothing = quantity == "macs" and bool(known) and all(1 / v < LEAST_SAVING for v in known if v > 0)
     note = "saves no MACs" if nothing else ""
-    return dots.DotRow(name, groups[0].mark, values, note=note, empty="not measured")
+    return dots.DotRow(name, mark, values, note=note, empty="not measured")

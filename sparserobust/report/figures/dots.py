@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sparserobust.report.figures import style
-from sparserobust.report.marks import Mark
+from sparserobust.report.look.marks import Mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

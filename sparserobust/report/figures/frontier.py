@@ -6,13 +6,16 @@ import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from sparserobust.analysis.estimates import RowEstimate, clean_accuracy, primary_estimate
+from sparserobust.analysis.lineup import Group, Lineup, arrange
 from sparserobust.records import Run
-from sparserobust.report.estimates import RowEstimate, clean_accuracy, estimate_by
 from sparserobust.report.figures import style
-from sparserobust.report.figures.splits import Split
-from sparserobust.report.groups import Group, Lineup, arrange
-from sparserobust.report.numbers import fixed, percent
-from sparserobust.report.strip import scale_over
+from sparserobust.report.figures.splits import Split, methods
+from sparserobust.report.look.marks import mark
+from sparserobust.report.table.strip import scale_over
+from sparserobust.report.text.attacks import robust_budget, robust_name
+from sparserobust.report.text.names import tagged_name
+from sparserobust.report.text.numbers import fixed, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,8 +36,8 @@ def plot_frontier(ax: Axes, runs: Sequence[Run], *, clean: bool = False) -> None
         ConfigError: no runs.
     """
     lineup = arrange(runs)
-    value = clean_value if clean or lineup.attack is None else robust_value(lineup)
-    draw(ax, lineup, value, Split("", tuple(lineup.methods())))
+    value = clean_accuracy if clean else robust_value(lineup)
+    draw(ax, lineup, value, Split("", tuple(methods(lineup))))
     style.title(ax, heading(lineup, clean=clean))
 
 
@@ -42,19 +45,14 @@ def heading(lineup: Lineup, *, clean: bool) -> str:
     """The quantity and its unit."""
     if clean or lineup.robustness is None:
         return "Clean accuracy, %"
-    return f"Robust accuracy, {lineup.robustness.name} at {lineup.robustness.budget}, %"
-
-
-def clean_value(group: Group) -> RowEstimate:
-    """Clean accuracy."""
-    return clean_accuracy(group)
+    return (
+        f"Robust accuracy, {robust_name(lineup.robustness, lineup)} at {robust_budget(lineup.robustness)}, %"
+    )
 
 
 def robust_value(lineup: Lineup) -> Value:
-    """Robust accuracy at the budget of the table."""
-    robust = lineup.robustness
-    assert robust is not None
-    return lambda group: estimate_by(group, robust.reading)
+    """Robust accuracy at the budget of the table, clean accuracy where no attack was run."""
+    return lambda group: primary_estimate(group, lineup.robustness)
 
 
 def draw(
@@ -90,8 +88,8 @@ def draw(
         known = [(_place(g), 100 * e.value) for g in groups if (e := value(g)).value is not None]
         ax.plot([x for x, _ in known], [y for _, y in known], color=style.RULE, linewidth=1.2, zorder=1.5)
         heights += [y for _, y in known]
-    for name, mark, groups in curves.methods:
-        points = [(_place(g), value(g), lineup.groups.index(g)) for g in groups]
+    for name, own, groups in curves.methods:
+        points = [(_place(g), value(g), lineup.place(g)) for g in groups]
         points = [p for p in points if p[1].value is not None]
         if not points:
             continue
@@ -99,16 +97,16 @@ def draw(
         x, y = [p[0] for p in alive], [100 * (p[1].value or 0.0) for p in alive]
         for k in range(len(alive) - 1):
             sure = not {alive[k][2], alive[k + 1][2]} & suspicious
-            look = style.line_style(mark, believable=sure)
+            look = style.line_style(own, believable=sure)
             ax.plot(x[k : k + 2], y[k : k + 2], linewidth=1.6, **look)
-        style.markers(ax, x, y, mark)
+        style.markers(ax, x, y, own)
         bounded = [
             (p[0], p[1].low, p[1].high) for p in alive if p[1].low is not None and p[1].high is not None
         ]
         if len(bounded) > 1:
             ax.fill_between(
                 [b[0] for b in bounded], [100 * max(0.0, b[1]) for b in bounded],
-                [100 * min(1.0, b[2]) for b in bounded], color=mark.colour, alpha=0.13, linewidth=0, zorder=2,
+                [100 * min(1.0, b[2]) for b in bounded], color=own.colour, alpha=0.13, linewidth=0, zorder=2,
             )  # fmt: skip
         heights += y
         last_place, last, last_index = points[-1]
@@ -118,7 +116,7 @@ def draw(
         if gone:
             fallen.append((last_place, end, text))
         else:
-            labels.append((end, text, mark.text))
+            labels.append((end, text, own.text))
     heights += _dense(ax, lineup, value, labels)
     _axes(ax, lineup, heights)
     for place, wished, text in fallen:  # below the scale of those that still work, at its edge
@@ -170,8 +168,8 @@ def _dense(ax: Axes, lineup: Lineup, value: Value, labels: list[tuple[float, str
             ax.axhspan(
                 100 * max(0.0, e.low), 100 * min(1.0, e.high), color=style.BAND, linewidth=0, zorder=0.5
             )
-        ax.axhline(y, **{**style.line_style(group.mark, dense=True), "zorder": 2.5})
-        labels.append((y, f"{group.name} {group.tag} {percent(e.value)}".replace("  ", " "), style.INK))
+        ax.axhline(y, **{**style.line_style(mark(group), dense=True), "zorder": 2.5})
+        labels.append((y, f"{tagged_name(group)} {percent(e.value)}", style.INK))
     return heights
 
 
@@ -181,6 +179,8 @@ def _axes(ax: Axes, lineup: Lineup, heights: list[float]) -> None:
         ax.set_ylim(scale.ticks[0], scale.ticks[-1])
         ax.set_yticks(scale.ticks, [f"{tick:g}" for tick in scale.ticks])
     places = sorted({_place(group) for group in lineup.sparse})
+    if not places:
+        return
     margin = 0.08 * max(places[-1] - places[0], 0.2)
     ax.set_xlim(places[0] - margin, places[-1] + margin)
     densities = [f"{10**-place:.4g}" for place in places]

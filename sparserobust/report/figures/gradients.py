@@ -6,16 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sparserobust.analysis.estimates import estimate
+from sparserobust.analysis.lineup import Group, Lineup, arrange
 from sparserobust.records import EpochRecord, Run
-from sparserobust.report.estimates import estimate
 from sparserobust.report.figures import dots, style
-from sparserobust.report.groups import Group, Lineup, arrange
-from sparserobust.report.numbers import superscript
+from sparserobust.report.figures.splits import methods
+from sparserobust.report.look.marks import mark
+from sparserobust.report.text.names import row_name
+from sparserobust.report.text.numbers import superscript
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-EVALUATOR = "gradient-norm"
 
 
 def plot_gradient_norms(ax: Axes, runs: Sequence[Run], *, training: bool = False) -> None:
@@ -27,7 +28,7 @@ def plot_gradient_norms(ax: Axes, runs: Sequence[Run], *, training: bool = False
 
     Args:
         ax: where; at initialisation its left margin holds the names.
-        runs: with the gradient-norm outcome, or with a training history.
+        runs: with gradient norms measured, or with a training history.
         training: draw the course of training instead.
 
     Raises:
@@ -47,17 +48,17 @@ def rows(lineup: Lineup) -> list[dots.DotRow]:
     return [
         dots.DotRow(
             name=name,
-            mark=mark,
+            mark=own,
             values=tuple((g.target, _relative(g, "kept")) for g in groups),
             below=tuple((g.target, _relative(g, "unmasked")) for g in groups),
             empty="not measured",
         )
-        for name, mark, groups in lineup.methods()
+        for name, own, groups in methods(lineup)
     ]
 
 
 def _relative(group: Group, at: str) -> float | None:
-    return estimate(group, EVALUATOR, "relative_to_dense", at=at).value
+    return estimate(group, "relative_to_dense", at=at).value
 
 
 def draw_training(
@@ -84,20 +85,20 @@ def draw_training(
         )  # fmt: skip
         longest = max([longest, *(e.epoch for e in epochs)])
         values += [e.gradient_mean for e in epochs]
-    for group, name in zip(groups, names or [group.name for group in groups], strict=True):
+    for group, name in zip(groups, names or [row_name(group) for group in groups], strict=True):
         epochs = _recorded(group)
         if not epochs:
             continue
-        x = [e.epoch for e in epochs]
+        own, x = mark(group), [e.epoch for e in epochs]
         mean = [e.gradient_mean for e in epochs]
         low = [max(e.gradient_mean - e.gradient_std, e.gradient_mean * 0.1) for e in epochs]
-        colour = style.INK3 if group.dense else group.mark.colour
-        ax.plot(x, mean, **{"linewidth": 1.5, **style.line_style(group.mark, dense=group.dense)})
+        colour = style.INK3 if group.dense else own.colour
+        ax.plot(x, mean, **{"linewidth": 1.5, **style.line_style(own, dense=group.dense)})
         if not group.dense:
-            style.markers(ax, x[-1:], mean[-1:], group.mark, 5.0)
+            style.markers(ax, x[-1:], mean[-1:], own, 5.0)
         high = [e.gradient_mean + e.gradient_std for e in epochs]
         ax.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0, zorder=1)
-        labels.append((mean[-1], "dense" if group.dense else name, group.mark.text))
+        labels.append((mean[-1], "dense" if group.dense else name, own.text))
         longest, values = max(longest, x[-1]), [*values, *mean]
     if not values:
         return

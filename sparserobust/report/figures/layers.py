@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sparserobust.analysis.lineup import Group, arrange
 from sparserobust.records import Run
 from sparserobust.report.figures import style
-from sparserobust.report.groups import Group, arrange
-from sparserobust.report.numbers import superscript, target
+from sparserobust.report.look.marks import mark
+from sparserobust.report.text.names import row_name
+from sparserobust.report.text.numbers import superscript, target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,28 +62,22 @@ def draw(ax: Axes, groups: Sequence[Group], bottom: float, *, named: bool = Fals
         many = max(many, len(kept))
         x = [k + 1 for k, d in enumerate(kept) if d > 0]
         y = [d for d in kept if d > 0]
-        look = style.line_style(group.mark)
+        look = style.line_style(mark(group))
         ax.plot(x, y, linewidth=style.width_of(place, len(ordered)), marker="o", markersize=2.6, **look)
         empty = [k + 1 for k, d in enumerate(kept) if d == 0]
         ax.plot(empty, [bottom * 1.25] * len(empty), "x", color=style.ACCENT, markersize=5, zorder=6)
-        text = f"{group.name} {target(group.target)}" if named else target(group.target)
-        labels.append((kept[-1] or bottom, text, group.mark.text))
+        text = f"{row_name(group)} {target(group.target)}" if named else target(group.target)
+        labels.append((kept[-1] or bottom, text, mark(group).text))
     ax.set_xlim(0.7, many + 0.3)
     ax.set_ylim(bottom, 1.15)
     step = 1 if many <= 8 else (many + 5) // 6
     ax.set_xticks([k for k in range(1, many + 1) if (k - 1) % step == 0])
-    ticks = [10.0**k for k in range(round(_log(bottom)), 1)]
+    ticks = [10.0**k for k in range(round(math.log10(bottom)), 1)]
     ax.set_yticks(ticks, [_power(tick) for tick in ticks])
     ax.minorticks_off()
     style.end_labels(ax, labels)
 
 
-def _log(value: float) -> float:
-    import math
-
-    return math.log10(value)
-
-
 def _power(value: float) -> str:
     """1, 0.1, 0.01, then 10⁻³."""
-    return f"{value:g}" if value >= 0.009 else f"10{superscript(round(_log(value)))}"
+    return f"{value:g}" if value >= 0.009 else f"10{superscript(round(math.log10(value)))}"

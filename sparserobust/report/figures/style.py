@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from sparserobust.report.marks import Mark
-from sparserobust.report.theme import LIGHT
+from sparserobust.report.look.marks import Mark
+from sparserobust.report.look.theme import LIGHT
+from sparserobust.report.table.strip import nice_step
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,6 +114,12 @@ def clipped(text: str, px: float) -> str:
 def room(labels: Sequence[str], least: float, most: float) -> float:
     """The px that the longest of these labels takes at a line's end, between `least` and `most`."""
     return min(most, max([least, *(12 + CHARACTER * len(label) for label in labels)]))
+
+
+def nice_ticks(end: float) -> list[float]:
+    """About five round numbers from 0 up to the end of an axis."""
+    step = nice_step(end / 4.5)
+    return [round(i * step, 10) for i in range(int(end / step + 1e-9) + 1)]
 
 
 def width_of(place: int, many: int) -> float:

@@ -7,7 +7,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from sparserobust.report.theme import figure_colours
+from sparserobust.report.look.theme import figure_colours
 
 if TYPE_CHECKING:
     from markupsafe import Markup

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
+from sparserobust.analysis.lineup import arrange
 from sparserobust.records import EpochRecord, Run
 from sparserobust.report.figures import style
 from sparserobust.report.figures.gradients import epochs_axis
-from sparserobust.report.groups import arrange
-from sparserobust.report.numbers import target
+from sparserobust.report.look.marks import mark
+from sparserobust.report.text.names import row_name
+from sparserobust.report.text.numbers import target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,9 +47,10 @@ def plot_training(ax: Axes, runs: Sequence[Run], *, quantity: Quantity = "val_ac
         if not y:
             continue
         x = range(1, len(y) + 1)
-        ax.plot(x, y, **{"linewidth": 1.5, **style.line_style(group.mark, dense=group.dense)})
-        name = group.name if group.dense or not several else f"{group.name} {target(group.target)}"
-        labels.append((y[-1], name, group.mark.text))
+        own, name = mark(group), row_name(group)
+        ax.plot(x, y, **{"linewidth": 1.5, **style.line_style(own, dense=group.dense)})
+        name = name if group.dense or not several else f"{name} {target(group.target)}"
+        labels.append((y[-1], name, own.text))
         longest = max(longest, len(y))
     ax.set_xlim(1, max(2, longest))
     epochs_axis(ax, longest)
@@ -61,7 +64,7 @@ def course(runs: Sequence[Run], quantity: Quantity) -> list[float]:
     if not series or any(value is None for values in series for value in values):
         return []
     many = min(len(values) for values in series)
-    scale = 100.0 if quantity.endswith("accuracy") else 1.0
+    scale = 100.0 if quantity.endswith("_accuracy") else 1.0
     return [scale * sum(values[k] or 0.0 for values in series) / len(series) for k in range(many)]
 
 

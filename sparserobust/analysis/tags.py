@@ -1,0 +1,60 @@
+"""What tells apart the rows of one variant and sparsity: model, data, recipe or a parameter that is not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import JsonValue
+
+from sparserobust.records import Run
+
+Kind = Literal["model", "data", "images", "recipe", "epochs", "parameter", "copy"]
+
+
+@dataclass(frozen=True)
+class Facet:
+    """One thing that may differ; `name` is that of a parameter, "" otherwise. No value: not known."""
+
+    kind: Kind
+    value: JsonValue
+    name: str = ""
+
+
+def tags(firsts: Sequence[Run], alike: Sequence[str]) -> list[tuple[Facet, ...]]:
+    """What tells each row from the others that it is alike to, nothing where it is the only one.
+
+    Args:
+        firsts: a run of each row.
+        alike: of each row what a reader sees of it; rows are alike where it is the same.
+    """
+    found = []
+    for place, own in enumerate(alike):
+        rivals = [k for k, other in enumerate(alike) if other == own]
+        found.append(_tag(rivals.index(place), [firsts[k] for k in rivals]))
+    return found
+
+
+def _tag(place: int, rivals: Sequence[Run]) -> tuple[Facet, ...]:
+    params = sorted({name for rival in rivals for name in rival.subject.params})
+    facets = [_facets(rival, params) for rival in rivals]
+    own = facets[place]
+    different = [i for i in range(len(own)) if len({str(other[i]) for other in facets}) > 1]
+    told = [own[i] for i in different if own[i] is not None]
+    if facets.count(own) > 1:
+        told.append(Facet("copy", place + 1))
+    return tuple(facet for facet in told if facet is not None)
+
+
+def _facets(run: Run, params: Sequence[str]) -> list[Facet | None]:
+    history, own = run.history, run.subject.params
+    epochs = history.settings.get("epochs", len(history.epochs)) if history is not None else None
+    return [
+        Facet("model", run.subject.model_title or run.subject.model),
+        Facet("data", run.data.title or run.data.name),
+        Facet("images", run.data.sha256),
+        Facet("recipe", history.recipe if history is not None else None),
+        None if history is None else Facet("epochs", epochs),
+        *(Facet("parameter", own[name], name) if name in own else None for name in params),
+    ]

@@ -1,0 +1,1 @@
+"""Colours, marks, style sheet and the frame of the page."""

@@ -1,0 +1,1 @@
+"""The sections of the report, one file each; `section.all_sections` finds them and knows their order."""

@@ -1,0 +1,77 @@
+"""Where the kept weights lie: the share kept in each layer, and whether signal still gets through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sparserobust.analysis.findings import Findings
+from sparserobust.analysis.lineup import Lineup
+from sparserobust.report.figures import layers
+from sparserobust.report.figures.panels import Panels, by_method
+from sparserobust.report.figures.splits import Method, methods
+from sparserobust.report.sections.connectivity import connectivity
+from sparserobust.report.sections.section import Section
+from sparserobust.report.table.plain import PlainTable
+from sparserobust.report.text.names import mask_name, row_tag
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The figures of kept weights, and the table of connectivity; one of them may be missing."""
+
+    figures: Panels | None
+    table: PlainTable | None
+
+
+def kept_weights(found: Findings) -> Layers | None:
+    """The section, None where neither layers nor connectivity are recorded."""
+    figures, table = per_layer(found), connectivity(found)
+    return Layers(figures, table) if figures or table else None
+
+
+def per_layer(found: Findings) -> Panels | None:
+    """Density kept per layer, a panel per mask: variants that differ in their offset alone share one."""
+    groups = [g for g in found.lineup.sparse if layers.densities(g)]
+    if not groups:
+        return None
+    bottom = layers.floor(groups)
+    masks = _masks(found.lineup)
+    columns = min(6, max(4, len(masks)))  # small panels where there are many
+    panels = by_method(
+        found,
+        "layers",
+        lambda ax, own: layers.draw(ax, own, bottom),
+        lambda g: bool(layers.densities(g)),
+        shown=masks,
+        aside="",
+        title="share of weights kept in each layer, log scale",
+        width=(880.0 + 20.0) / columns - 20.0,
+        height=150.0,
+        left=34.0,
+        right=34.0,
+    )
+    named = groups[0].first.subject.layers
+    numbered = ", ".join(f"{k + 1} {layer.name.removesuffix('.weight')}" for k, layer in enumerate(named))
+    same = len({g.first.subject.model for g in groups}) == 1
+    facts = [f"Layers: {numbered}."] if same and len(named) <= 12 else []
+    if len(masks) < len(found.lineup.methods()):
+        facts.append("An offset leaves the mask as it is: one panel stands for every offset of a mask.")
+    return Panels(panels, tuple(facts), columns)
+
+
+def _masks(lineup: Lineup) -> list[Method]:
+    """The methods, those with the same mask and the same densities once and under the mask's name."""
+    kept: dict[str, list[Method]] = {}
+    for method in methods(lineup):
+        groups = method[2]
+        seen = str([groups[0].mask, row_tag(groups[0]), *((g.target, layers.densities(g)) for g in groups)])
+        kept.setdefault(seen, []).append(method)
+    return [own[0] if len(own) == 1 else _without_offset(own[0]) for own in kept.values()]
+
+
+def _without_offset(method: Method) -> Method:
+    _, own, groups = method
+    return f"{mask_name(groups[0])} {row_tag(groups[0])}".strip(), own, groups
+
+
+SECTION = Section(id="layers", place=80, title="Layers", build=kept_weights)

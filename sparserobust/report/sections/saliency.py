@@ -1,0 +1,228 @@
+"""Where the network looks: maps as masks, and the numbers beside noise and the same mask at initialisation."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sparserobust.analysis.estimates import RowEstimate, estimate
+from sparserobust.analysis.findings import Findings
+from sparserobust.analysis.lineup import Group, Lineup
+from sparserobust.analysis.readings import measured
+from sparserobust.records import Picture
+from sparserobust.report.look.marks import Mark, mark
+from sparserobust.report.sections.section import Section
+from sparserobust.report.table.cells import Cell, missing
+from sparserobust.report.table.plain import shown, sparsity_text
+from sparserobust.report.table.strip import Scale, nice_step
+from sparserobust.report.text.names import row_name, row_tag
+from sparserobust.report.text.numbers import count, fixed, percent, target
+
+PIXELS, EFFECTIVE, ZERO = "trainable_input_pixels", "effective_pixels", "zero_maps"
+OF_MAPS = ("gini", EFFECTIVE, "top1_mass", "top10_mass")
+SHOWS = frozenset({PIXELS, ZERO, *(f"{n}{of}" for n in OF_MAPS for of in ("", "_noise", "_untrained"))})
+"""The scores that this section answers for; those of the largest pixels say what the Gini coefficient says."""
+DENSE = "dense at inference"
+MOST_ZERO = 0.05  # share of maps without any gradient
+MOST_TILES = 8
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One map over its input: the ids of two masks, either may be missing."""
+
+    input: str
+    map: str
+    caption: str
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """The maps of one network and its two main numbers; places are in percent of the strip."""
+
+    name: str
+    tag: str
+    mark: Mark
+    note: str
+    tiles: tuple[Tile, ...]
+    pixels: Cell
+    share: float | None
+    initial: float | None
+
+
+@dataclass(frozen=True)
+class NumberRow:
+    """All saliency numbers of one row."""
+
+    name: str
+    tag: str
+    mark: Mark
+    sparsity: str
+    note: str
+    cells: tuple[Cell, ...]
+    first: bool
+
+
+@dataclass(frozen=True)
+class SaliencyPart:
+    """The section.
+
+    Attributes:
+        masks: (id, PNG in base64) of every picture shown, each once.
+        inputs: the tiles of the head row; `grey` says that inputs are photographs, not strokes.
+        at: the sparsity of the maps.
+        has_dense: whether a network of the comparison is dense at inference.
+    """
+
+    masks: tuple[tuple[str, str], ...]
+    inputs: tuple[Tile, ...]
+    grey: bool
+    at: str
+    rows: tuple[MapRow, ...]
+    noise: float | None
+    noise_text: str
+    numbers: tuple[NumberRow, ...]
+    has_dense: bool
+
+
+def saliency(found: Findings) -> SaliencyPart | None:
+    """The section, None where no run has a saliency outcome."""
+    lineup = found.lineup
+    having = [g for g in lineup.groups if any(measured(run, EFFECTIVE) for run in g.runs)]
+    if not having:
+        return None
+    drawn, at = _drawn(lineup, having)
+    noise = _noise(having)
+    shares = [_share(g).value for g in drawn] + [_initial(g).value for g in drawn] + [noise]
+    scale = _scale([s for s in shares if s is not None])
+    masks: dict[str, str] = {}
+    rows = tuple(_map_row(g, masks, scale) for g in drawn)
+    inputs = next((row.tiles for row in rows if row.tiles), ())
+    return SaliencyPart(
+        masks=tuple((name, png) for png, name in masks.items()),
+        inputs=tuple(Tile(tile.input, "", tile.caption) for tile in inputs),
+        grey=having[0].first.data.input_shape[0] != 1,
+        at=at,
+        rows=rows,
+        noise=scale.place(noise) if noise is not None else None,
+        noise_text=fixed(noise, 2) if noise is not None else "",
+        numbers=_numbers(having),
+        has_dense=any(group.dense_at_inference for group in lineup.groups),
+    )
+
+
+SECTION = Section(id="saliency", place=70, title="Saliency", build=saliency)
+
+
+def _drawn(lineup: Lineup, having: list[Group]) -> tuple[list[Group], str]:
+    """Dense and the groups of the sparsity with the most maps, the middle one of equals."""
+    counts = Counter(g.target for g in having if not g.dense)
+    most = max(counts.values(), default=0)
+    best = sorted(s for s, n in counts.items() if n == most)
+    chosen = best[len(best) // 2] if best else None
+    drawn = [g for g in having if g.dense or g.target == chosen]
+    return drawn, f" at sparsity {target(chosen)}" if chosen is not None and len(
+        lineup.sparsities
+    ) > 1 else ""
+
+
+def _share(group: Group) -> RowEstimate:
+    return estimate(group, EFFECTIVE, at="logit")
+
+
+def _initial(group: Group) -> RowEstimate:
+    return estimate(group, f"{EFFECTIVE}_untrained")
+
+
+def _noise(groups: list[Group]) -> float | None:
+    values = [estimate(g, f"{EFFECTIVE}_noise").value for g in groups]
+    return next((v for v in values if v is not None), None)
+
+
+def _scale(values: list[float]) -> Scale:
+    high = max([*values, 0.1])
+    step = nice_step(high / 3)
+    return Scale(0.0, high * 1.06, tuple(i * step for i in range(int(high / step) + 1)))
+
+
+def _map_row(group: Group, masks: dict[str, str], scale: Scale) -> MapRow:
+    outcome = next((o for run in group.runs if (o := measured(run, EFFECTIVE)) is not None), None)
+    pictures = outcome.pictures if outcome is not None else ()
+    share, initial = _share(group), _initial(group)
+    return MapRow(
+        name=row_name(group),
+        tag=row_tag(group),
+        mark=mark(group),
+        note=DENSE if group.dense_at_inference else "",
+        tiles=_tiles(pictures, masks),
+        pixels=_pixels(group),
+        share=scale.place(share.value) if share.value is not None else None,
+        initial=scale.place(initial.value) if initial.value is not None else None,
+    )
+
+
+def _tiles(pictures: tuple[Picture, ...], masks: dict[str, str]) -> tuple[Tile, ...]:
+    by_index: dict[int, dict[str, Picture]] = {}
+    for picture in pictures:
+        by_index.setdefault(picture.index, {})[picture.role] = picture
+    tiles = []
+    for _, roles in sorted(by_index.items())[:MOST_TILES]:
+        if "logit" not in roles:
+            continue
+        names = {
+            role: masks.setdefault(p.png, f"map{len(masks)}")
+            for role, p in roles.items()
+            if role in ("input", "logit")
+        }
+        tiles.append(Tile(names.get("input", ""), names["logit"], roles["logit"].caption))
+    return tuple(tiles)
+
+
+def _pixels(group: Group) -> Cell:
+    e = estimate(group, PIXELS)
+    if e.value is None:
+        return missing(e.reason)
+    if e.n is None:
+        return Cell(f"{percent(e.value)} %")
+    return Cell(count(round(e.value * e.n)), f"of {count(e.n)}")
+
+
+def _numbers(groups: list[Group]) -> tuple[NumberRow, ...]:
+    rows: list[NumberRow] = []
+    last = None
+    for g in groups:
+        sparsity = sparsity_text(g)
+        cells = [
+            _pixels(g),
+            _number(_share(g)),
+            _number(estimate(g, EFFECTIVE, at="margin")),
+            _number(_initial(g)),
+            _number(estimate(g, f"{EFFECTIVE}_noise")),
+            _number(estimate(g, "gini", at="logit")),
+            _number(estimate(g, "gini", at="margin")),
+            _number(estimate(g, "gini_untrained")),
+            _zero(g),
+        ]
+        note = DENSE if g.dense_at_inference else ""
+        rows.append(
+            NumberRow(
+                row_name(g),
+                row_tag(g),
+                mark(g),
+                sparsity,
+                note,
+                tuple(cells),
+                last is not None and sparsity != last,
+            )
+        )
+        last = sparsity
+    return tuple(rows)
+
+
+def _number(e: RowEstimate) -> Cell:
+    return shown(e, lambda value: fixed(value, 3))
+
+
+def _zero(group: Group) -> Cell:
+    e = estimate(group, ZERO, at="logit")
+    return shown(e, lambda value: f"{percent(value)} %", lambda value: value > MOST_ZERO)

@@ -1,0 +1,196 @@
+"""The contract of evaluators: what a plugin sees and writes, and what the library adds to its outcomes."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from sparserobust.errors import PluginError
+from sparserobust.paths import PathGraph
+from sparserobust.records import AttackFacts, Outcome, Remark, Run, Score, ScoreSpec, remark, said
+from sparserobust.records.score import BOUNDS
+from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.cache import Cache
+from sparserobust.stats import wilson
+from sparserobust.subject import Subject
+from sparserobust.weights.untouched import Guard
+
+NO_EXAMPLE = remark("no-example")
+
+
+class Skip(Exception):
+    """Raised by an evaluator that does not apply here; the record carries the reason.
+
+    Args:
+        reason: a remark, or a text of the plugin's own.
+        parts: further fields of the outcome, for instance `audit`.
+    """
+
+    def __init__(self, reason: str | Remark, **parts: Any) -> None:
+        super().__init__(str(reason))
+        self.reason = reason if isinstance(reason, Remark) else said(str(reason))
+        self.parts = parts
+
+
+@dataclass
+class Context:
+    """What an evaluator may know before the first batch.
+
+    Attributes:
+        subject: the model with its masks, offset, parent and history.
+        input_shape: (c, h, w) of the images.
+        device: where the model and all batches are.
+        train: training examples, None where there are none.
+        batch_size: of the run; for an evaluator's own passes over the training data.
+        seed: for anything drawn.
+        dense: the record of the dense reference, None without one.
+        guard: puts the model back; for base classes that run it after a plugin's code.
+        graph: the traced network, for walks along its paths; traced once for all evaluators of a run. Raises
+            UnsupportedOperation.
+        passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
+        dense_model: the dense reference itself, in evaluation mode, for attacks that are carried over; None
+            without one.
+        cache: of attacks, None where nothing is to be kept.
+        fingerprint, dense_fingerprint: of both models, "" without a cache or a model.
+        attackable: whether the model was already found fit to be attacked.
+        cached_examples, cached_seconds: what came from the cache, and what it had taken.
+    """
+
+    subject: Subject
+    input_shape: tuple[int, ...]
+    device: torch.device
+    train: Dataset[Any] | DataLoader[Any] | None
+    batch_size: int
+    seed: int
+    dense: Run | None
+    guard: Guard
+    graph: Callable[[], PathGraph]
+    passes: Counter[str] = field(default_factory=Counter)
+    dense_model: nn.Module | None = None
+    cache: Cache | None = None
+    fingerprint: str = ""
+    dense_fingerprint: str = ""
+    attackable: bool = False
+    cached_examples: int = 0
+    cached_seconds: float = 0.0
+
+    def require_prunable(self) -> None:
+        """Raises Skip when the model has no conv or linear layer."""
+        if not self.subject.prunable:
+            raise Skip(remark("no-prunable-layer"))
+
+
+class Measurement(ABC):
+    """One evaluation under way."""
+
+    def update(self, batch: Batch) -> None:  # noqa: B027 - evaluators of parameters alone see no batch
+        """Takes in one batch."""
+
+    @abstractmethod
+    def finish(self) -> Outcome:
+        """The result over all batches."""
+
+
+class EvaluatorBase(ABC):
+    """What every evaluator has; plugins derive from `Evaluator`, which can be called on a model too.
+
+    A subclass sets the class variables, takes keyword-only hyper-parameters that it keeps under the same
+    names, and writes `begin`. Attacks derive from `AttackEvaluator` and write `perturb` instead.
+
+    Attributes:
+        name: lower case with hyphens, as in the entry point.
+        title: its name for a reader, without the norm; where a class gives none, its name without hyphens.
+        source: paper, section, equation.
+        scores: what is measured; the record takes units and directions from here.
+        sees_data: False for evaluators of parameters alone, which are given no batch.
+        sees_dense_model: True for evaluators whose result follows from the dense model too.
+    """
+
+    name: str
+    source: str
+    scores: tuple[ScoreSpec, ...]
+    title: ClassVar[str] = ""
+    sees_data: ClassVar[bool] = True
+    sees_dense_model: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """A class that is given a name of its own and no title gets one."""
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if isinstance(own.get("name"), str) and "title" not in own:
+            cls.title = own["name"].replace("-", " ")
+
+    @abstractmethod
+    def begin(self, context: Context) -> Measurement:
+        """Starts a measurement; raises `Skip` with the reason where it does not apply."""
+
+    def settings(self) -> dict[str, Any]:
+        """The hyper-parameters by name."""
+        names = list(inspect.signature(type(self).__init__).parameters)[1:]
+        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+
+    def attack_facts(self) -> AttackFacts | None:
+        """What kind of attack it is; None for what is no attack."""
+        return None
+
+    def stated(self) -> dict[str, Any]:
+        """What stands in each of its outcomes, whatever came out: title, measures and what kind of attack it is."""
+        return {
+            "title": self._title(),
+            "measures": tuple(self.scores),
+            "attack": self.attack_facts(),
+        }
+
+    def _title(self) -> str:
+        """That of the class, unless the instance was renamed to be used beside another one."""
+        own, norm = getattr(type(self), "name", None), getattr(self, "norm", None)
+        renamed = isinstance(own, str) and self.name not in (own, f"{own}-{norm}")
+        return self.title if self.title and not renamed else self.name.replace("-", " ")
+
+    def __repr__(self) -> str:
+        """The call that makes an equal evaluator."""
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
+        return f"{type(self).__name__}({settings})"
+
+    def score(self, name: str, value: float | None, **facts: Any) -> Score:
+        """A score of this evaluator, with unit, direction and headline from its specification.
+
+        An interval of fractions ends where fractions do: an approximation may carry it beyond.
+
+        Raises:
+            PluginError: the evaluator does not declare this score.
+        """
+        spec = next((spec for spec in self.scores if spec.name == name), None)
+        if spec is None:
+            declared = ", ".join(spec.name for spec in self.scores)
+            raise PluginError(
+                f"evaluator {self.name!r} does not declare score {name!r}; it declares {declared}"
+            )
+        facts.setdefault("headline", spec.headline)
+        if spec.unit in BOUNDS:
+            least, most = BOUNDS[spec.unit]
+            for end in ("ci_low", "ci_high"):
+                if facts.get(end) is not None:
+                    facts[end] = min(max(facts[end], least), most)
+        return Score(name=name, value=value, unit=spec.unit, higher_is_better=spec.higher_is_better, **facts)
+
+    def rate(
+        self, name: str, hits: int, n: int, *, nothing: str | Remark = NO_EXAMPLE, **facts: Any
+    ) -> Score:
+        """A share of n examples with its Wilson interval; without examples not measured, and `nothing` says why."""
+        if n == 0:
+            return self.score(name, None, n=0, reason=nothing, **facts)
+        bounds = wilson(hits, n)
+        return self.score(name, hits / n, n=n, ci_low=bounds.low, ci_high=bounds.high, **facts)
+
+    def outcome(self, **parts: Any) -> Outcome:
+        """An ok outcome of this evaluator."""
+        return Outcome(**{"evaluator": self.name, "status": "ok", **self.stated(), **parts})
