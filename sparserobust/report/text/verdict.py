@@ -112,19 +112,20 @@ def _where(robust: Robustness | None) -> str:
 
 
 def _less(claim: Claim) -> list[str]:
-    """The sides on which the row is lower than dense."""
+    """The sides on which the row is lower than dense, before any correction: what is lost is not to be overlooked."""
     found = [
         f"less robust in {norm_sign(side.robust.norm)}"
         for side in claim.others
-        if side.robust is not None and side.difference.result in ("lower", "not-after-holm") and _fell(side)
+        if side.robust is not None and _fell(side)
     ]
-    if claim.clean is not None and claim.clean.difference.result == "lower":
+    if claim.clean is not None and _fell(claim.clean):
         found.append("less accurate on clean images")
     return found
 
 
 def _fell(side: Side) -> bool:
-    return side.difference.value is not None and side.difference.value < 0
+    d = side.difference
+    return d.result in ("lower", "not-after-holm") and d.value is not None and d.value < 0
 
 
 def _named(group: Group) -> str:
