@@ -89,7 +89,9 @@ def test_a_kept_record_loses_no_number_and_is_the_same_when_saved_again(file, tm
 @pytest.mark.skipif(not COMMITTED, reason="the reports are not here")
 @pytest.mark.parametrize("step", [60, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_committed_record_loads_and_loses_no_number(step):
-    for file in COMMITTED[::step]:
+    older = [file for file in COMMITTED if json.loads(file.read_text("utf-8"))["schema_version"] == 1]
+    assert len(older) > 250
+    for file in older[::step]:
         assert_loses_nothing(file)
 
 
