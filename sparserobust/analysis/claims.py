@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
+from sparserobust.analysis.concerns import Concern
 from sparserobust.analysis.differences import Difference
 from sparserobust.analysis.estimates import RowEstimate
-from sparserobust.analysis.trust import Concern
 from sparserobust.analysis.worst_case import Robustness
 from sparserobust.records import AuditState, Remark
 
@@ -35,18 +35,7 @@ Standing = Literal[
     "cannot-choose",
     "not-made",
 ]
-STANDINGS: tuple[Standing, ...] = (
-    "higher",
-    "not-distinguishable",
-    "not-after-holm",
-    "lower",
-    "undertrained",
-    "untrained",
-    "collapsed",
-    "diverged",
-    "cannot-choose",
-    "not-made",
-)
+STANDINGS: tuple[Standing, ...] = get_args(Standing)
 """What is said of rows, in this order; of others (artefacts, no claim) nothing is said beside them."""
 
 

@@ -113,10 +113,10 @@ class Lineup:
 
         Groups without a network are left out: they have nothing to draw.
         """
-        found: dict[tuple[str, tuple[Facet, ...]], list[Group]] = {}
+        found: dict[tuple[str, str], list[Group]] = {}
         for group in self.sparse:
             if group.made:
-                found.setdefault((group.variant, _hashable(group.tag)), []).append(group)
+                found.setdefault((group.variant, str(group.tag)), []).append(group)
         return [sorted(groups, key=lambda g: g.target) for groups in found.values()]
 
     def dense_of(self, group: Group) -> Group | None:
@@ -162,10 +162,6 @@ class Lineup:
 
     def _measures_distance(self, attack: str) -> bool:
         return any(measures_distance(o) for run in self.runs if (o := ok(run, attack)) is not None)
-
-
-def _hashable(tag: tuple[Facet, ...]) -> tuple[Facet, ...]:
-    return tuple(replace(facet, value=json.dumps(facet.value)) for facet in tag)
 
 
 def arrange(runs: Sequence[Run]) -> Lineup:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from sparserobust.analysis import audits, checks
-from sparserobust.analysis.attacks import blind, is_attack, is_audit, measures_distance, scored_attacks
+from sparserobust.analysis import audits, checks, concerns
+from sparserobust.analysis.attacks import blind, measures_distance, scored_attacks
 from sparserobust.analysis.checks import OF_THE_NETWORK, Evidence
+from sparserobust.analysis.concerns import Concern
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import collapsed, could_not_choose, diverged, is_made, untrained
 from sparserobust.analysis.readings import measured, ok
 from sparserobust.analysis.training import undertrained
-from sparserobust.records import Remark, Run, remark
+from sparserobust.records import Run, remark
 
 State = Literal[
     "no-red-flag",
@@ -37,23 +38,6 @@ NOT_RANKED: tuple[State, ...] = (
     *NO_NETWORK,
 )
 BELIEVED: tuple[State, ...] = ("no-red-flag", "not-scored")
-
-
-@dataclass(frozen=True)
-class Concern:
-    """Something a reader should know of a row.
-
-    Attributes:
-        remark: what.
-        seeds: those it is true of, nothing where it is true of all.
-        evidence: the check behind it, None where it is from the records themselves.
-        source: title of the evaluator that said it, "" where it is no evaluator's.
-    """
-
-    remark: Remark
-    seeds: tuple[int | None, ...] = ()
-    evidence: Evidence | None = None
-    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,39 +76,41 @@ class Trust:
 def judge(group: Group, lineup: Lineup) -> Trust:
     """The checks on one row."""
     if all(could_not_choose(run) for run in group.runs):
-        return Trust("cannot-choose", {}, tuple(_gathered(group, _reason)))
+        return Trust("cannot-choose", {}, tuple(concerns.not_made(group)))
+    failures = tuple(concerns.failures(group))
     if not group.made:
-        failures = tuple(_gathered(group, _failures))
-        return Trust("not-made", {}, tuple(_gathered(group, _undecided)), failures)
+        return Trust("not-made", {}, tuple(concerns.undecided(group)), failures)
     evidence = _evidence(group, lineup)
-    ordered = sorted(evidence.values(), key=lambda e: -e.level)
-    concerns = [Concern(e.why, evidence=e) for e in ordered if e.why and e.level]
-    concerns += _gathered(group, lambda run: _warnings(run, lineup))
-    concerns += _gathered(group, lambda run: _short_training(run, group))
-    asides = (
-        *(Concern(e.why, evidence=e) for e in ordered if e.why and not e.level),
-        *_other_sparsity(group),
-    )
-    concerns += [
-        Concern(remark("left-out-seeds", reason=own.remark.model_dump(mode="json"), seeds=list(own.seeds)))
-        for own in _gathered(group, _undecided)
+    noted = [
+        *concerns.of_checks(evidence.values(), doubting=True),
+        *concerns.warnings(group, lineup),
+        *concerns.short_training(group),
+        *concerns.left_out(group),
     ]
-    failures = tuple(_gathered(group, _failures))
+    asides = (*concerns.of_checks(evidence.values(), doubting=False), *concerns.other_sparsity(group))
     made = [run for run in group.runs if is_made(run)]
     whole = _of_the_whole(group, made)
     if whole is not None:
-        return Trust(whole[0], evidence, (*whole[1], *concerns), failures, asides)
+        return Trust(whole[0], evidence, (*whole[1], *noted), failures, asides)
     if fallen := sum(collapsed(run) for run in made):
-        concerns.insert(0, Concern(remark("some-collapsed", collapsed=fallen, of=len(made))))
-    if all(undertrained(run) for run in made):
-        return Trust("undertrained", evidence, tuple(concerns), failures, asides)
+        noted.insert(0, Concern(remark("some-collapsed", collapsed=fallen, of=len(made))))
+    state = _state(group, lineup, made, evidence, doubted=bool(noted or failures))
+    return Trust(state, evidence, tuple(noted), failures, asides)
+
+
+def _state(
+    group: Group, lineup: Lineup, made: list[Run], evidence: Mapping[str, Evidence], *, doubted: bool
+) -> State:
+    """The state of a row some of whose networks stand for something."""
     worst = max((e.level for e in evidence.values()), default=0)
+    if all(undertrained(run) for run in made):
+        return "undertrained"
     if worst == 2:
-        return Trust("artefact", evidence, tuple(concerns), failures, asides)
-    if worst == 1 or concerns or failures:
-        return Trust("check", evidence, tuple(concerns), failures, asides)
+        return "artefact"
+    if worst == 1 or doubted:
+        return "check"
     scored = lineup.attack is not None and any(ok(run, lineup.attack[0]) for run in group.runs)
-    return Trust("no-red-flag" if scored else "not-scored", evidence, asides=asides)
+    return "no-red-flag" if scored else "not-scored"
 
 
 def _of_the_whole(group: Group, made: list[Run]) -> tuple[State, list[Concern]] | None:
@@ -190,71 +176,3 @@ def _for_the_number(key: str, e: Evidence, group: Group, lineup: Lineup) -> Evid
 
 def _blind(name: str, lineup: Lineup) -> bool:
     return any(blind(run.outcomes[name]) for run in lineup.runs if name in run.outcomes)
-
-
-def _other_sparsity(group: Group) -> list[Concern]:
-    """That it is not at the sparsity that was asked for: by 5 % of what it was to keep, or more."""
-    if abs(group.sparsity - group.target) < 0.05 * (1 - group.target):
-        return []
-    subject = group.first.subject
-    facts = {"sparsity": group.sparsity, "target": group.target, "method": subject.method}
-    return [Concern(remark("other-sparsity", **facts))]
-
-
-def _reason(run: Run) -> list[tuple[Remark, str]]:
-    return [(run.subject.not_made, "")] if run.subject.not_made else []
-
-
-def _undecided(run: Run) -> list[tuple[Remark, str]]:
-    return _reason(run) if could_not_choose(run) else []
-
-
-def _failures(run: Run) -> list[tuple[Remark, str]]:
-    if not is_made(run):
-        return [] if could_not_choose(run) else _reason(run)
-    return [(o.reason, o.title) for o in run.outcomes.values() if o.status == "failed" and o.reason]
-
-
-def _warnings(run: Run, lineup: Lineup) -> list[tuple[Remark, str]]:
-    """What the records themselves warn of, a training that diverged among it.
-
-    Attacks with no part in the number of the table warn in the section of attacks.
-    """
-    behind = lineup.robustness.worst.attacks if lineup.robustness is not None else ()
-    found = [
-        (warning, o.title)
-        for name, o in run.outcomes.items()
-        if not is_audit(o) and (name in behind or not is_attack(o))
-        for warning in o.warnings
-    ]
-    found += [(warning, "") for warning in run.subject.warnings]
-    if diverged(run):
-        found.insert(0, (remark("training-diverged"), ""))
-    return found
-
-
-def _short_training(run: Run, group: Group) -> list[tuple[Remark, str]]:
-    """That it has learnt little, and that it was not trained as long as the dense network beside it."""
-    found: list[tuple[Remark, str]] = []
-    if (short := undertrained(run)) is not None:
-        found.append((short, ""))
-    dense = next((d for r, d in zip(group.runs, group.references, strict=False) if r is run), None)
-    if dense is None or run.history is None or dense.history is None:
-        return found
-    ours, theirs = len(run.history.epochs), len(dense.history.epochs)
-    if ours != theirs and not diverged(run) and not diverged(dense):
-        found.append((remark("other-epochs", epochs=ours, dense=theirs), ""))
-    return found
-
-
-def _gathered(group: Group, of_run: Callable[[Run], Iterable[tuple[Remark, str]]]) -> list[Concern]:
-    """Each remark once, with the seeds where it is not true of all."""
-    found: dict[tuple[Remark, str], list[int | None]] = {}
-    for run in group.runs:
-        for own in dict.fromkeys(of_run(run)):
-            found.setdefault(own, []).append(run.subject.seed)
-    everyone = len(group.runs)
-    return [
-        Concern(what, () if len(seeds) == everyone else tuple(seeds), source=source)
-        for (what, source), seeds in found.items()
-    ]

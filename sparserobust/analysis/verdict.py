@@ -21,10 +21,11 @@ from sparserobust.analysis.claims import (
     Side,
     Verdict,
 )
+from sparserobust.analysis.concerns import Concern
 from sparserobust.analysis.estimates import CLAIM_SEEDS, estimate, stored_bytes
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import is_made
-from sparserobust.analysis.trust import Concern, Trust
+from sparserobust.analysis.trust import Trust
 from sparserobust.analysis.worst_case import Robustness
 
 

@@ -13,12 +13,11 @@ from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.worst_case import Robustness
 from sparserobust.records import AuditState, Norm
-from sparserobust.report.look.marks import Mark, mark
 from sparserobust.report.sections.probes import COLUMNS, STATES, Text, probe_rows
 from sparserobust.report.table.cells import Cell, percent_cell, points_cell
-from sparserobust.report.table.plain import sparsity_text
+from sparserobust.report.table.plain import Head, heads
 from sparserobust.report.text.attacks import budget_text, worst_name
-from sparserobust.report.text.names import row_name, row_tag, row_title
+from sparserobust.report.text.names import row_title
 from sparserobust.report.text.numbers import DASH, listed, percent
 from sparserobust.report.text.remarks import capital
 from sparserobust.report.text.trust import AUDIT_STATES, audit_sentence
@@ -64,19 +63,14 @@ class Gaps:
 
 
 @dataclass(frozen=True)
-class AuditRow:
+class AuditRow(Head):
     """One network: its badges, accuracies and gaps."""
 
-    name: str
-    tag: str
-    mark: Mark
-    sparsity: str
     words: tuple[Word, ...]
     reported: Cell
     audited: Cell
     gaps: tuple[Cell, ...]
     strip: Gaps | None
-    first: bool
 
 
 @dataclass(frozen=True)
@@ -116,14 +110,8 @@ def audit_part(found: Findings) -> Audits | None:
     if not audits.all_audited(lineup.runs):
         return None
     eps, norm = audits.budget(lineup.runs, lineup.robustness), _norm(lineup)
-    rows: list[AuditRow] = []
-    last = None
-    for group in lineup.groups:
-        if not group.made:
-            continue
-        sparsity = sparsity_text(group)
-        rows.append(_row(group, sparsity, eps, first=last is not None and sparsity != last))
-        last = sparsity
+    made = [group for group in lineup.groups if group.made]
+    rows = [_row(head, group, eps) for head, group in zip(heads(made), made, strict=True)]
     probes = [own for group in lineup.groups if (own := _probes(group)) is not None]
     lower = [text for group in lineup.groups if (text := _lower(group, lineup, norm, eps))]
     budget = "" if eps is None else budget_text(norm, eps)
@@ -167,7 +155,7 @@ def _lower(group: Group, lineup: Lineup, norm: Norm | None, eps: float | None) -
     return f"{row_title(group)}, {budget_text(norm, eps)}: {best}"
 
 
-def _row(group: Group, sparsity: str, eps: float | None, *, first: bool) -> AuditRow:
+def _row(head: Head, group: Group, eps: float | None) -> AuditRow:
     told = dict(audits.counted(group.runs))
     many = len(group.runs) > 1
     words = [
@@ -182,16 +170,12 @@ def _row(group: Group, sparsity: str, eps: float | None, *, first: bool) -> Audi
     doubted = set(told) != {"supported"}
     gaps = tuple(blank if eps is None else _gap(group, name, eps, doubted=doubted) for name in GAPS)
     return AuditRow(
-        name=row_name(group),
-        tag=row_tag(group),
-        mark=mark(group),
-        sparsity=sparsity,
+        **vars(head),
         words=tuple(words) or (Word("not audited", 0),),
         reported=blank if eps is None else percent_cell(_left(group, "reported", eps), dim=False),
         audited=blank if eps is None else percent_cell(_left(group, "audited", eps)),
         gaps=gaps,
         strip=None if eps is None else _strip(group, eps, gaps),
-        first=first,
     )
 
 

@@ -14,14 +14,13 @@ from sparserobust.analysis.made import could_not_choose
 from sparserobust.analysis.readings import by_design, ok
 from sparserobust.analysis.trust import NO_NETWORK, State, Trust
 from sparserobust.records import Outcome, Run
-from sparserobust.report.look.marks import Mark, mark
 from sparserobust.report.sections import audit, optimality
 from sparserobust.report.sections.audit import Audits, audit_part
 from sparserobust.report.sections.optimality import Optimality
 from sparserobust.report.sections.section import Section
-from sparserobust.report.table.plain import sparsity_text
+from sparserobust.report.table.plain import Head, heads
 from sparserobust.report.text.attacks import attack_name, attack_names, budget_text
-from sparserobust.report.text.names import row_name, row_tag, row_title
+from sparserobust.report.text.names import row_title
 from sparserobust.report.text.numbers import DASH, listed
 from sparserobust.report.text.remarks import Names, capital, sentence
 from sparserobust.report.text.trust import STATES, concern_text, evidence_text, is_of_the_audit
@@ -52,19 +51,14 @@ class Number:
 
 
 @dataclass(frozen=True)
-class BelieveRow:
-    """One row of evidence; `first` opens a new sparsity."""
+class BelieveRow(Head):
+    """One row of evidence."""
 
-    name: str
-    tag: str
-    mark: Mark
-    sparsity: str
     verdict: str
     fine: bool
     flagless: bool
     filled: bool
     evidence: tuple[Number, ...]
-    first: bool
 
 
 @dataclass(frozen=True)
@@ -92,25 +86,7 @@ class Believe:
 def believe(found: Findings) -> Believe:
     """The section, which stands in every report: also "nothing was attacked" must be said."""
     columns = _checks(found)
-    rows: list[BelieveRow] = []
-    last = None
-    for i, group in enumerate(found.lineup.groups):
-        trust, sparsity = found.trust[i], sparsity_text(group)
-        rows.append(
-            BelieveRow(
-                name=row_name(group),
-                tag=row_tag(group),
-                mark=mark(group),
-                sparsity=sparsity,
-                verdict=STATES[trust.state],
-                fine=trust.state in FINE,
-                flagless=trust.state == "no-red-flag",
-                filled=trust.state == "artefact",
-                evidence=tuple(_number(trust.evidence.get(column.key)) for column in columns),
-                first=last is not None and sparsity != last,
-            )
-        )
-        last = sparsity
+    rows = [_row(head, found.trust[i], columns) for i, head in enumerate(heads(found.lineup.groups))]
     names = attack_names(found.lineup)
     return Believe(
         found.lineup.attack is not None or bool(scored_attacks(found.runs)),
@@ -125,6 +101,17 @@ def believe(found: Findings) -> Believe:
 
 
 SECTION = Section(id="believe", place=10, title="Attack reliability", build=believe)
+
+
+def _row(head: Head, trust: Trust, columns: tuple[Check, ...]) -> BelieveRow:
+    return BelieveRow(
+        **vars(head),
+        verdict=STATES[trust.state],
+        fine=trust.state in FINE,
+        flagless=trust.state == "no-red-flag",
+        filled=trust.state == "artefact",
+        evidence=tuple(_number(trust.evidence.get(column.key)) for column in columns),
+    )
 
 
 def _number(evidence: Evidence | None) -> Number:

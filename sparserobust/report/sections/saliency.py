@@ -13,7 +13,7 @@ from sparserobust.records import Picture
 from sparserobust.report.look.marks import Mark, mark
 from sparserobust.report.sections.section import Section
 from sparserobust.report.table.cells import Cell, missing
-from sparserobust.report.table.plain import shown, sparsity_text
+from sparserobust.report.table.plain import Head, heads, shown
 from sparserobust.report.table.strip import Scale, nice_step
 from sparserobust.report.text.names import row_name, row_tag
 from sparserobust.report.text.numbers import count, fixed, percent, target
@@ -51,16 +51,11 @@ class MapRow:
 
 
 @dataclass(frozen=True)
-class NumberRow:
+class NumberRow(Head):
     """All saliency numbers of one row."""
 
-    name: str
-    tag: str
-    mark: Mark
-    sparsity: str
     note: str
     cells: tuple[Cell, ...]
-    first: bool
 
 
 @dataclass(frozen=True)
@@ -153,7 +148,7 @@ def _map_row(group: Group, masks: dict[str, str], scale: Scale) -> MapRow:
         name=row_name(group),
         tag=row_tag(group),
         mark=mark(group),
-        note=DENSE if group.dense_at_inference else "",
+        note=_note(group),
         tiles=_tiles(pictures, masks),
         pixels=_pixels(group),
         share=scale.place(share.value) if share.value is not None else None,
@@ -188,35 +183,28 @@ def _pixels(group: Group) -> Cell:
 
 
 def _numbers(groups: list[Group]) -> tuple[NumberRow, ...]:
-    rows: list[NumberRow] = []
-    last = None
-    for g in groups:
-        sparsity = sparsity_text(g)
-        cells = [
-            _pixels(g),
-            _number(_share(g)),
-            _number(estimate(g, EFFECTIVE, at="margin")),
-            _number(_initial(g)),
-            _number(estimate(g, f"{EFFECTIVE}_noise")),
-            _number(estimate(g, "gini", at="logit")),
-            _number(estimate(g, "gini", at="margin")),
-            _number(estimate(g, "gini_untrained")),
-            _zero(g),
-        ]
-        note = DENSE if g.dense_at_inference else ""
-        rows.append(
-            NumberRow(
-                row_name(g),
-                row_tag(g),
-                mark(g),
-                sparsity,
-                note,
-                tuple(cells),
-                last is not None and sparsity != last,
-            )
-        )
-        last = sparsity
-    return tuple(rows)
+    return tuple(
+        NumberRow(**vars(head), note=_note(group), cells=_cells(group))
+        for head, group in zip(heads(groups), groups, strict=True)
+    )
+
+
+def _note(group: Group) -> str:
+    return DENSE if group.dense_at_inference else ""
+
+
+def _cells(group: Group) -> tuple[Cell, ...]:
+    return (
+        _pixels(group),
+        _number(_share(group)),
+        _number(estimate(group, EFFECTIVE, at="margin")),
+        _number(_initial(group)),
+        _number(estimate(group, f"{EFFECTIVE}_noise")),
+        _number(estimate(group, "gini", at="logit")),
+        _number(estimate(group, "gini", at="margin")),
+        _number(estimate(group, "gini_untrained")),
+        _zero(group),
+    )
 
 
 def _number(e: RowEstimate) -> Cell:

@@ -9,11 +9,9 @@ from sparserobust.analysis.estimates import estimate
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group
 from sparserobust.report.figures.training import Quantity, course
-from sparserobust.report.look.marks import Mark, mark
 from sparserobust.report.sections.section import Section
 from sparserobust.report.table.cells import Cell, missing
-from sparserobust.report.table.plain import sparsity_text
-from sparserobust.report.text.names import row_name, row_tag
+from sparserobust.report.table.plain import Head, heads
 from sparserobust.report.text.numbers import count, fixed, percent, points, significant
 
 WIDTH, HEIGHT = 88.0, 20.0
@@ -29,13 +27,9 @@ class Spark:
 
 
 @dataclass(frozen=True)
-class TrainingRow:
+class TrainingRow(Head):
     """One row."""
 
-    name: str
-    tag: str
-    mark: Mark
-    sparsity: str
     pruned: Spark | None
     loss: Spark | None
     validation: Spark | None
@@ -43,7 +37,6 @@ class TrainingRow:
     gap: Cell
     chosen: Cell
     recipe: str
-    first: bool
 
 
 @dataclass(frozen=True)
@@ -61,24 +54,17 @@ def training(found: Findings) -> Training | None:
     groups = [g for g in found.lineup.groups if any(run.history for run in g.runs)]
     if not groups:
         return None
-    rows, last = [], None
-    for g in groups:
-        sparsity = sparsity_text(g)
-        rows.append(_row(g, sparsity, first=last is not None and sparsity != last))
-        last = sparsity
+    rows = [_row(head, group) for head, group in zip(heads(groups), groups, strict=True)]
     validated, pruned = any(row.validation for row in rows), any(row.pruned for row in rows)
     return Training(tuple(rows), found.lineup.seeds, validated, pruned)
 
 
-def _row(group: Group, sparsity: str, *, first: bool) -> TrainingRow:
+def _row(head: Head, group: Group) -> TrainingRow:
     histories = [run.history for run in group.runs if run.history is not None]
     epochs = sorted({h.chosen_epoch for h in histories})
     chosen = count(epochs[0]) if len(epochs) == 1 else f"{count(epochs[0])} to {count(epochs[-1])}"
     return TrainingRow(
-        name=row_name(group),
-        tag=row_tag(group),
-        mark=mark(group),
-        sparsity=sparsity,
+        **vars(head),
         pruned=_pruned(group),
         loss=_spark(group, "loss", log=True),
         validation=_spark(group, "val_accuracy"),
@@ -87,7 +73,6 @@ def _row(group: Group, sparsity: str, *, first: bool) -> TrainingRow:
         chosen=Cell(chosen, f"of {count(max(len(h.epochs) for h in histories))}",
                     alert=any(h.status == "diverged" for h in histories)),
         recipe=histories[0].recipe,
-        first=first,
     )  # fmt: skip
 
 

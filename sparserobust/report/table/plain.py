@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sparserobust.analysis.estimates import RowEstimate, estimate
@@ -23,15 +23,21 @@ class Column:
 
 
 @dataclass(frozen=True)
-class PlainRow:
-    """One subject's cells; `first` opens a new sparsity."""
+class Head:
+    """How a row of a table of subjects begins; `first` opens a new sparsity."""
 
     name: str
     tag: str
     mark: Mark
     sparsity: str
-    cells: tuple[Cell, ...]
     first: bool
+
+
+@dataclass(frozen=True)
+class PlainRow(Head):
+    """One subject's cells."""
+
+    cells: tuple[Cell, ...]
 
 
 @dataclass(frozen=True)
@@ -56,16 +62,23 @@ def plain_table(
     kept = [column for column, own in cells.items() if any(c.text not in ("", DASH) or c.dim for c in own)]
     if not kept:
         return None
-    rows: list[PlainRow] = []
-    last = None
-    for i, g in enumerate(groups):
-        if not any(cells[column][i].text or cells[column][i].dim for column in kept):
-            continue  # dense, where everything is about the difference to it
-        own, sparsity = tuple(cells[c][i] for c in kept), sparsity_text(g)
-        opens = last is not None and sparsity != last
-        rows.append(PlainRow(row_name(g), row_tag(g), mark(g), sparsity, own, opens))
-        last = sparsity
+    told = [  # dense has no row where everything is about the difference to it
+        i for i in range(len(groups)) if any(own[i].text or own[i].dim for own in (cells[c] for c in kept))
+    ]
+    rows = [
+        PlainRow(**vars(head), cells=tuple(cells[column][i] for column in kept))
+        for i, head in zip(told, heads([groups[i] for i in told]), strict=True)
+    ]
     return PlainTable(title, tuple(kept), tuple(rows), notes)
+
+
+def heads(groups: Sequence[Group]) -> list[Head]:
+    """How the rows of these groups begin."""
+    sparsities = [sparsity_text(group) for group in groups]
+    return [
+        Head(row_name(group), row_tag(group), mark(group), own, first=i > 0 and own != sparsities[i - 1])
+        for i, (group, own) in enumerate(zip(groups, sparsities, strict=True))
+    ]
 
 
 def sparsity_text(group: Group) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sparserobust.analysis import checks
 from sparserobust.analysis.audits import Audited
 from sparserobust.analysis.checks import Evidence
-from sparserobust.analysis.trust import Concern, State, Trust
+from sparserobust.analysis.concerns import Concern
+from sparserobust.analysis.trust import State, Trust
 from sparserobust.records import AuditState, Remark
 from sparserobust.report.text.numbers import DASH, count, percent, points
 from sparserobust.report.text.remarks import Names, sentence
