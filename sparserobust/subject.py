@@ -182,7 +182,7 @@ class Subject:
         )
         parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
         trainable = {name for name, _ in self.model.named_parameters()} | set(prunable_modules(self.model))
-        weights_sha256 = sha256_of(self.model.state_dict())
+        weights_sha256, initial = sha256_of(self.model.state_dict()), initial_sha256(self)
         file_sha256, of_weights = self.saved or (None, None)
         return SubjectRecord(
             label=self.label,
@@ -206,10 +206,10 @@ class Subject:
             seed=self.seed,
             score_samples=self.score_samples,
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
-            training=_training(self),
+            training=_training(self, initial),
             layers=layers,
             warnings=self.warnings if self.pruning is None else (*self.warnings, STARTS_FULL),
-            initial_sha256=initial_sha256(self),
+            initial_sha256=initial,
             weights_sha256=weights_sha256,
             file_sha256=file_sha256 if of_weights == weights_sha256 else None,
         )
@@ -262,16 +262,16 @@ def initial_sha256(subject: Subject) -> str | None:
 
 def drawn_by_us(subject: Subject) -> bool:
     """Whether `create_model` drew the parent's weights, so that its seed brings them back on every machine."""
-    return bool(origin_of(subject.model, "repeatable")) and _drawn(subject)
+    return bool(origin_of(subject.model, "repeatable")) and _drawn(subject, initial_sha256(subject))
 
 
-def _drawn(subject: Subject) -> bool:
-    """Whether the parent's weights are those that `create_model` drew here or elsewhere."""
+def _drawn(subject: Subject, initial: str | None) -> bool:
+    """Whether the parent's weights, whose sha256 is `initial`, are those that `create_model` drew here or elsewhere."""
     drawn = origin_of(subject.model, "sha256")
-    return drawn is not None and bool(drawn == initial_sha256(subject))
+    return drawn is not None and bool(drawn == initial)
 
 
-def _training(subject: Subject) -> Literal["none", "recorded", "elsewhere", "unknown"]:
+def _training(subject: Subject, initial: str | None) -> Literal["none", "recorded", "elsewhere", "unknown"]:
     """What is known of a subject's training; see `SubjectRecord`."""
     if subject.history is not None and subject.history.epochs:
         return "recorded"
@@ -279,4 +279,4 @@ def _training(subject: Subject) -> Literal["none", "recorded", "elsewhere", "unk
         return "unknown"
     if not as_drawn(subject.model, subject.weights.masks, subject.parent):
         return "elsewhere" if subject.history is None else "unknown"
-    return "none" if _drawn(subject) else "unknown"
+    return "none" if _drawn(subject, initial) else "unknown"

@@ -5,9 +5,6 @@ from __future__ import annotations
 from sparserobust.analysis.readings import clean
 from sparserobust.records import Remark, Run, remark
 
-CANNOT_CHOOSE = "cannot-choose"
-"""The code of a run whose method had nothing to choose by, which is a result of it and no failure."""
-
 
 def is_made(run: Run) -> bool:
     """Whether there is a network behind the run."""

@@ -84,12 +84,6 @@ def absent(outcome: Outcome) -> Remark:
     return remark(outcome.status, reason=outcome.reason.model_dump(mode="json"))
 
 
-def inner(reason: Remark) -> Remark:
-    """The reason inside another one, itself where there is none inside."""
-    own = reason.facts.get("reason")
-    return Remark.model_validate(own) if isinstance(own, dict) else reason
-
-
 def share_of(hits: NDArray[np.bool_]) -> Reading:
     """The share of True with Wilson's interval."""
     k, n = int(hits.sum()), len(hits)

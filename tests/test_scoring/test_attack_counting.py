@@ -14,7 +14,7 @@ from sparserobust.records import remark
 from sparserobust.scoring import Batch
 from sparserobust.stats import wilson
 
-from .helpers import Threshold, attack_of, grey, value, with_buffers, with_copy, with_data, with_mode
+from .doubles import Threshold, attack_of, grey, value, with_buffers, with_copy, with_data, with_mode
 
 
 def test_success_is_what_the_model_says_and_the_numbers_are_exact():

@@ -14,7 +14,7 @@ import sparserobust as sr
 from evaluators import Accuracy
 from sparserobust.attacks.budget import distances, project
 
-from .helpers import Threshold, attack_of, grey, moved, value
+from .doubles import Threshold, attack_of, grey, moved, value
 
 
 @pytest.mark.parametrize(

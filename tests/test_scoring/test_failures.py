@@ -10,7 +10,7 @@ from sparserobust.errors import ConfigError
 from sparserobust.records import Outcome, remark, said
 from sparserobust.scoring import Batch, Skip
 
-from .helpers import evaluator_of, value
+from .doubles import evaluator_of, value
 
 
 def explode(*_: object) -> None:

@@ -12,7 +12,7 @@ from evaluators import FGSM, Accuracy
 from sparserobust.records import Outcome
 from sparserobust.scoring import Batch, Context
 
-from .helpers import MISDEEDS, evaluator_of, state_of
+from .doubles import MISDEEDS, evaluator_of, state_of
 
 
 @pytest.mark.parametrize("stage", ["begin", "update", "finish"])

@@ -9,7 +9,7 @@ import torch
 import sparserobust as sr
 from evaluators import FGSM, Accuracy
 
-from .helpers import Saturated, Threshold, grey, value
+from .doubles import Saturated, Threshold, grey, value
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 64])

@@ -12,7 +12,7 @@ from torch import Tensor
 from sparserobust.records import remark
 from sparserobust.scoring import Batch
 
-from .helpers import Threshold, grey, minimum_of, value
+from .doubles import Threshold, grey, minimum_of, value
 
 
 def shift(batch: Batch) -> tuple[Tensor, Tensor]:

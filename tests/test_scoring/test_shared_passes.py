@@ -12,7 +12,7 @@ import sparserobust as sr
 from evaluators import FGSM, Accuracy
 from sparserobust.scoring import Batch, measure
 
-from .helpers import evaluator_of, value
+from .doubles import evaluator_of, value
 
 
 class Counted(nn.Module):

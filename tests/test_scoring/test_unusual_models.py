@@ -13,7 +13,7 @@ import sparserobust as sr
 from evaluators import FGSM, Accuracy
 from sparserobust.errors import ModelError
 
-from .helpers import WithWeights, grey, value
+from .doubles import WithWeights, grey, value
 
 
 class Constant(nn.Module):

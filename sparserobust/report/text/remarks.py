@@ -1,7 +1,8 @@
 """Remarks in words: every code that a record or an analysis may hold has its sentence here.
 
 A template takes the remark's facts by name; behind a colon stands how a fact is shown: `count`, `percent`, `points`,
-`listed`, `attack` (an evaluator by its name in the comparison), `attacks`, or a format of Python's.
+`listed`, `attack` (an evaluator by its name in the comparison), `attacks`, `budget` (the sign of a
+norm's budget), or a format of Python's.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sparserobust.records import RAISED, SAID, Remark
+from sparserobust.report.text.attacks import budget_sign
 from sparserobust.report.text.numbers import count, fixed, listed, percent, plural, points, realised, target
 
 Names = Mapping[str, str]
@@ -120,8 +122,8 @@ SENTENCES: dict[str, str] = {
         "from {look:share} points more, fails from {fail:share})"
     ),
     "rise": (
-        "accuracy under {attack:attack} rises by {rise:percent} points up to ε = {eps:g} (looked at from "
-        "{look:share}): a larger budget can only break more"
+        "accuracy under {attack:attack} rises by {rise:percent} points up to {norm:budget} = {eps:g} (looked at "
+        "from {look:share}): a larger budget can only break more"
     ),
     "not-found-by-any": (
         "{attacks:attacks}, which no budget stops, found nothing for {lost:count} of {of:count} images (looked at from "
@@ -190,6 +192,7 @@ class _Facts(string.Formatter):
             "epoch": lambda number: plural(number, "epoch"),
             "realised": realised,
             "target": target,
+            "budget": budget_sign,
         }
 
     def format_field(self, value: Any, format_spec: str) -> str:

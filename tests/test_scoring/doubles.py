@@ -1,4 +1,4 @@
-"""What these tests build from functions: evaluators, attacks, a model with known distances, and misdeeds."""
+"""Test doubles made from functions: evaluators, attacks, a model with known distances, and misdeeds."""
 
 from __future__ import annotations
 
