@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from sparserobust.analysis import analyse as analyse
     from sparserobust.apply import list_methods as list_methods
     from sparserobust.apply import sparsify as sparsify
+    from sparserobust.custom_loop import attach as attach
     from sparserobust.data import Data as Data
     from sparserobust.data import list_data as list_data
     from sparserobust.data import load_data as load_data
     from sparserobust.models import create_model as create_model
     from sparserobust.models import list_models as list_models
-    from sparserobust.own_loop import attach as attach
     from sparserobust.presets import list_presets as list_presets
     from sparserobust.presets import load_preset as load_preset
     from sparserobust.records import Outcome as Outcome
@@ -41,7 +41,7 @@ __getattr__, _names, __all__ = lazy_loader.attach(
         "data": ["Data", "list_data", "load_data"],
         "models": ["create_model", "list_models"],
         "apply": ["list_methods", "sparsify"],
-        "own_loop": ["attach"],
+        "custom_loop": ["attach"],
         "training": ["list_recipes", "train"],
         "runner": ["evaluate", "list_evaluators"],
         "presets": ["list_presets", "load_preset"],

@@ -30,10 +30,10 @@ from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.sparsity.probe import Probe
 from sparserobust.subject import Subject
 from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.isolation import random_states_kept
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import dense_state
 from sparserobust.weights.plan import check_finite, prunable_modules, require_module
-from sparserobust.weights.untouched import random_states_kept
 
 
 def list_methods() -> list[str]:

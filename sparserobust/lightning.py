@@ -12,9 +12,9 @@ try:
 except ImportError as missing:
     raise ImportError(f"{missing}; install the extra: pip install 'sparserobust[lightning]'") from None
 
+from sparserobust.custom_loop import attach
 from sparserobust.data import AnyData
 from sparserobust.errors import ConfigError
-from sparserobust.own_loop import attach
 from sparserobust.training.attached import Attached
 
 

@@ -31,7 +31,7 @@ class Registry:
         """All names, in the order their distributions declare them; imports nothing."""
         return list(self._found())
 
-    def foreign(self) -> list[str]:
+    def third_party(self) -> list[str]:
         """The names that another distribution than ours declares, in their order; imports nothing."""
         return [name for name, entries in self._found().items() if any(not _ours(entry) for entry in entries)]
 

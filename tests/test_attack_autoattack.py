@@ -15,7 +15,7 @@ from sparserobust.attacks import autoattack as module
 from sparserobust.attacks import foolbox_adapter, torchattacks_adapter
 from sparserobust.attacks.autoattack import AutoAttackResult, autoattack
 from sparserobust.attacks.budget import distances
-from sparserobust.attacks.foreign import Lent, usable
+from sparserobust.attacks.third_party import Lent, usable
 from sparserobust.errors import ModelError
 from sparserobust.records import remark
 

@@ -153,7 +153,7 @@ from sparserobust.weights.plan import prunable_modules
         (
             {"method": "synflow", "input_shape": 5},
             ConfigError,
-            r"must be \(c, h, w\), three whole numbers, got 5",
+            "input_shape of synflow must be a list of whole numbers, or None, got 5",
         ),
         ({"method": "synflow", "input_shape": (8, 8)}, ConfigError, r"three whole numbers, got \(8, 8\)"),
         ({"method": "snip", "device": "cuda:77"}, ConfigError, "device must be auto, cpu or cuda"),

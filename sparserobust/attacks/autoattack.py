@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from sparserobust.attacks import torchattacks_adapter
 from sparserobust.attacks.budget import Norm, project
-from sparserobust.attacks.foreign import Lent, usable
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.square import square
+from sparserobust.attacks.third_party import Lent, usable
 from sparserobust.device import repeatable
 from sparserobust.records import Remark, remark
 from sparserobust.seeds import derived_seed

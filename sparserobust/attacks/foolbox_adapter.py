@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sparserobust.attacks.budget import Norm, project
-from sparserobust.attacks.foreign import Lent, usable
+from sparserobust.attacks.third_party import Lent, usable
 from sparserobust.device import repeatable
 from sparserobust.seeds import derived_seed
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from sparserobust.attacks.oracle import Objective
+from sparserobust.attacks.oracle import AttackLoss
 
 
 def margin(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Float[Tensor, " n"]:
@@ -41,7 +41,7 @@ def logit_ratio(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) -> Floa
     return margin(logits, labels) / gap
 
 
-def soft_margin(units: Float[Tensor, "n k"], sharpness: float) -> Objective:
+def soft_margin(units: Float[Tensor, "n k"], sharpness: float) -> AttackLoss:
     """The smooth maximum over the other classes of (their logit - the label's) / unit: a margin without a scale.
 
     A blunt one (8) leads towards all near classes at once, a sharp one (64) towards the nearest. Unlike
@@ -109,6 +109,6 @@ def soft_margin_from(logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]) ->
     return OfEachExample(clean_gaps(logits, labels), loss)
 
 
-LOSSES: dict[str, Objective] = {"margin": margin, "cross-entropy": cross_entropy, "logit-ratio": logit_ratio}
+LOSSES: dict[str, AttackLoss] = {"margin": margin, "cross-entropy": cross_entropy, "logit-ratio": logit_ratio}
 SOFT_MARGIN = "soft-margin"
 LOSS_NAMES = (SOFT_MARGIN, *LOSSES)

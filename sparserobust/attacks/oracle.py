@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sparserobust.errors import ModelError, ShapeError
 
-Objective = Callable[[Tensor, Tensor], Tensor]
+AttackLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), labels (n,)) -> one number per example."""
 FLAT = (
     "no gradient reaches any image (it is 0 at every pixel, as behind a rounding or an argmax): attacks that follow "
@@ -53,7 +53,7 @@ class Oracle:
         return fooled
 
     def gradient(
-        self, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], objective: Objective
+        self, images: Float[Tensor, "n c h w"], labels: Int[Tensor, " n"], objective: AttackLoss
     ) -> tuple[Float[Tensor, "n classes"], Float[Tensor, " n"], Float[Tensor, "n c h w"]]:
         """(logits, objective, its gradient with respect to each example's own image).
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from sparserobust.attacks.budget import Norm, project, steepest
 from sparserobust.attacks.draws import normal, streams, uniform
 from sparserobust.attacks.losses import LOSSES, SOFT_MARGIN, OfEachExample, margin, soft_margin_from
-from sparserobust.attacks.oracle import Objective, Oracle
+from sparserobust.attacks.oracle import AttackLoss, Oracle
 
 
 def pgd(
@@ -26,7 +26,7 @@ def pgd(
     steps: int,
     step_size: float | None = None,
     restarts: int = 1,
-    losses: Sequence[str | Objective] = (SOFT_MARGIN,),
+    losses: Sequence[str | AttackLoss] = (SOFT_MARGIN,),
     stop_when_fooled: bool = True,
     seed: int = 0,
 ) -> Float[Tensor, "n c h w"]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from sparserobust.attacks.draws import normal, streams
 from sparserobust.attacks.losses import OfEachExample, clean_gaps, cross_entropy, margin
-from sparserobust.attacks.oracle import Objective, Oracle
+from sparserobust.attacks.oracle import AttackLoss, Oracle
 
 TEMPERATURES = {"0.001": (1e-3, False), "0.1": (0.1, False), "1/margin": (1.0, True), "5/margin": (5.0, True)}
 """Name -> (what the logits are multiplied by, whether in units of each example's clean margin)."""
@@ -19,7 +19,7 @@ TEMPERATURES = {"0.001": (1e-3, False), "0.1": (0.1, False), "1/margin": (1.0, T
 
 def repaired_losses(
     logits: Float[Tensor, "n k"], labels: Int[Tensor, " n"]
-) -> dict[str, tuple[Objective, bool]]:
+) -> dict[str, tuple[AttackLoss, bool]]:
     """Losses by name, and whether the model is to run in float64; none of them changes what the model decides.
 
     The cross-entropy of logits at another temperature, the margin, and the cross-entropy in float64.
@@ -29,7 +29,7 @@ def repaired_losses(
     Source: Gupta and Ajanthan 2022, arXiv:2003.13511 (temperature); Carlini et al. 2019, arXiv:1902.06705.
     """
     own = clean_gaps(logits, labels)
-    losses: dict[str, tuple[Objective, bool]] = {}
+    losses: dict[str, tuple[AttackLoss, bool]] = {}
     for name, (factor, relative) in TEMPERATURES.items():
         scale = factor / own if relative else torch.full_like(own, factor)
         losses[f"temperature {name}"] = (OfEachExample(scale, _at_temperature), False)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from sparserobust.attacks import draws
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.losses import margin
-from sparserobust.attacks.oracle import Objective, Oracle
+from sparserobust.attacks.oracle import AttackLoss, Oracle
 
 HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Changes, out of 10,000, after each of which the share of the image that a window covers is halved."""
@@ -34,7 +34,7 @@ def square(
     p_init: float = 0.8,
     horizon: int | None = None,
     seed: int,
-    loss: Objective = margin,
+    loss: AttackLoss = margin,
 ) -> Float[Tensor, "n c h w"]:
     """The first image that fools the model, or where none does the one of largest loss, by random search.
 

@@ -16,9 +16,9 @@ from sparserobust.apply import sparsify
 from sparserobust.cli.bound import Bound, bind, check_schedules, shared_recipe
 from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, free_place, place_of, scored_before
 from sparserobust.cli.evaluators import built
-from sparserobust.cli.machine import keep_freed_memory, set_threads
 from sparserobust.cli.networks import fresh_network, try_one_image
 from sparserobust.cli.request import Request
+from sparserobust.cli.runtime import keep_freed_memory, set_threads
 from sparserobust.cli.variants import folder_stem, safe
 from sparserobust.data import load_data
 from sparserobust.device import resolve_device

@@ -13,7 +13,7 @@ from sparserobust.errors import ModelError
 from sparserobust.models import create_model
 from sparserobust.models.create import OWN_INITIALISATION
 from sparserobust.training import Recipe
-from sparserobust.weights.untouched import examined
+from sparserobust.weights.isolation import examined
 
 
 def fresh_network(request: Request, data: Data, recipe: Recipe | None, seed: int) -> nn.Module:

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.parameters import Parameters
 from sparserobust.records import Remark
+from sparserobust.settings import Positive, Settings
 from sparserobust.sparsity.allocation import ALLOCATIONS, WORDS, kept_count
 from sparserobust.sparsity.probe import BatchNorm, Loss, Probe
 from sparserobust.sparsity.prune import prune
 from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
 from sparserobust.sparsity.scores import CRITERIA, Criterion
-from sparserobust.sparsity.select import TIES, Ties, rescue_empty_layers, shuffle_within_layers
-from sparserobust.weights.plan import OFFSET_KINDS, OFFSET_WORDS, OffsetKind
+from sparserobust.sparsity.select import Ties, rescue_empty_layers, shuffle_within_layers
+from sparserobust.weights.plan import OFFSET_WORDS, OffsetKind
 
 ALPHAS = ("auto", "one", "fixup", "fixup-published")
 
@@ -36,7 +36,7 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedMask(Parameters):
+class FixedMask(Settings):
     """A method that fixes its mask before training. Subclasses set the class variables and new defaults.
 
     Attributes:
@@ -76,12 +76,8 @@ class FixedMask(Parameters):
     initial_alpha: Literal["auto", "one", "fixup", "fixup-published"] = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.require("allocation", ("global", *ALLOCATIONS))
-        self.require("offset", OFFSET_KINDS)
-        self.require("rescue", ("random", None))
-        self.require("control", ("layer-shuffled", "reinitialised", None))
-        self.require("trainable_alpha", (True, False))
-        self.require("initial_alpha", ALPHAS)
         if self.initialisation is not None and self.control != "reinitialised":
             raise ConfigError(
                 f"initialisation of {self.name} is that of new weights and needs control='reinitialised'"
@@ -161,17 +157,18 @@ class Scored(FixedMask):
             Algorithm 1), "drop" (SynFlow) and "strict" (SNIP-it, k - 1 weights) are the published rules.
     """
 
-    score_samples: int = 100
+    score_samples: Positive = 100
     batchnorm: BatchNorm = "running"
     loss: Loss = "cross-entropy"
     ties: Ties = "draw"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require("batchnorm", ("running", "batch"))
-        self.require("loss", ("cross-entropy", "raw-logits"))
-        self.require("ties", TIES)
-        self.require_whole("score_samples", least=2 if self.batchnorm == "batch" else 1)
+        if self.batchnorm == "batch" and self.score_samples < 2:
+            raise ConfigError(
+                f"score_samples of {self.name} must be a whole number, at least 2, got {self.score_samples}: "
+                "BatchNorm has no variance of one example"
+            )
 
     def scoring(self) -> dict[str, Any]:
         """Loss and BatchNorm mode."""

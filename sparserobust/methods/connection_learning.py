@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes, prune_epochs
+from sparserobust.settings import Positive, Share
 from sparserobust.sparsity.schedule import exponential
 from sparserobust.training.pruner import Course, Pruner
 
@@ -35,15 +35,8 @@ class ConnectionLearning(DuringTraining):
     when: ClassVar[str] = "train, prune, retrain"
 
     threshold: Literal["deviation", "magnitude"] = "deviation"
-    rounds: int = 1
-    first: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("threshold", ("deviation", "magnitude"))
-        self.require_whole("rounds", least=1)
-        if not 0 < self.first < 1:
-            raise ConfigError(f"first of {self.name} must be in (0, 1), got {self.first:g}")
+    rounds: Positive = 1
+    first: Share = 0.5
 
     def pruner(self, course: Course) -> Pruner:
         """Prunes after epochs; nothing is done in a step.

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.during import StartsSparse, moving_steps
+from sparserobust.settings import Above0, Positive, Share, ShareOrAll
 from sparserobust.sparsity.allocation import share_out
 from sparserobust.sparsity.drop_and_grow import grow_random
 from sparserobust.training.pruner import Course, Masks, Pruner
@@ -36,20 +36,11 @@ class DSR(StartsSparse):
     when: ClassVar[str] = "reallocation across layers during training"
 
     allocation: str = "uniform"
-    every: int | None = None
-    fraction: float = 0.01
-    tolerance: float = 0.1
-    threshold: float = 1e-3
-    until: float = 0.75
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_whole("every", least=1, none=True)
-        for field in ("fraction", "tolerance"):
-            self.require_share(field)
-        self.require_share("until", one=True)
-        if not isinstance(self.threshold, int | float) or not self.threshold > 0:
-            raise ConfigError(f"threshold of {self.name} must be a number above 0, got {self.threshold!r}")
+    every: Positive | None = None
+    fraction: Share = 0.01
+    tolerance: Share = 0.1
+    threshold: Above0 = 1e-3
+    until: ShareOrAll = 0.75
 
     def pruner(self, course: Course) -> Pruner:
         """A reallocation every so many steps."""

@@ -31,10 +31,6 @@ class FreezeNet(SNIP):
     rescue: Literal["random"] | None = "random"
     mask: Literal["snip", "random"] = "snip"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("mask", ("snip", "random"))
-
     @property
     def rule(self) -> Criterion:
         """That of the mask."""
@@ -68,7 +64,6 @@ class FreezeNetWD(FreezeNet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require("prune_at_end", (True, False))
         if self.offset != "frozen":
             raise ConfigError(f"freezenet-wd decays a frozen offset, got offset={self.offset!r}")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Lt
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, Era, era_steps, interval, keep_highest, magnitudes
+from sparserobust.settings import Positive
 from sparserobust.training.pruner import Course, Pruner
 
 
@@ -34,13 +37,8 @@ class GradualMagnitude(DuringTraining):
     when: ClassVar[str] = "cubic rise of the sparsity during training"
 
     era: Era = None
-    every: int | None = None
-    start_sparsity: float = 0.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require_whole("every", least=1, none=True)
-        self.require_share("start_sparsity", zero=True)
+    every: Positive | None = None
+    start_sparsity: Annotated[float, Ge(0), Lt(1)] = 0.0
 
     def pruner(self, course: Course) -> Pruner:
         """The cubic over the era, its last event at the era's last step."""

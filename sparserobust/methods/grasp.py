@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Scored
+from sparserobust.settings import Above0
 from sparserobust.sparsity.scores import CRITERIA, Criterion
 
 
@@ -32,16 +32,10 @@ class GraSP(Scored):
     criterion: ClassVar[str] = "grasp"
     recipe: ClassVar[str] = "grasp"
 
-    temperature: float = 200.0
+    temperature: Above0 = 200.0
     keep: Literal["highest", "lowest"] = field(
         default="highest", metadata={"words": {"lowest": "inverted sign"}}
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("keep", ("highest", "lowest"))
-        if not isinstance(self.temperature, int | float) or not self.temperature > 0:
-            raise ConfigError(f"temperature of grasp must be a number above 0, got {self.temperature!r}")
 
     @property
     def rule(self) -> Criterion:

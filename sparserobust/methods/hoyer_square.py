@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from annotated_types import Ge
 from jaxtyping import Float
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes
+from sparserobust.settings import Positive
 from sparserobust.training.pruner import Course, Pruner
 
 
@@ -49,21 +50,17 @@ class HoyerSquare(DuringTraining):
     source: ClassVar[str] = "Yang et al. 2020 (DeepHoyer), arXiv:1908.09979, sec. 3.2, eq. 4; sec. 4"
     when: ClassVar[str] = "a penalty during training, then one pruning and fine-tuning"
 
-    decay: float = 1e-3
-    prune_epoch: int | None = None
+    decay: Annotated[float, Ge(0)] = 1e-3
+    prune_epoch: Positive | None = None
     threshold: Literal["magnitude", "deviation"] = "magnitude"
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require("threshold", ("magnitude", "deviation"))
         if self.offset == "frozen":
             raise ConfigError(
                 "hoyer-square draws weights to 0 before it prunes them and takes no frozen offset, which would put "
                 "them back to their initial values; choose offset='zero' or 'dct'"
             )
-        if not (self.decay >= 0 and math.isfinite(self.decay)):
-            raise ConfigError(f"decay of {self.name} must be a number, at least 0, got {self.decay:g}")
-        self.require_whole("prune_epoch", least=1, none=True)
 
     def pruner(self, course: Course) -> Pruner:
         """The penalty, then one pruning.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes, prune_epochs
+from sparserobust.settings import NotNegative, Positive
 from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
 from sparserobust.training.pruner import Course, Pruner
 
@@ -39,17 +40,14 @@ class IMP(DuringTraining):
     )
     when: ClassVar[str] = "train, prune, rewind, in rounds"
 
-    rounds: int = 5
-    rewind_epoch: int = 1
+    rounds: Positive = 5
+    rewind_epoch: NotNegative = 1
     schedule: str = "exponential"
-    every: int | None = None
+    every: Positive | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_schedule(self.schedule, 1)
-        self.require_whole("rounds", least=1)
-        self.require_whole("rewind_epoch", least=0)
-        self.require_whole("every", least=1, none=True)
 
     def pruner(self, course: Course) -> Pruner:
         """Rounds that fill the training.

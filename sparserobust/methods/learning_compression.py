@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, Era, era_epochs, keep_highest
+from sparserobust.settings import Positive
 from sparserobust.training.pruner import Course, Masks, Pruner
 
 
@@ -49,12 +50,11 @@ class LearningCompression(DuringTraining):
     era: Era = None
     mu: float = 9e-5
     last_mu: float = 3.7e-3
-    every: int = 1
+    every: Positive = 1
     multipliers: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require("multipliers", (True, False))
         if self.offset == "frozen":
             raise ConfigError(
                 "learning-compression draws pruned weights to 0 and takes no frozen offset, which would put them back "
@@ -64,7 +64,6 @@ class LearningCompression(DuringTraining):
             raise ConfigError(
                 f"mu must be above 0 and not above last_mu, got {self.mu:g} and {self.last_mu:g}"
             )
-        self.require_whole("every", least=1)
 
     def pruner(self, course: Course) -> Pruner:
         """The steps within the era.

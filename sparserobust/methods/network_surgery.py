@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
+from annotated_types import Ge, Lt
 from torch import Tensor
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, Era, era_steps, keep_highest
 from sparserobust.training.pruner import Course, Masks, Pruner
 
@@ -56,20 +56,10 @@ class DynamicNetworkSurgery(DuringTraining):
 
     era: Era = None
     threshold: Literal["deviation", "magnitude"] = "deviation"
-    margin: float = 0.1
-    gamma: float = 1e-4
-    power: float = 1.0
-    speed: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("threshold", ("deviation", "magnitude"))
-        if not 0 <= self.margin < 1:
-            raise ConfigError(f"margin of {self.name} must be in [0, 1), got {self.margin:g}")
-        for field in ("gamma", "power", "speed"):
-            value = getattr(self, field)
-            if not (value >= 0 and math.isfinite(value)):
-                raise ConfigError(f"{field} of {self.name} must be a number, at least 0, got {value:g}")
+    margin: Annotated[float, Ge(0), Lt(1)] = 0.1
+    gamma: Annotated[float, Ge(0)] = 1e-4
+    power: Annotated[float, Ge(0)] = 1.0
+    speed: Annotated[float, Ge(0)] = 1.0
 
     def pruner(self, course: Course) -> Pruner:
         """Surgery in the era.

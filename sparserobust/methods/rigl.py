@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.methods.during import StartsSparse, cosine, moving_steps
+from sparserobust.settings import Positive, ShareOrAll
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_largest
 from sparserobust.training.pruner import Course, Masks, Pruner
 from sparserobust.weights.plan import OffsetKind
@@ -34,17 +35,13 @@ class RigL(StartsSparse):
     when: ClassVar[str] = "drop and grow during training"
 
     allocation: str = "erk"
-    every: int | None = None
-    fraction: float = 0.3
-    until: float = 0.75
+    every: Positive | None = None
+    fraction: ShareOrAll = 0.3
+    until: ShareOrAll = 0.75
     regrow: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_whole("every", least=1, none=True)
-        for field in ("fraction", "until"):
-            self.require_share(field, one=True)
-        self.require("regrow", (True, False))
 
     def pruner(self, course: Course) -> Pruner:
         """Updates until T_end."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.methods.during import BetweenEpochs, StartsSparse
+from sparserobust.settings import ShareOrAll
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_random
 from sparserobust.training.pruner import Course, Masks, Pruner
 
@@ -28,11 +29,10 @@ class SET(StartsSparse):
     when: ClassVar[str] = "drop and grow at random after each epoch"
 
     allocation: str = "erk"
-    fraction: float = 0.3
+    fraction: ShareOrAll = 0.3
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require_share("fraction", one=True)
 
     def pruner(self, course: Course) -> Pruner:
         """An exchange after each epoch but the last."""

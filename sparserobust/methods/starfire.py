@@ -7,14 +7,15 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from sparserobust.arguments import whole_number
+from annotated_types import Ge, Le
+
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import DuringTraining, Era
 from sparserobust.methods.starfire_era import StarfireEra, final_threshold
+from sparserobust.settings import Share
 from sparserobust.sparsity.structure import (
-    LOCALES,
     Locale,
     kept_in_blocks,
     kept_kernels,
@@ -65,16 +66,12 @@ class Starfire(DuringTraining):
     era: Era = None
     locale: Locale = "input"
     fc: Literal["block", "fine", "none"] = "fine"
-    block: int = 4
+    block: Annotated[int, Ge(1), Le(4)] = 4
     remove_dead_inputs: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.require("allocation", ("uniform",))
-        self.require("locale", LOCALES)
-        self.require("fc", ("block", "fine", "none"))
-        self.require("remove_dead_inputs", (True, False))
-        whole_number(f"block of {self.name}", self.block, least=1, below=5)
         if self.era is not None and not _is_era(self.era):
             raise ConfigError(
                 f"era of {self.name} must be two epochs, the second after the first, got {self.era!r}"
@@ -157,12 +154,7 @@ class StarfireWindow(Starfire):
     structure: ClassVar[str] = "weights of a window"
 
     cap: Literal["at-end", "from-start"] = "at-end"
-    max_non_zero: int = 2
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("cap", ("at-end", "from-start"))
-        whole_number(f"max_non_zero of {self.name}", self.max_non_zero, least=1, below=10)
+    max_non_zero: Annotated[int, Ge(1), Le(9)] = 2
 
     def shares(
         self, window: tuple[int, ...], threshold: Fraction, progress: Fraction
@@ -207,12 +199,7 @@ class StarfireIntra(Starfire):
     title: ClassVar[str] = "STARFIRE intra"
     structure: ClassVar[str] = "weights of a window, and kernels"
 
-    split: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.split, int | float) or not 0 <= self.split <= 1:
-            raise ConfigError(f"split of {self.name} must be in [0, 1], got {self.split!r}")
+    split: Annotated[float, Ge(0), Le(1)] = 0.5
 
     def shares(
         self, window: tuple[int, ...], threshold: Fraction, progress: Fraction
@@ -241,12 +228,7 @@ class StarfireInter(StarfireIntra):
     title: ClassVar[str] = "STARFIRE inter"
     structure: ClassVar[str] = "kernels, then weights of a window"
 
-    switch: float = 0.5
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.switch, int | float) or not 0 < self.switch < 1:
-            raise ConfigError(f"switch of {self.name} must be in (0, 1), got {self.switch!r}")
+    switch: Share = 0.5
 
     def phases(self, progress: Fraction) -> tuple[Fraction, Fraction]:
         """Kernels up to the switch, windows from there on."""

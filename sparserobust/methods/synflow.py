@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Scheduled
-from sparserobust.sparsity.select import TIES, Ties
+from sparserobust.sparsity.select import Ties
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,6 @@ class SynFlow(Scheduled):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require("ties", TIES)
         shape = self.input_shape
         if shape is not None and not (
             isinstance(shape, list | tuple)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from sparserobust.arguments import require_known_labels
 from sparserobust.attacks.oracle import as_logits, check_logits, input_gradient
-from sparserobust.weights.untouched import Guard
+from sparserobust.weights.isolation import Guard
 
 
 class Batch:

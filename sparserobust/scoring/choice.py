@@ -26,7 +26,7 @@ def default_names() -> list[str]:
     Our own other evaluators are audits that take minutes; they run when they are named.
     """
     known = registry.names()
-    return list(dict.fromkeys([*(name for name in CORE if name in known), *registry.foreign()]))
+    return list(dict.fromkeys([*(name for name in CORE if name in known), *registry.third_party()]))
 
 
 def default_evaluators(settings: Mapping[str, dict[str, Any]] | None = None) -> list[Evaluator]:

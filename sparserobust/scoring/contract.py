@@ -21,7 +21,7 @@ from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
 from sparserobust.stats import wilson
 from sparserobust.subject import Subject
-from sparserobust.weights.untouched import Guard
+from sparserobust.weights.isolation import Guard
 
 NO_EXAMPLE = remark("no-example")
 

@@ -13,7 +13,7 @@ from sparserobust.attacks.ddn import ddn
 from sparserobust.attacks.draws import streams, uniform
 from sparserobust.attacks.fgsm import fgsm_step
 from sparserobust.attacks.losses import SOFT_MARGIN, cross_entropy, margin
-from sparserobust.attacks.oracle import Objective, Oracle
+from sparserobust.attacks.oracle import AttackLoss, Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.attacks.repairs import gradient_error, in_float64, repaired_losses
 from sparserobust.attacks.square import square
@@ -106,7 +106,7 @@ class AuditMeasurement(PerBatch):
             found["transfer"] = self._each_eps(batch, self._pgd(lent, batch, (SOFT_MARGIN,), own.steps))
         return found
 
-    def _attacked(self, oracle: Oracle, batch: Batch, loss: Objective) -> Tensor:
+    def _attacked(self, oracle: Oracle, batch: Batch, loss: AttackLoss) -> Tensor:
         """The audited attack with this loss, on a model that decides alike."""
         if self.plan.attack == "pgd":
             return self._each_eps(batch, self._pgd(oracle, batch, (loss,), self.plan.steps))
@@ -116,7 +116,7 @@ class AuditMeasurement(PerBatch):
         return self._each_eps(batch, lambda which, eps: fgsm_step(batch.images[which], step[which], eps))
 
     def _pgd(
-        self, oracle: Oracle, batch: Batch, losses: Sequence[str | Objective], steps: int, restarts: int = 1
+        self, oracle: Oracle, batch: Batch, losses: Sequence[str | AttackLoss], steps: int, restarts: int = 1
     ) -> Callable[[Tensor, float], Tensor]:
         def attack(which: Tensor, eps: float) -> Tensor:
             images, labels = batch.images[which], batch.labels[which]

@@ -27,7 +27,7 @@ from sparserobust.scoring.contract import Context, EvaluatorBase
 from sparserobust.scoring.turn import Turn
 from sparserobust.subject import Subject
 from sparserobust.weights.fingerprint import fingerprint
-from sparserobust.weights.untouched import examined
+from sparserobust.weights.isolation import examined
 
 DEFAULT_BATCH_SIZE = 256
 

@@ -13,7 +13,7 @@ from sparserobust.records import Outcome, raised
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.contract import Context, EvaluatorBase, Measurement, Skip
 from sparserobust.seeds import seed_everything
-from sparserobust.weights.untouched import random_states_kept
+from sparserobust.weights.isolation import random_states_kept
 
 
 class Turn:

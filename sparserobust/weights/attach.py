@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from sparserobust.errors import ModelError, ShapeError
 from sparserobust.weights.decay import OffsetDecay
-from sparserobust.weights.mask_numbers import MaskNumbers
+from sparserobust.weights.mask_tensors import MaskTensors
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
 from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
 
@@ -58,7 +58,7 @@ class SparseWeights:
         self.kind: OffsetKind = kind
         self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
         self._kept: int | None = None
-        self._numbers: dict[str, MaskNumbers] = {}
+        self._numbers: dict[str, MaskTensors] = {}
         self._frozen: dict[str, Tensor] = {}
         self.decay = OffsetDecay(list(modules)) if decay_offset else None
         if kind == "dct":
@@ -129,11 +129,11 @@ class SparseWeights:
         self._kept = None
         self.restore()
 
-    def _numbers_of(self, name: str, mask: Tensor, values: Tensor) -> MaskNumbers:
+    def _numbers_of(self, name: str, mask: Tensor, values: Tensor) -> MaskTensors:
         """The mask of a layer as numbers, made again when it has changed or moved."""
         known = self._numbers.get(name)
         if known is None or not known.are_of(mask, values):
-            known = self._numbers[name] = MaskNumbers.of(mask, values, self._frozen.get(name))
+            known = self._numbers[name] = MaskTensors.of(mask, values, self._frozen.get(name))
         return known
 
     def _frozen_offset(self, name: str) -> Tensor:

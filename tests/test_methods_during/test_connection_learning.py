@@ -102,7 +102,7 @@ def test_rounds_prune_the_same_fraction_and_share_the_time_that_is_left(train_ba
     ("params", "text"),
     [
         ({"rounds": 0}, "rounds of connection-learning must be a whole number, at least 1, got 0"),
-        ({"first": 1.0}, r"first of connection-learning must be in \(0, 1\), got 1"),
+        ({"first": 1.0}, r"first of connection-learning must be a number in \(0, 1\), got 1"),
         (
             {"threshold": "std"},
             "threshold of connection-learning must be one of deviation, magnitude, got 'std'",

@@ -120,7 +120,7 @@ def test_the_number_in_all_stays_over_a_training_and_that_of_layers_does_not(tra
 @pytest.mark.parametrize(
     ("method", "params", "text"),
     [
-        ("dsr", {"every": 0}, r"every of dsr must be a whole number, at least 1, got 0"),
+        ("dsr", {"every": 0}, r"every of dsr must be a whole number, at least 1, or None, got 0"),
         ("dsr", {"threshold": 0.0}, "threshold of dsr must be a number above 0, got 0.0"),
         ("dsr", {"fraction": 1.0}, r"fraction of dsr must be a number in \(0, 1\), got 1.0"),
         ("set", {"fraction": 0.0}, r"fraction of set must be a number in \(0, 1\], got 0.0"),

@@ -129,7 +129,7 @@ def test_a_training_that_diverges_says_so_under_every_method_that_moves_its_mask
         ({"era": (3, 9)}, "era must begin before it ends, within the 8 epochs, got 3 to 9"),
         ({"era": (5, 5)}, "era must begin before it ends, within the 8 epochs, got 5 to 5"),
         ({"era": (-1, 3)}, "era must begin before it ends, within the 8 epochs, got -1 to 3"),
-        ({"every": 0}, r"every of gradual-magnitude must be a whole number, at least 1, got 0"),
+        ({"every": 0}, r"every of gradual-magnitude must be a whole number, at least 1, or None, got 0"),
         (
             {"start_sparsity": 1.0},
             r"start_sparsity of gradual-magnitude must be a number in \[0, 1\), got 1.0",

@@ -89,7 +89,10 @@ def test_a_stronger_penalty_leaves_less_to_prune(train_bars):
     [
         ({"decay": -1.0}, "decay of hoyer-square must be a number, at least 0, got -1"),
         ({"decay": float("inf")}, "decay of hoyer-square must be a number, at least 0, got inf"),
-        ({"prune_epoch": 0}, "prune_epoch of hoyer-square must be a whole number, at least 1, got 0"),
+        (
+            {"prune_epoch": 0},
+            "prune_epoch of hoyer-square must be a whole number, at least 1, or None, got 0",
+        ),
         ({"prune_epoch": 9}, "prune_epoch of hoyer-square must be within the training, got 9 of 8 epochs"),
         ({"offset": "frozen"}, "takes no frozen offset, which would put them back to their initial values"),
         ({"threshold": "fixed"}, "threshold of hoyer-square must be one of magnitude, deviation"),

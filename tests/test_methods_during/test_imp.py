@@ -139,7 +139,7 @@ def test_layers_end_with_their_share_although_rounding_may_raise_it_in_a_later_r
     [
         ({"rounds": 0}, "rounds of imp must be a whole number, at least 1, got 0"),
         ({"rewind_epoch": 1.5}, "rewind_epoch of imp must be a whole number, at least 0, got 1.5"),
-        ({"every": 0}, "every of imp must be a whole number, at least 1, got 0"),
+        ({"every": 0}, "every of imp must be a whole number, at least 1, or None, got 0"),
         ({"schedule": "cubic"}, "schedule must be one of .*, got 'cubic'"),
         (
             {"rounds": 7},

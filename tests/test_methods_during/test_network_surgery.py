@@ -197,7 +197,7 @@ def test_the_masks_stay_after_the_era_and_weights_came_back_in_it(train_bars):
 @pytest.mark.parametrize(
     ("params", "text"),
     [
-        ({"margin": 1.0}, r"margin of dynamic-network-surgery must be in \[0, 1\), got 1"),
+        ({"margin": 1.0}, r"margin of dynamic-network-surgery must be a number in \[0, 1\), got 1"),
         ({"gamma": -1.0}, "gamma of dynamic-network-surgery must be a number, at least 0, got -1"),
         ({"power": float("nan")}, "power of dynamic-network-surgery must be a number, at least 0, got nan"),
         ({"era": (3, 9)}, "era must begin before it ends, within the 8 epochs, got 3 to 9"),

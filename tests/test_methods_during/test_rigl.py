@@ -205,7 +205,7 @@ def test_rigl_dctps_trains_equally_many_weights_per_layer_on_top_of_the_scaled_d
 @pytest.mark.parametrize(
     ("params", "text"),
     [
-        ({"every": 0}, r"every of rigl must be a whole number, at least 1, got 0"),
+        ({"every": 0}, r"every of rigl must be a whole number, at least 1, or None, got 0"),
         ({"fraction": 0.0}, r"fraction of rigl must be a number in \(0, 1\], got 0.0"),
         ({"until": 1.5}, r"until of rigl must be a number in \(0, 1\], got 1.5"),
         ({"rescue": "random"}, "rescue of rigl must be None"),

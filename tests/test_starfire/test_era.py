@@ -116,17 +116,25 @@ def test_the_final_threshold_asks_for_exactly_that_many_weights(prunable, sparsi
     ("name", "params", "text"),
     [
         ("starfire-ck", {"fc": "row"}, "fc of starfire-ck must be one of block, fine, none, got 'row'"),
-        ("starfire-ck", {"block": 5}, r"block of starfire-ck must be in \[1, 5\), got 5"),
-        ("starfire-ck", {"block": 2.5}, r"block of starfire-ck must be a whole number, in \[1, 5\), got 2.5"),
+        ("starfire-ck", {"block": 5}, r"block of starfire-ck must be a whole number in \[1, 4\], got 5"),
+        ("starfire-ck", {"block": 2.5}, r"block of starfire-ck must be a whole number in \[1, 4\], got 2.5"),
         ("starfire-ck", {"locale": "filter"}, "locale of starfire-ck must be one of input, output, layer"),
         ("starfire-ck", {"allocation": "erk"}, "allocation of starfire-ck must be one of uniform, got 'erk'"),
         ("starfire-ck", {"era": (5, 2)}, "must be two epochs, the second after the first"),
-        ("starfire-ck", {"era": 30}, "must be two epochs, the second after the first, got 30"),
+        ("starfire-ck", {"era": 30}, "era of starfire-ck must be a list of 2 numbers, or None, got 30"),
         ("starfire-ck", {"cap": "at-end"}, "starfire-ck has no parameter 'cap'"),
         ("starfire-window", {"cap": "never"}, "cap of starfire-window must be one of at-end, from-start"),
-        ("starfire-window", {"max_non_zero": 0}, r"max_non_zero of starfire-window must be in \[1, 10\)"),
-        ("starfire-intra", {"split": 50}, r"split of starfire-intra must be in \[0, 1\], got 50"),
-        ("starfire-inter", {"switch": 1.0}, r"switch of starfire-inter must be in \(0, 1\), got 1.0"),
+        (
+            "starfire-window",
+            {"max_non_zero": 0},
+            r"max_non_zero of starfire-window must be a whole number in \[1, 9\]",
+        ),
+        ("starfire-intra", {"split": 50}, r"split of starfire-intra must be a number in \[0, 1\], got 50"),
+        (
+            "starfire-inter",
+            {"switch": 1.0},
+            r"switch of starfire-inter must be a number in \(0, 1\), got 1.0",
+        ),
     ],
 )
 def test_parameters_that_cannot_be_are_refused(plain, name, params, text):

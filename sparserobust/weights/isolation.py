@@ -42,7 +42,7 @@ class Guard:
 
 
 @contextmanager
-def untouched(model: nn.Module) -> Iterator[None]:
+def isolated(model: nn.Module) -> Iterator[None]:
     """Whatever happens inside, the model and the global random states are as before afterwards."""
     guard = Guard(model)
     try:
@@ -55,7 +55,7 @@ def untouched(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def examined(model: nn.Module) -> Iterator[Guard]:
     """In evaluation mode, no parameter asking for gradients; yields a guard of that; all as before afterwards."""
-    with untouched(model):
+    with isolated(model):
         model.eval().requires_grad_(False)
         for parameter in model.parameters():
             parameter.grad = None

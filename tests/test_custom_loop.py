@@ -34,7 +34,7 @@ def optimizer_of(net, kind):
     return made(net.parameters(), **OPTIMIZERS[kind])
 
 
-def own_loop(net, kind, method, watch=lambda attached: None, **params):
+def custom_loop(net, kind, method, watch=lambda attached: None, **params):
     torch.manual_seed(0)
     optimizer, loader = optimizer_of(net, kind), batches()
     net.train()
@@ -82,7 +82,7 @@ CASES = [
 @pytest.mark.parametrize(("method", "kind"), CASES)
 def test_it_comes_to_the_weights_of_train(method, kind):
     """A DataLoader brings its own order, and without validation examples training ends with the last epoch."""
-    subject = own_loop(small_networks()[1], kind, method)
+    subject = custom_loop(small_networks()[1], kind, method)
     sparsity = 0.0 if method == "dense" else SPARSITY
     trained = sr.sparsify(small_networks()[1], method, sparsity, small_data(), seed=0)
     recipe = Recipe(name="t", source="", optimizer=kind, batch_size=BATCH, epochs=EPOCHS, **OPTIMIZERS[kind])
@@ -105,7 +105,7 @@ def test_the_law_holds_after_every_step_and_the_subject_is_saved_and_scored_like
             now = attached.subject.effective_weights()[name]
             assert torch.equal(now[~part.mask], part.offset[~part.mask]), name
 
-    subject = own_loop(small_networks()[0], "sgd", method, law)
+    subject = custom_loop(small_networks()[0], "sgd", method, law)
     assert len(steps) == EPOCHS * 6
     assert subject.kept == int((1 - SPARSITY) * subject.prunable + 1e-9)
     subject.save(tmp_path / "m.sparse")
@@ -124,7 +124,7 @@ def test_what_is_no_network_is_refused_as_by_sparsify():
 
 def test_after_finish_the_optimizer_is_free():
     net = small_networks()[0]
-    subject = own_loop(net, "sgd", "rigl")
+    subject = custom_loop(net, "sgd", "rigl")
     optimizer = optimizer_of(net, "sgd")
     for parameter in net.parameters():
         parameter.grad = torch.ones_like(parameter)
@@ -212,11 +212,11 @@ def test_a_penalty_that_was_never_asked_for_is_told(method):
         attached.end_epoch()
     attached.finish()
     assert attached.subject.warnings == (remark("without-penalty"),)
-    assert own_loop(small_networks()[1], "sgd", method).warnings == ()
+    assert custom_loop(small_networks()[1], "sgd", method).warnings == ()
 
 
 def test_a_frozen_offset_that_is_to_go_at_the_end_goes():
-    subject = own_loop(small_networks()[1], "sgd", "freezenet-wd", prune_at_end=True)
+    subject = custom_loop(small_networks()[1], "sgd", "freezenet-wd", prune_at_end=True)
     assert subject.weights.kind == "zero"
     assert subject.record().sparsity == pytest.approx(SPARSITY, abs=2e-3)
     for name, weight in subject.effective_weights().items():

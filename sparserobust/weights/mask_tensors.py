@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class MaskNumbers:
+class MaskTensors:
     """What keeps the law off the mask of one layer.
 
     Attributes:
@@ -26,7 +26,7 @@ class MaskNumbers:
     fixed: Tensor | None
 
     @classmethod
-    def of(cls, mask: Tensor, values: Tensor, frozen: Tensor | None) -> MaskNumbers:
+    def of(cls, mask: Tensor, values: Tensor, frozen: Tensor | None) -> MaskTensors:
         """Of a mask as it is now.
 
         Args:

@@ -10,7 +10,7 @@ import pytest
 
 FAULTS = """
 import ctypes, resource, torch
-from sparserobust.cli.machine import M_MMAP_THRESHOLD, keep_freed_memory
+from sparserobust.cli.runtime import M_MMAP_THRESHOLD, keep_freed_memory
 
 ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**17)  # as glibc begins; it moves with what is freed
 
@@ -39,7 +39,7 @@ def test_freed_memory_is_kept_for_the_next_step():
 
 
 def test_where_there_is_no_mallopt_nothing_is_done(monkeypatch):
-    from sparserobust.cli import machine
+    from sparserobust.cli import runtime
 
-    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
-    machine.keep_freed_memory()
+    monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())
+    runtime.keep_freed_memory()

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from sparserobust.weights.isolation import Guard, examined, isolated
 from sparserobust.weights.plan import sha256_of
-from sparserobust.weights.untouched import Guard, examined, untouched
 
 
 def vandalise(model: nn.Module) -> None:
@@ -55,7 +55,7 @@ def mixed(make_network) -> nn.Module:
     return model
 
 
-@pytest.mark.parametrize("guarded", [untouched, examined])
+@pytest.mark.parametrize("guarded", [isolated, examined])
 def test_everything_is_as_before(mixed, guarded):
     before = fingerprint(mixed)
     gradient = next(mixed.parameters()).grad
@@ -65,7 +65,7 @@ def test_everything_is_as_before(mixed, guarded):
     assert next(mixed.parameters()).grad is gradient
 
 
-@pytest.mark.parametrize("guarded", [untouched, examined])
+@pytest.mark.parametrize("guarded", [isolated, examined])
 def test_everything_is_as_before_after_an_exception(mixed, guarded):
     before = fingerprint(mixed)
 
@@ -81,7 +81,7 @@ def test_everything_is_as_before_after_an_exception(mixed, guarded):
 
 def test_a_gradient_changed_in_place_is_put_back(mixed):
     before = fingerprint(mixed)
-    with untouched(mixed):
+    with isolated(mixed):
         next(mixed.parameters()).grad.zero_()
     assert fingerprint(mixed) == before
 
