@@ -28,7 +28,7 @@ from sparserobust.report import summary_table, write_report
 from sparserobust.report.terminal.below import not_made_line, together
 from sparserobust.restore import load_subject
 from sparserobust.runner import environment_of, evaluate, failed_run
-from sparserobust.scoring.measure import sha256_of_examples
+from sparserobust.scoring.run import sha256_of_examples
 from sparserobust.subject import Subject
 from sparserobust.training import started_from, train
 

@@ -85,17 +85,17 @@ def _documented_attributes(factory: type) -> dict[str, str]:
 
 
 def _evaluator(name: str, params: Mapping[str, Any] | None = None) -> None:
-    from sparserobust.scoring.choice import build_evaluator
+    from sparserobust.scoring.named import build_evaluator
 
     evaluator = build_evaluator(name, dict(params or {}))
-    name = evaluator.name
+    name = evaluator.label
     click.echo(f"{inspect.getdoc(type(evaluator))}\n\nsource: {evaluator.source}\n\nscores")
-    for spec in evaluator.scores:
+    for spec in evaluator.score_specs:
         unit = f" [{spec.unit}]" if spec.unit else ""
         click.echo(f"  {spec.name:<28} {spec.about}{unit}{' (headline)' if spec.headline else ''}")
     how = f"\nsettings (--set {name}.SETTING=VALUE, or --evaluators {name}[SETTING=VALUE,...])"
-    click.echo(how if evaluator.settings() else "\nno settings")
-    for setting, value in evaluator.settings().items():
+    click.echo(how if evaluator.resolved() else "\nno settings")
+    for setting, value in evaluator.resolved().items():
         click.echo(f"  {setting:<18} {value!r}")
 
 

@@ -87,7 +87,7 @@ def evaluate(typed: str, /, targets: tuple[str, ...], **options: Any) -> int:
     from sparserobust.cli.recorded import recorded_name, spelled_out
     from sparserobust.cli.request import Request
     from sparserobust.presets import read_preset
-    from sparserobust.scoring.choice import default_names
+    from sparserobust.scoring.named import default_names
 
     methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
     named, preset = options["evaluators"], options["preset"] and read_preset(options["preset"])

@@ -52,7 +52,7 @@ class Preset(BaseModel):
         Raises:
             PluginError: one of them is not installed. ConfigError: a setting that cannot be, or two of one name.
         """
-        from sparserobust.scoring.choice import build_evaluator, require_different_names
+        from sparserobust.scoring.named import build_evaluator, require_different_names
 
         try:
             built = [build_evaluator(row.name, row.settings) for row in self.evaluators]
