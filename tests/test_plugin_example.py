@@ -23,7 +23,16 @@ class Installed:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation"]
+        pip = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-build-isolation",
+        ]
         subprocess.run([*pip, "--target", str(folder / "site"), str(PLUGIN)], check=True, capture_output=True)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
@@ -98,7 +107,9 @@ def test_all_six_are_used_through_the_command_line(comparison: Path) -> None:
     assert "worst of FGSM, Brightness" in page or "brightness" in page
 
 
-def test_settings_of_the_plugins_come_from_the_command_line_and_are_checked_there(installed: Installed) -> None:
+def test_settings_of_the_plugins_come_from_the_command_line_and_are_checked_there(
+    installed: Installed,
+) -> None:
     for assignment, text in {
         "brightness.darker=3": "darker of brightness must be True or False, got 3",
         "brightness.eps=2": "eps must be one or more different numbers in [0, 1], got [2]",
@@ -111,7 +122,9 @@ def test_settings_of_the_plugins_come_from_the_command_line_and_are_checked_ther
         assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_without_the_package_its_records_are_read_and_its_scores_shown(comparison: Path, tmp_path: Path) -> None:
+def test_without_the_package_its_records_are_read_and_its_scores_shown(
+    comparison: Path, tmp_path: Path
+) -> None:
     runs = [sr.load_run(file) for file in sorted(comparison.rglob("run.json"))]
     page = sr.write_report(runs, tmp_path / "report.html").read_text()
     assert 'id="signs"' not in page

@@ -18,4 +18,6 @@ class Signs(Section):
     def build(self, findings: Findings) -> PlainTable | None:
         """The table that `signs.j2` places."""
         column = Column("positive", "% of kept weights")
-        return plain_table(findings, "Weight signs", [(column, scored("positive", lambda share: f"{100 * share:.1f}"))])
+        return plain_table(
+            findings, "Weight signs", [(column, scored("positive", lambda share: f"{100 * share:.1f}"))]
+        )

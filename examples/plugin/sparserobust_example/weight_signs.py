@@ -18,7 +18,9 @@ class WeightSigns(Evaluator):
     source: ClassVar = "an example of sparserobust"
     sees_data: ClassVar = False
     scores: ClassVar = (
-        ScoreSpec(name="positive", unit="fraction", headline=True, about="kept weights above 0 / kept weights"),
+        ScoreSpec(
+            name="positive", unit="fraction", headline=True, about="kept weights above 0 / kept weights"
+        ),
     )
 
     def begin(self, context: Context) -> Measurement:
