@@ -35,6 +35,10 @@ class Registry:
         """The names that another distribution than ours declares, in their order; imports nothing."""
         return [name for name, entries in self._found().items() if any(not _ours(entry) for entry in entries)]
 
+    def declared(self, name: str) -> list[tuple[str, EntryPoint]]:
+        """(distribution, entry point) of all that declare a name, each once; imports nothing."""
+        return [(_distribution(entry), entry) for entry in self._found().get(name, [])]
+
     def load(self, name: str) -> Any:
         """The class behind a name.
 
@@ -75,3 +79,4 @@ def _distribution(entry: EntryPoint) -> str:
 
 methods = Registry("sparserobust.methods", "method")
 evaluators = Registry("sparserobust.evaluators", "evaluator")
+sections = Registry("sparserobust.sections", "section")

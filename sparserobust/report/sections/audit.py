@@ -30,7 +30,7 @@ LEVELS: dict[AuditState, int] = {
 }
 KINDS = ("audited", "gradient", "repaired", "reported")
 GAPS = ("masking_gap", "attack_slack", "residual_gap")
-SHOWS = frozenset({*(f"{kind}_robust_accuracy" for kind in KINDS), *GAPS, "artefact_share"})
+SCORES = frozenset({*(f"{kind}_robust_accuracy" for kind in KINDS), *GAPS, "artefact_share"})
 """The scores that stand here; the share of the artefact is what the gaps say in points."""
 SUPPORTED_GAP = 0.02  # what the audit itself lets pass, where a gap has no interval
 

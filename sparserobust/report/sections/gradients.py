@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group, Lineup
@@ -23,18 +23,26 @@ START = (
     "give the same over all weights, free of selection. A mask that a method finds or moves while training is laid on "
     "the initial weights as it ended."
 )
-SHOWS = frozenset({"relative_to_dense", "l1_per_kept", "l1_unmasked", "layers_without_gradient"})
-"""The scores that this section answers for; the norms themselves stand relative to those of dense."""
 COURSE = "While training: mean and standard deviation over batches, first seed."
 
 
-def gradient_norms(found: Findings) -> Panels | None:
-    """At initialisation relative to dense, and while training at one sparsity."""
-    lineup = found.lineup
-    wide: list[Panel] = []
-    facts: list[str] = []
-    rows = gradients.rows(lineup)
-    with style.drawing():
+class GradientsSection(Section):
+    """Gradient norms at initialisation relative to dense, and while training at one sparsity."""
+
+    id: ClassVar[str] = "gradients"
+    title: ClassVar[str] = "Gradients"
+    place: ClassVar[float] = 90
+    shows: ClassVar[Collection[str]] = frozenset(
+        {"relative_to_dense", "l1_per_kept", "l1_unmasked", "layers_without_gradient"}
+    )
+    """The norms themselves stand relative to those of dense."""
+
+    def build(self, findings: Findings) -> Panels | None:
+        """At initialisation relative to dense, and while training at one sparsity."""
+        lineup = findings.lineup
+        wide: list[Panel] = []
+        facts: list[str] = []
+        rows = gradients.rows(lineup)
         if any(v is not None for row in rows for _, v in row.values):
             facts.append(START)
             about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
@@ -50,10 +58,10 @@ def gradient_norms(found: Findings) -> Panels | None:
                 )
             )
         small, large = _course(lineup)
-    wide += large
-    facts += [COURSE] if small or large else []
-    facts += ["Grey lines are the curves of the other panels."] if small else []
-    return Panels(tuple(small), tuple(facts), wide=tuple(wide)) if wide or small else None
+        wide += large
+        facts += [COURSE] if small or large else []
+        facts += ["Grey lines are the curves of the other panels."] if small else []
+        return Panels(tuple(small), tuple(facts), wide=tuple(wide)) if wide or small else None
 
 
 def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
@@ -109,6 +117,3 @@ def trained_groups(lineup: Lineup) -> list[Group]:
     middle = lineup.at(sparsities[len(sparsities) // 2]) if sparsities else []
     chosen = [*lineup.dense, *(g for g in middle if g.made)]
     return [g for g in chosen if g.first.history is not None and g.first.history.epochs]
-
-
-SECTION = Section(id="gradients", place=90, title="Gradients", build=gradient_norms)

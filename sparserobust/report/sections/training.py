@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.estimates import estimate
 from sparserobust.analysis.findings import Findings
@@ -49,14 +51,22 @@ class Training:
     prunes: bool
 
 
-def training(found: Findings) -> Training | None:
-    """The section, None where no run was trained here."""
-    groups = [g for g in found.lineup.groups if any(run.history for run in g.runs)]
-    if not groups:
-        return None
-    rows = [_row(head, group) for head, group in zip(heads(groups), groups, strict=True)]
-    validated, pruned = any(row.validation for row in rows), any(row.pruned for row in rows)
-    return Training(tuple(rows), found.lineup.seeds, validated, pruned)
+class TrainingSection(Section):
+    """Training in a row per network."""
+
+    id: ClassVar[str] = "training"
+    title: ClassVar[str] = "Training"
+    place: ClassVar[float] = 110
+    shows: ClassVar[Collection[str]] = frozenset({"train_top1", "overfitting_gap"})
+
+    def build(self, findings: Findings) -> Training | None:
+        """The section, None where no run was trained here."""
+        groups = [g for g in findings.lineup.groups if any(run.history for run in g.runs)]
+        if not groups:
+            return None
+        rows = [_row(head, group) for head, group in zip(heads(groups), groups, strict=True)]
+        validated, pruned = any(row.validation for row in rows), any(row.pruned for row in rows)
+        return Training(tuple(rows), findings.lineup.seeds, validated, pruned)
 
 
 def _row(head: Head, group: Group) -> TrainingRow:
@@ -124,6 +134,3 @@ def _gap(group: Group) -> Cell:
     if e.seeds > 1 and e.half is not None:
         return Cell(points(e.value), f"± {percent(e.half)}")
     return Cell(points(e.value), f"{percent(train.value)} train" if train.value is not None else "")
-
-
-SECTION = Section(id="training", place=110, title="Training", build=training)

@@ -1,0 +1,64 @@
+"""The templates: everything that is placed is escaped, and a section's template finds our macros as `m`."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
+    from markupsafe import Markup
+
+PACKAGE = "sparserobust.report"
+
+
+def file_text(name: str) -> str:
+    """A file of this package, by its path below it."""
+    return resources.files(PACKAGE).joinpath(*name.split("/")).read_text("utf-8")
+
+
+@cache
+def environment() -> Environment:
+    """The environment of all templates; ours are named by their path below the package."""
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    made = Environment(
+        loader=FunctionLoader(file_text),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["m"] = made.get_template("look/templates/macros.j2").module
+    return made
+
+
+def placed(owner: type, name: str, text: str, part: Any) -> Markup:
+    """The HTML of a part.
+
+    Args:
+        owner: the class whose template it is.
+        name: of the template's file beside the module of that class, without its ending.
+        text: the template itself; the file is read where it is empty.
+        part: what it places.
+    """
+    from markupsafe import Markup
+
+    return Markup(_template(owner, name, text).render(part=part))
+
+
+@cache
+def _template(owner: type, name: str, text: str) -> Template:
+    return environment().from_string(text or _beside(owner, f"{name}.j2"))
+
+
+def _beside(owner: type, file: str) -> str:
+    """The text of a file in the folder or archive that the module of a class lies in."""
+    spec = sys.modules[owner.__module__].__spec__
+    if spec is not None and spec.parent:
+        return resources.files(spec.parent).joinpath(file).read_text("utf-8")
+    return Path(inspect.getfile(owner)).with_name(file).read_text("utf-8")
