@@ -28,7 +28,7 @@ class Panel:
 
     Attributes:
         heading: above it, in the colour of `slot`; `aside` is dimmed, at the right.
-        svg: the figure; `twin` the same for narrow pages, where the wide one would be too small to read.
+        svg: the figure; `narrow` the same for narrow pages, where the wide one would be too small to read.
     """
 
     svg: Any
@@ -36,7 +36,7 @@ class Panel:
     slot: str = "ink"
     aside: str = ""
     about: str = ""
-    twin: Any = None
+    narrow: Any = None
 
 
 @dataclass(frozen=True)

@@ -58,10 +58,10 @@ class FrontierSection(Section):
 
 
 def _large(found: Findings, q: Quantity, curves: Split) -> Panel:
-    """All curves in one panel, with a narrow twin."""
+    """All curves in one panel, drawn wide and narrow."""
     heading = frontier.heading(found.lineup, clean=q.clean)
     svgs = [_drawn(found, q, curves, f"frontier-{q.kind}{w:g}", heading, w, 330) for w in (q.width, NARROW)]
-    return Panel(svgs[0], heading, twin=svgs[1], about=ABOUT)
+    return Panel(svgs[0], heading, narrow=svgs[1], about=ABOUT)
 
 
 def _small(found: Findings, q: Quantity, number: int, curves: Split) -> Panel:

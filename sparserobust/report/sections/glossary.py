@@ -38,7 +38,7 @@ _BY_COLUMN = {
     ),
     "smallest": (
         "MDD, minimum detectable difference",
-        "The smallest difference, in points, that this many images or seeds could have told from 0.",
+        "The smallest difference, in points, that would be significant on its own with so many images or seeds.",
     ),
     "distance": (
         "median ℓ₂",
@@ -55,9 +55,9 @@ _BY_COLUMN = {
     "harmonic": ("HM", "Harmonic mean of clean accuracy and the share of exact zeros."),
 }
 _ROBUST_STATES: dict[State, str] = {
-    "no-red-flag": "None of the checks on this page speaks against the number. It is not an audit.",
+    "no-red-flag": "None of the checks on this page speaks against the number. They do not audit gradient masking.",
     "check": (
-        "The number of the table may not be believed as it stands; why, and what to do, is said under “Attack "
+        "The number of the table is not reliable as it stands; why, and what to do, is said under “Attack "
         "reliability”. What one of several attacks misses is no reason: it is in the worst case."
     ),
     "artefact": (
@@ -119,7 +119,7 @@ def _of_comparisons(table: MainTable, found: Findings) -> Words:
             f"p is not below {ALPHA:g}, or the interval holds 0. It is not a claim of equality."
         )
         every = f"all {table.comparisons} comparisons" if table.comparisons > 1 else "all comparisons"
-        words[RESULTS["not-after-holm"]] = f"Different on its own, but not once {every} are counted."
+        words[RESULTS["ns-after-holm"]] = f"Different on its own, but not once {every} are counted."
     return words
 
 

@@ -23,7 +23,7 @@ START = (
     "give the same over all weights, free of selection. A mask that a method finds or moves while training is laid on "
     "the initial weights as it ended."
 )
-COURSE = "While training: mean and standard deviation over batches, first seed."
+WHILE_TRAINING = "While training: mean and standard deviation over batches, first seed."
 
 
 class GradientsSection(Section):
@@ -47,7 +47,7 @@ class GradientsSection(Section):
             facts.append(START)
             about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
             wide.append(
-                _twins(
+                _at_both_widths(
                     Panel(None, "At initialisation, relative to dense", about=about),
                     "gradient-start",
                     430,
@@ -57,15 +57,15 @@ class GradientsSection(Section):
                     right=8.0,
                 )
             )
-        small, large = _course(lineup)
+        small, large = _while_training(lineup)
         wide += large
-        facts += [COURSE] if small or large else []
+        facts += [WHILE_TRAINING] if small or large else []
         facts += ["Grey lines are the curves of the other panels."] if small else []
         return Panels(tuple(small), tuple(facts), wide=tuple(wide)) if wide or small else None
 
 
-def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
-    """(small panels, one large panel) of the course of training; one of the two is empty, or both."""
+def _while_training(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
+    """(small panels, one large panel) of gradient norms while training; one of the two is empty, or both."""
     chosen = trained_groups(lineup)
     if not chosen:
         return [], []
@@ -75,7 +75,7 @@ def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
     curves = split([(tagged_name(g), mark(g), [g]) for g in chosen if not g.dense])
     if len(curves) == 1:
         names = [tagged_name(g) for g in chosen]
-        panel = _twins(
+        panel = _at_both_widths(
             Panel(None, heading, about=about),
             "gradient-course",
             420,
@@ -89,7 +89,7 @@ def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
 
 
 def _small(dense: list[Group], curves: Split, number: int, heading: str, about: str) -> Panel:
-    """One of several panels of the course of training: its own curves in colour, the others grey."""
+    """One of several panels of gradient norms while training: its own curves in colour, the others grey."""
     own = [*dense, *(groups[0] for _, _, groups in curves.methods)]
     called = ["dense" for _ in dense] + [name for name, _, _ in curves.methods]
     right = style.room(called, 60.0, 0.45 * PANEL)
@@ -102,13 +102,13 @@ def _small(dense: list[Group], curves: Split, number: int, heading: str, about: 
     return Panel(svg, curves.title, about=f"{heading}; {about}" if number == 0 else "")
 
 
-def _twins(
+def _at_both_widths(
     panel: Panel, name: str, width: float, height: float, paint: Callable[[Axes], None], **margins: float
 ) -> Panel:
     """The panel with its figure drawn twice: at its width, and narrow."""
     title = f"Gradient norm: {panel.heading}"
     wide, narrow = (figure(f"{name}{w:g}", title, w, height, paint, **margins) for w in (width, NARROW))
-    return replace(panel, svg=wide, twin=narrow)
+    return replace(panel, svg=wide, narrow=narrow)
 
 
 def trained_groups(lineup: Lineup) -> list[Group]:

@@ -1,4 +1,4 @@
-"""The course of training in a row: small curves, the last value, train minus test, the chosen epoch."""
+"""Training in a row per network: small curves, the last value, train minus test, the chosen epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 from sparserobust.analysis.estimates import estimate
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group
-from sparserobust.report.figures.training import Quantity, course
+from sparserobust.report.figures.training import Quantity, training_curve
 from sparserobust.report.sections.section import Section
 from sparserobust.report.table.cells import Cell, missing
 from sparserobust.report.table.plain import Head, heads
@@ -52,7 +52,7 @@ class Training:
 
 
 class TrainingSection(Section):
-    """Training in a row per network."""
+    """Small curves of training, and what was chosen from them."""
 
     id: ClassVar[str] = "training"
     title: ClassVar[str] = "Training"
@@ -87,7 +87,7 @@ def _row(head: Head, group: Group) -> TrainingRow:
 
 
 def _spark(group: Group, quantity: Quantity, *, log: bool = False) -> Spark | None:
-    values = course(list(group.runs), quantity)
+    values = training_curve(list(group.runs), quantity)
     if not values:
         return None
     return spark(values, significant(values[-1]) if log else fixed(values[-1]), log=log)

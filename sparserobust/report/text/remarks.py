@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sparserobust.records import RAISED, SAID, Remark
-from sparserobust.report.text.attacks import budget_sign
+from sparserobust.report.text.attacks import budget_sign, budget_text
 from sparserobust.report.text.numbers import count, fixed, listed, percent, plural, points, realised, target
 
 Names = Mapping[str, str]
@@ -60,8 +60,8 @@ SENTENCES: dict[str, str] = {
     "dense-at-inference": "dense at inference: the offset spreads the map",
     "layers-without-gradient": "no gradient reaches the kept weights of {without} of {of} layers",
     "masked-gradients": (
-        "a sign of gradient masking: at ε = {eps:g} images made on the dense model break {gap:points} points more than "
-        "its own [{low:points}, {high:points}]"
+        "a sign of gradient masking: at {norm:budget} = {eps:g} images made on the dense model break {gap:points} "
+        "points more than its own [{low:points}, {high:points}]"
     ),
     "no-masked-gradients": (
         "no sign of gradient masking: images made on the dense model do not surely break more than its own"
@@ -118,8 +118,8 @@ SENTENCES: dict[str, str] = {
         "fails from {fail:share} %), which it cannot move"
     ),
     "margin": (
-        "at ε = {eps:g} the same step on the margin breaks {margin:percent} %, on the loss {loss:percent} % (looked at "
-        "from {look:share} points more, fails from {fail:share})"
+        "at {norm:budget} = {eps:g} the same step on the margin breaks {margin:percent} %, on the loss {loss:percent} "
+        "% (looked at from {look:share} points more, fails from {fail:share})"
     ),
     "rise": (
         "accuracy under {attack:attack} rises by {rise:percent} points up to {norm:budget} = {eps:g} (looked at "
@@ -134,8 +134,8 @@ SENTENCES: dict[str, str] = {
         "points beyond what dense loses; looked at from {look:share}, fails from {fail:share})"
     ),
     "transfer-gap": (
-        "at ε = {eps:g} images made on the dense network break {gap:percent} points more than its own, a sign of "
-        "masked gradients"
+        "at {norm:budget} = {eps:g} images made on the dense network break {gap:percent} points more than its own, a "
+        "sign of masked gradients"
     ),
     "weaker-than-audit": (
         "{attack:attack} leaves {left:percent} %, the audit’s attacks leave {audited:percent} %"
@@ -156,7 +156,7 @@ def sentence(remark: Remark, names: Names | None = None) -> str:
     if template is None:  # a plugin's own code
         return str(remark).replace("-", " ")
     try:
-        return _Facts(names or {}).vformat(template, (), remark.facts)
+        return _Facts(names or {}).vformat(template, (), _with_norm(remark.facts))
     except (KeyError, TypeError, ValueError):  # facts that another version wrote
         return str(remark).replace("-", " ")
 
@@ -202,6 +202,11 @@ class _Facts(string.Formatter):
 
 
 Facts = Mapping[str, Any]
+
+
+def _with_norm(facts: Facts) -> Facts:
+    """The facts, a budget with the norm None where none is recorded, as transfer attacks and audits record none."""
+    return {"norm": None, **facts} if "eps" in facts else facts
 
 
 def _inside(facts: Facts, names: Names) -> str:
@@ -253,13 +258,17 @@ def _dense_collapsed(facts: Facts, names: Names) -> str:
     return f"the dense network always names one class{shown}"
 
 
+def _budget(facts: Facts) -> str:
+    return budget_text(facts.get("norm"), facts["eps"])
+
+
 def _gain(facts: Facts, names: Names) -> str:
     how = {
         "repairs": "once its gradients are repaired",
         "no-gradient-attacks": "once attacks that need no gradient are added",
     }.get(str(facts.get("how")), "in the audit")
     text = (
-        f"at ε = {facts['eps']:g} {facts['attack']} leaves {percent(facts['reported'])} %, and "
+        f"at {_budget(facts)} {facts['attack']} leaves {percent(facts['reported'])} %, and "
         f"{percent(facts['left'])} % are left {how}"
     )
     if facts.get("gap") is None:
@@ -277,7 +286,7 @@ def _no_gain(facts: Facts, names: Names) -> str:
         else f"no repair and no attack without gradients changes {attack} by more than {gain}"
     )
     return (
-        f"{found}; it is a weak attack all the same, and at ε = {facts['eps']:g} the audit’s best attack leaves "
+        f"{found}; it is a weak attack all the same, and at {_budget(facts)} the audit’s best attack leaves "
         f"{percent(facts['audited'])} % where it leaves {percent(facts['reported'])} %"
     )
 
