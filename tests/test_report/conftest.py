@@ -1,12 +1,15 @@
-"""A section of ours that fails is an error in the tests, where a reader's page would have a line about it."""
+"""Sections of third parties for a test; one of ours that fails is an error, where a reader's page has a line."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from sparserobust.report.sections import installed, shown
+
+from .strangers import Install, installs
 
 
 @pytest.fixture(autouse=True, scope="package")
@@ -22,3 +25,9 @@ def ours_must_not_fail() -> Iterator[None]:
         for module in (installed, shown):
             patch.setattr(module, "not_shown", strict)
         yield
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Installs distributions with sections for one test."""
+    yield from installs(tmp_path, monkeypatch)

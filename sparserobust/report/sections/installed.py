@@ -46,6 +46,9 @@ def installed() -> tuple[list[Installed], list[NotShown]]:
     """All sections in the order of the page, and those that fail to import, are none, or have a name that is taken.
 
     A name of ours stays ours; of others that share one none is shown.
+
+    Raises:
+        PluginError: there is none at all, not even of ours.
     """
     found: list[Installed] = []
     failed: list[NotShown] = []
@@ -60,6 +63,10 @@ def installed() -> tuple[list[Installed], list[NotShown]]:
                 found.append(Installed(_checked(entry.load(), name)(), distribution))
             except Exception as error:
                 failed.append(not_shown(name, distribution, error))
+    if not found and not failed:
+        raise PluginError(
+            f"expected the report's sections among the entry points {sections.group!r}, got none; install {OURS} again"
+        )
     return sorted(found, key=lambda own: (own.section.place, own.section.id)), failed
 
 
