@@ -23,7 +23,7 @@ OF_THE_TABLE = "top1"
 """The score that the main table shows."""
 COLUMNS_AT_ONCE = 5
 NOT_INSTALLED = (
-    "Measured by an evaluator that is not installed here: a section of its own, if it has one, is not shown."
+    "Measured by an evaluator that is not installed here; a section that comes with it is not shown."
 )
 
 At = float | str | None
