@@ -33,7 +33,11 @@ BROKEN = {
         "{{ part.no_such_thing.at_all }}",
         "UndefinedError: 'dict object' has no attribute 'no_such_thing'",
     ),
-    "has-no-template": (SHARPNESS, None, "FileNotFoundError: "),
+    "has-no-template": (
+        SHARPNESS,
+        None,
+        "expected its template sharpness.j2 beside acme_sections.sharp, got none; put it there or set `template`",
+    ),
     "has-a-template-that-is-none": (SHARPNESS, "{% for %}", "TemplateSyntaxError: "),
     "leaves-an-element-open": (SHARPNESS, "<div><p>x", "its template does not close what it opens: <div>"),
     "closes-the-page": (SHARPNESS, "x</main>", "its template does not close what it opens: </main>"),

@@ -9,6 +9,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparserobust.errors import PluginError
+
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
     from markupsafe import Markup
@@ -57,8 +59,17 @@ def _template(owner: type, name: str, text: str) -> Template:
 
 
 def _beside(owner: type, file: str) -> str:
-    """The text of a file in the folder or archive that the module of a class lies in."""
+    """The text of a file in the folder or archive that the module of a class lies in.
+
+    Raises:
+        PluginError: it is not there.
+    """
     spec = sys.modules[owner.__module__].__spec__
-    if spec is not None and spec.parent:
-        return resources.files(spec.parent).joinpath(file).read_text("utf-8")
-    return Path(inspect.getfile(owner)).with_name(file).read_text("utf-8")
+    inside = spec is not None and spec.parent
+    folder = resources.files(inside) if inside else Path(inspect.getfile(owner)).parent
+    try:
+        return folder.joinpath(file).read_text("utf-8")
+    except OSError:
+        raise PluginError(
+            f"expected its template {file} beside {owner.__module__}, got none; put it there or set `template`"
+        ) from None
