@@ -58,13 +58,13 @@ class Registry:
         """All names, in the order their distributions declare them; imports nothing."""
         return list(self._found())
 
-    def values(self) -> dict[str, str]:
-        """Name -> what it names, "package.module:attribute"; imports nothing."""
-        return {name: entries[0].value for name, entries in self._found().items()}
-
     def third_party(self) -> list[str]:
         """The names that another distribution than ours declares, in their order; imports nothing."""
         return [name for name, entries in self._found().items() if any(not _ours(entry) for entry in entries)]
+
+    def declared(self, name: str) -> list[tuple[str, EntryPoint]]:
+        """(distribution, entry point) of all that declare a name, each once; imports nothing."""
+        return [(_distribution(entry), entry) for entry in self._found().get(name, [])]
 
     def unknown(self, name: object, known: Iterable[str]) -> SparseRobustError:
         """The error for a name that is none of those known, with the nearest of them."""

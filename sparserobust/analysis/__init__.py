@@ -1,4 +1,4 @@
-"""From runs to typed findings: which rows there are, how they compare, and whether they can be believed.
+"""From runs to typed findings: which rows there are, how they compare, and how reliable they are.
 
 No torch, and no English: findings hold codes, numbers and records. `sparserobust.report` puts them into words.
 """

@@ -20,7 +20,7 @@ from sparserobust.analysis.estimates import combine, estimate_by
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.readings import Reading, measured, ok, read
 from sparserobust.analysis.worst_case import WorstCase
-from sparserobust.records import Remark, Run, remark
+from sparserobust.records import Norm, Remark, Run, remark
 from sparserobust.stats import newcombe_paired
 
 ZERO_LOOK, ZERO_FAIL = 0.02, 0.15  # share of images on which the attack had no direction to go
@@ -99,7 +99,15 @@ def margin_against_loss(group: Group, attack: str, eps: float, *, largest: bool 
     surely = any(_margin_surely_breaks_more(run, attack, eps) for run in group.runs)
     excess = margin - loss
     level = 0 if not surely or excess < MARGIN_LOOK else 1 if excess < MARGIN_FAIL else 2
-    facts = {"eps": eps, "loss": loss, "margin": margin, "look": MARGIN_LOOK, "fail": MARGIN_FAIL}
+    norm = _norm(group, attack)
+    facts = {
+        "eps": eps,
+        "norm": norm,
+        "loss": loss,
+        "margin": margin,
+        "look": MARGIN_LOOK,
+        "fail": MARGIN_FAIL,
+    }
     return Evidence(check, attack, level, facts, _why(MARGIN, level, attack=attack, **facts))
 
 
@@ -118,13 +126,11 @@ def largest_budget(group: Group, attack: str) -> float | None:
 def rise(group: Group, attack: str) -> Evidence:
     """The largest sure rise of robust accuracy from one budget to the next."""
     worst, place = 0.0, 0.0
-    norm = None
     for run in group.runs:
         outcome = ok(run, attack)
         if outcome is None:
             continue
-        budgets, norm = sorted(outcome.axis), norm_of(outcome)
-        for low, high in itertools.pairwise(budgets):
+        for low, high in itertools.pairwise(sorted(outcome.axis)):
             before, after = robust(run, attack, low), robust(run, attack, high)
             if before is None or after is None:
                 continue
@@ -134,7 +140,7 @@ def rise(group: Group, attack: str) -> Evidence:
     if not any(ok(run, attack) for run in group.runs):
         return Evidence(RISE, attack)
     level = int(worst >= RISE_LOOK)
-    facts = {"rise": worst, "eps": place, "norm": norm, "look": RISE_LOOK}
+    facts = {"rise": worst, "eps": place, "norm": _norm(group, attack), "look": RISE_LOOK}
     return Evidence(RISE, attack, level, facts, _why(RISE, level, attack=attack, **facts))
 
 
@@ -182,7 +188,7 @@ def stronger(group: Group, lineup: Lineup, other: str, attack: str, eps: float) 
 def transfer(group: Group) -> Evidence:
     """How much more images made on the dense network break than the network's own, where surely more."""
     worst: Reading | None = None
-    place = 0.0
+    place, norm = 0.0, None
     for run in group.runs:
         outcome = measured(run, "transfer_gap")
         for score in outcome.curve("transfer_gap") if outcome is not None else ():
@@ -190,10 +196,11 @@ def transfer(group: Group) -> Evidence:
                 continue
             if worst is None or score.ci_low > (worst.low or -1.0):
                 worst, place = Reading(score.value, score.ci_low, score.ci_high), float(score.at)
+                norm = norm_of(outcome) if outcome is not None else None
     if worst is None or worst.value is None or worst.low is None:
         return Evidence(TRANSFER)
     level = int(worst.low > 0)
-    facts = {"gap": worst.value, "eps": place}
+    facts = {"gap": worst.value, "eps": place, "norm": norm}
     return Evidence(TRANSFER, "", level, facts, _why(TRANSFER, level, **facts))
 
 
@@ -233,6 +240,12 @@ def _weaker(group: Group, lineup: Lineup) -> Remark | None:
 
 def _why(code: str, level: int, **facts: Any) -> Remark | None:
     return remark(code, **facts) if level else None
+
+
+def _norm(group: Group, attack: str) -> Norm | None:
+    """The norm of an attack's budgets, None where no record says it."""
+    outcomes = [outcome for run in group.runs if (outcome := ok(run, attack)) is not None]
+    return next((norm for outcome in outcomes if (norm := norm_of(outcome)) is not None), None)
 
 
 def _drop(group: Group, other: str, attack: str, eps: float) -> float | None:

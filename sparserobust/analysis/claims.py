@@ -26,7 +26,7 @@ LeadKind = Literal[
 Standing = Literal[
     "higher",
     "not-distinguishable",
-    "not-after-holm",
+    "ns-after-holm",
     "lower",
     "undertrained",
     "untrained",

@@ -25,7 +25,7 @@ from sparserobust.stats import (
 
 ALPHA = 0.05
 Result = Literal[
-    "higher", "lower", "not-distinguishable", "not-after-holm", "not-ranked", "no-claim", "not-compared"
+    "higher", "lower", "not-distinguishable", "ns-after-holm", "not-ranked", "no-claim", "not-compared"
 ]
 
 
@@ -37,10 +37,10 @@ class Difference:
         value, low, high: as fractions; None where nothing could be paired, and `reason` says why.
         p: of the paired test, None where none is possible; `p_holm`: adjusted over the table.
         n: of `unit`, "images" or "seeds".
-        smallest: the minimum detectable difference, that this n could have told from 0.
-        only_row, only_dense: images that one has right and the other wrong (one network only).
-        discordant: the same two counts for every pair of networks.
-        result: "higher", "lower", "not-distinguishable" (p or the interval allows 0), "not-after-holm" (different on
+        smallest: the minimum detectable difference: what would be significant on its own with this n.
+        discordant: for every pair of networks how many images are (sparse correct and dense wrong, dense correct and
+            sparse wrong).
+        result: "higher", "lower", "not-distinguishable" (p or the interval allows 0), "ns-after-holm" (different on
             its own, not once all comparisons count), "not-ranked" (one of the two cannot stand for anything),
             "no-claim" (too few seeds), "not-compared".
     """
@@ -53,8 +53,6 @@ class Difference:
     n: int = 0
     unit: Literal["", "images", "seeds"] = ""
     smallest: float | None = None
-    only_row: int | None = None
-    only_dense: int | None = None
     discordant: tuple[tuple[int, int], ...] = ()
     result: Result = "not-compared"
     reason: Remark | None = None
@@ -102,7 +100,7 @@ def _by_image(own: NDArray[np.bool_], dense: NDArray[np.bool_]) -> Difference:
     smallest = smallest_difference_examples(d.n, (d.only_a + d.only_b) / d.n)
     return Difference(
         d.difference, d.low, d.high, d.p, n=d.n, unit="images", smallest=smallest,
-        only_row=d.only_a, only_dense=d.only_b, discordant=((d.only_a, d.only_b),),
+        discordant=((d.only_a, d.only_b),),
     )  # fmt: skip
 
 
@@ -142,7 +140,7 @@ def _concluded(d: Difference, p_holm: float | None, *, ranked: bool) -> Differen
         result = "no-claim"
     elif d.p < ALPHA and d.excludes_zero:
         after = p_holm is not None and p_holm < ALPHA
-        result = ("higher" if d.value > 0 else "lower") if after else "not-after-holm"
+        result = ("higher" if d.value > 0 else "lower") if after else "ns-after-holm"
     else:
         result = "not-distinguishable"
     return replace(d, result=result, p_holm=p_holm)

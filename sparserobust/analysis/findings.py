@@ -37,7 +37,7 @@ class Findings:
 
     Attributes:
         lineup: the rows, what attacked them, and the dense references.
-        trust: whether each row can be believed, and why not.
+        trust: whether each row is reliable, and why not.
         primary: robust accuracy of the main table, or clean accuracy where no attack was run.
         clean: clean accuracy.
         other_norms: the worst case of every norm that is not that of the main table.

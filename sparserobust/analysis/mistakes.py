@@ -1,4 +1,4 @@
-"""The nearest mistakes: newly misclassified images by deciles of the dense network's margin, clean and attacked."""
+"""Errors by dense-margin decile: newly misclassified images, clean and under attack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sparserobust.analysis.made import no_reference
 from sparserobust.analysis.readings import correct, measured
 from sparserobust.analysis.worst_case import Robustness, WorstCase
 from sparserobust.records import Norm, Run
-from sparserobust.stats import Part, thin_ice
+from sparserobust.stats import Part, margin_deciles
 
 DECILES = 10
 
@@ -74,7 +74,7 @@ def by_margin(group: Group, condition: Condition) -> list[tuple[Part, ...]]:
         margins, own, other = margin(dense), condition.right(run), condition.right(dense)
         if margins is None or own is None or other is None or not len(margins) == len(own) == len(other):
             continue
-        parts = thin_ice(margins, other, own, parts=DECILES)
+        parts = margin_deciles(margins, other, own, parts=DECILES)
         if parts:
             found.append(parts)
     return found

@@ -12,7 +12,7 @@ from sparserobust.records import FRACTION, Outcome, Remark, Run, remark
 from sparserobust.stats import wilson
 
 BY_DESIGN = "is-dense-model"
-"""The reason of an outcome that there can be none of: nothing is carried over from dense to itself."""
+"""The reason of an outcome that there can be none of: no image is transferred from dense to itself."""
 NOT_FOUND = "not-found"
 """The reason of a distance that is infinite: no adversarial image was found for half of the images or more."""
 

@@ -41,10 +41,10 @@ def _tag(place: int, rivals: Sequence[Run]) -> tuple[Facet, ...]:
     facets = [_facets(rival, params) for rival in rivals]
     own = facets[place]
     different = [i for i in range(len(own)) if len({str(other[i]) for other in facets}) > 1]
-    told = [own[i] for i in different if own[i] is not None]
+    facets_shown = [own[i] for i in different if own[i] is not None]
     if facets.count(own) > 1:
-        told.append(Facet("copy", place + 1))
-    return tuple(facet for facet in told if facet is not None)
+        facets_shown.append(Facet("copy", place + 1))
+    return tuple(facet for facet in facets_shown if facet is not None)
 
 
 def _facets(run: Run, params: Sequence[str]) -> list[Facet | None]:

@@ -1,4 +1,4 @@
-"""Can a row be believed? The checks on its own records with their evidence, and the worst of them as its state."""
+"""Attack reliability of a row: the checks on its records with their evidence, the worst of them as its state."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NOT_RANKED: tuple[State, ...] = (
     "artefact",
     *NO_NETWORK,
 )
-BELIEVED: tuple[State, ...] = ("no-red-flag", "not-scored")
+RELIABLE: tuple[State, ...] = ("no-red-flag", "not-scored")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Trust:
     """What the checks say of one row.
 
     Attributes:
-        state: "no-red-flag", "check" (the number may not be believed as it stands), "undertrained" (it has learnt
+        state: "no-red-flag", "check" (the number is not reliable as it stands), "undertrained" (it has learnt
             little and would have learnt more, so that a failed check proves nothing), "untrained" (nobody trained
             it), "collapsed", "diverged", "artefact", "not-scored" (no attack was measured), "cannot-choose" (the
             method had nothing to choose its weights by: a result, and no network to judge), or "not-made" (making or
@@ -68,9 +68,9 @@ class Trust:
         return self.state not in NOT_RANKED
 
     @property
-    def believed(self) -> bool:
+    def reliable(self) -> bool:
         """Whether nothing speaks against its number."""
-        return self.state in BELIEVED
+        return self.state in RELIABLE
 
 
 def judge(group: Group, lineup: Lineup) -> Trust:
@@ -154,7 +154,7 @@ def _evidence(group: Group, lineup: Lineup) -> dict[str, Evidence]:
 def _for_the_number(key: str, e: Evidence, group: Group, lineup: Lineup) -> Evidence:
     """The evidence as bad as it is for the number of the table, with what to do about it.
 
-    Several attacks: what one of them misses is in the number already, so that its slack is no reason to doubt it.
+    Several attacks: what one of them misses is in the number already, so that it is no reason to doubt it.
     Gradients that mislead one attack by far may mislead the others too, and a network without gradients misleads
     all, unless one of them needs none or the audit supports the network.
     """
@@ -168,9 +168,9 @@ def _for_the_number(key: str, e: Evidence, group: Group, lineup: Lineup) -> Evid
         advice = "left-out-of-the-number" if outside else "run-pgd-and-square-or-audit"
         return replace(e, level=min(e.level, 1) if robust.several else e.level, advice=(advice,))
     gradient_free = supported or any(_blind(name, lineup) for name in robust.worst.attacks)
-    slack = e.check not in OF_THE_NETWORK
-    doubt = not gradient_free and (not slack or (e.level == 2 and key in robust.worst.attacks))
-    advised = [*(["read-worst"] if slack else []), *(["run-square-or-audit"] if doubt else [])]
+    of_the_attack = e.check not in OF_THE_NETWORK
+    doubt = not gradient_free and (not of_the_attack or (e.level == 2 and key in robust.worst.attacks))
+    advised = [*(["read-worst"] if of_the_attack else []), *(["run-square-or-audit"] if doubt else [])]
     return replace(e, level=int(doubt), advice=tuple(advised))
 
 

@@ -1,7 +1,7 @@
 """The verdict: what a comparison shows, decided here and put into words elsewhere.
 
-A claim of robustness carries clean accuracy, every norm that was run and how far it is audited, so that no reader is
-told one half of it.
+A claim of robustness carries clean accuracy, every norm that was run and how far it is audited, so that no reader sees
+one half of it.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _lead(
         return _claim(place, lineup, trust, main, clean, others, doubted=doubted)
 
     higher = {i: d.value for i, d in found.items() if d.result == "higher" and d.value is not None}
-    if winners := {i: value for i, value in higher.items() if trust[i].believed}:
+    if winners := {i: value for i, value in higher.items() if trust[i].reliable}:
         return Lead("better", claim(_largest(winners)))
     if all(trust[i].state == "cannot-choose" for i in found):
         return Lead("none-could-choose")

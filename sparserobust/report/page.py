@@ -6,16 +6,16 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sparserobust.analysis.findings import Findings, analyse
 from sparserobust.records import SCHEMA_VERSION, Run
 from sparserobust.records.files import write_atomic
+from sparserobust.report.look.environment import environment, file_text
 from sparserobust.report.look.theme import variables
-from sparserobust.report.sections.section import Section, all_sections
+from sparserobust.report.sections.installed import NotShown
+from sparserobust.report.sections.shown import Shown, show_all
 from sparserobust.report.table.notes import table_notes
 from sparserobust.report.table.rows import MainTable, main_table
 from sparserobust.report.text.badge import Badge, badge
@@ -24,16 +24,14 @@ from sparserobust.report.text.spans import Paragraph
 from sparserobust.report.text.threat import threat_model, title
 from sparserobust.report.text.verdict import verdict
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 
 @dataclass(frozen=True)
 class Page:
     """Everything the template places.
 
     Attributes:
-        parts: (section, what it shows) of the sections that have something to show, in order.
+        sections: those that have something to show, in order.
+        not_shown: those that are installed and could not be shown.
     """
 
     title: str
@@ -48,20 +46,25 @@ class Page:
     table_notes: tuple[list[Any], list[Any]]
     variables: Any
     css: Any
-    parts: tuple[tuple[Section, Any], ...]
+    sections: tuple[Shown, ...]
+    not_shown: tuple[NotShown, ...]
 
     @property
     def nav(self) -> list[tuple[str, str]]:
         """(anchor, short title) of each section."""
-        return [("table", "Table"), *((section.id, section.heading(part)) for section, part in self.parts)]
+        return [("table", "Table"), *((own.section.id, own.heading) for own in self.sections)]
+
+    def __contains__(self, section: str) -> bool:
+        """Whether a section stands on the page, by its anchor."""
+        return any(own.section.id == section for own in self.sections)
 
     def __getitem__(self, section: str) -> Any:
         """What a section shows, by its anchor.
 
         Raises:
-            KeyError: it has nothing to show.
+            KeyError: it is not on the page.
         """
-        return {own.id: part for own, part in self.parts}[section]
+        return {own.section.id: own.part for own in self.sections}[section]
 
 
 def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: str | None = None) -> Path:
@@ -85,7 +88,7 @@ def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: st
 def render(runs: Sequence[Run], *, title: str | None = None) -> str:
     """The page as text; the same records give the same text."""
     page = build(analyse(runs), heading=title)
-    text = _environment().get_template("look/templates/report.html.j2").render(page=page)
+    text = environment().get_template("look/templates/report.html.j2").render(page=page)
     return re.sub(r"(?<=\d) %", f"{NBSP}%", text)
 
 
@@ -94,6 +97,7 @@ def build(found: Findings, *, heading: str | None = None) -> Page:
     from markupsafe import Markup
 
     table = main_table(found)
+    sections, not_shown = show_all(found)
     return Page(
         title=heading or title(found.lineup),
         date=_date(found.runs),
@@ -106,8 +110,9 @@ def build(found: Findings, *, heading: str | None = None) -> Page:
         table=table,
         table_notes=table_notes(table),
         variables=Markup(variables()),
-        css=Markup(_file("look/templates/report.css")),
-        parts=tuple((own, part) for own in all_sections() if (part := own.build(found)) is not None),
+        css=Markup(file_text("look/templates/report.css")),
+        sections=sections,
+        not_shown=not_shown,
     )
 
 
@@ -118,21 +123,3 @@ def _date(runs: Sequence[Run]) -> str:
 
 def _count(runs: Sequence[Run]) -> str:
     return f"run {runs[0].id}" if len(runs) == 1 else plural(len(runs), "run")
-
-
-@cache
-def _file(name: str) -> str:
-    return resources.files("sparserobust.report").joinpath(*name.split("/")).read_text("utf-8")
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, FunctionLoader, StrictUndefined
-
-    return Environment(
-        loader=FunctionLoader(_file),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

@@ -15,6 +15,7 @@ from sparserobust.stats.comparisons import (
 )
 from sparserobust.stats.envelope import optimality
 from sparserobust.stats.interval import Estimate, Interval
+from sparserobust.stats.margin_deciles import Part, margin_deciles
 from sparserobust.stats.order import dkw_band, median_order
 from sparserobust.stats.proportions import (
     PairedDifference,
@@ -26,7 +27,6 @@ from sparserobust.stats.proportions import (
 )
 from sparserobust.stats.resampling import bootstrap, crossed_bootstrap
 from sparserobust.stats.seeds import PairedSeeds, mean_normal, mean_t, paired_t, paper_interval
-from sparserobust.stats.thin_ice import Part, thin_ice
 
 __all__ = [
     "Equivalence",
@@ -42,6 +42,7 @@ __all__ = [
     "equivalence_paired_seeds",
     "harmonic_mean",
     "holm",
+    "margin_deciles",
     "mcnemar_midp",
     "mean_normal",
     "mean_t",
@@ -53,6 +54,5 @@ __all__ = [
     "paper_interval",
     "smallest_difference_examples",
     "smallest_difference_seeds",
-    "thin_ice",
     "wilson",
 ]

@@ -89,7 +89,7 @@ def equivalence_paired_seeds(
 
 
 def smallest_difference_examples(n: int, discordant_rate: float, *, level: float = 0.95) -> float | None:
-    """The smallest |mean(a) - mean(b)| in (0, 1] that these n examples could have shown; None if none could.
+    """Minimum detectable difference |mean(a) - mean(b)| of n paired examples, in (0, 1]; None if there is none.
 
     Rule: with d = round(discordant_rate * n) examples on which the two models differ, the smallest k / n for
     which a split of d into two counts k apart has McNemar mid-p < 1 - level. Where even d against 0 is not
@@ -118,7 +118,7 @@ def smallest_difference_examples(n: int, discordant_rate: float, *, level: float
 
 
 def smallest_difference_seeds(sd: float, n: int, *, level: float = 0.95) -> float:
-    """The smallest |mean(a - b)|, >= 0, that n seeds could have shown with differences this spread.
+    """Minimum detectable difference |mean(a - b)|, >= 0, of n seeds with differences this spread.
 
     Rule: t quantile at (1 + level) / 2 with n - 1 degrees of freedom, times sd / sqrt(n). A larger mean has p
     below 1 - level in `paired_t`, a smaller one above.

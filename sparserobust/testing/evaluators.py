@@ -70,8 +70,9 @@ def check_statement(evaluator: Evaluator) -> None:
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", str(name)), (
         f"{own.__name__} must state its name, lower case with hyphens, got {name!r}: name: ClassVar = ..."
     )
+    own_entry = f"{own.__module__}:{own.__qualname__}"
     entries = [
-        entry for entry, value in registry.values().items() if value == f"{own.__module__}:{own.__qualname__}"
+        known for known in registry.names() for _, e in registry.declared(known) if e.value == own_entry
     ]
     assert not entries or name in entries, (
         f"{own.__name__} is called {name!r}, its entry point {entries[0]!r}"

@@ -33,7 +33,7 @@ def test_one_network_is_paired_on_the_same_images():
     found = difference(lineup.sparse[0], lineup.robustness)
     expected = newcombe_paired(first(80), first(100))
     assert (found.value, found.low, found.high, found.p) == (-0.1, expected.low, expected.high, expected.p)
-    assert (found.only_row, found.only_dense, found.n, found.unit) == (0, 20, N, "images")
+    assert (found.discordant, found.n, found.unit) == (((0, 20),), N, "images")
 
 
 def test_holm_takes_the_claim_from_a_difference_that_is_only_just_significant():
@@ -47,7 +47,7 @@ def test_holm_takes_the_claim_from_a_difference_that_is_only_just_significant():
     by_method = {lineup.groups[i].first.subject.method: d for i, d in found.items()}
     assert by_method["snip"].p == pytest.approx(1 / 32)
     assert by_method["snip"].p_holm == pytest.approx(holm([1 / 32, 1.0, by_method["grasp"].p])[0])
-    assert by_method["snip"].result == "not-after-holm"
+    assert by_method["snip"].result == "ns-after-holm"
     assert by_method["grasp"].result == LOWER
     assert by_method["random"].result == ALIKE
     assert comparisons(found) == 3

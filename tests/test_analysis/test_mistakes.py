@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sparserobust.analysis import arrange, by_margin, conditions
 from sparserobust.errors import ConfigError
-from sparserobust.stats import thin_ice, wilson
+from sparserobust.stats import margin_deciles, wilson
 
 from ..test_report.attack_factory import budgeted, some
 from ..test_report.factory import N, accuracy, first
@@ -21,22 +21,26 @@ def test_counts_by_hand():
     margin = np.array([5.0, 1.0, -2.0, 3.0, 2.0, 6.0, -1.0, 4.0])
     dense = margin > 0
     sparse = np.array([True, False, True, True, False, False, False, True])
-    parts = thin_ice(margin, dense, sparse, parts=3)
-    assert [(p.low, p.high, p.n, p.lost) for p in parts] == [(1, 2, 2, 2), (3, 4, 2, 0), (5, 6, 2, 1)]
+    parts = margin_deciles(margin, dense, sparse, parts=3)
+    assert [(p.low, p.high, p.n, p.misclassified) for p in parts] == [
+        (1, 2, 2, 2),
+        (3, 4, 2, 0),
+        (5, 6, 2, 1),
+    ]
     assert parts[2].share == 0.5
     assert parts[0].interval == wilson(2, 2)
 
 
 def test_parts_differ_by_one_example_at_most_and_equal_margins_keep_their_order():
-    parts = thin_ice(np.ones(23), np.ones(23, bool), np.arange(23) >= 3)
+    parts = margin_deciles(np.ones(23), np.ones(23, bool), np.arange(23) >= 3)
     assert [p.n for p in parts] == [3, 3, 3] + [2] * 7
-    assert [p.lost for p in parts] == [3] + [0] * 9
+    assert [p.misclassified for p in parts] == [3] + [0] * 9
 
 
 def test_where_dense_gets_nothing_right_there_are_no_parts():
-    assert thin_ice(np.zeros(5), np.zeros(5, bool), np.ones(5, bool)) == ()
-    few = thin_ice(np.arange(5.0), np.arange(5) < 3, np.zeros(5, bool))
-    assert [(p.n, p.lost) for p in few] == [(1, 1)] * 3
+    assert margin_deciles(np.zeros(5), np.zeros(5, bool), np.ones(5, bool)) == ()
+    few = margin_deciles(np.arange(5.0), np.arange(5) < 3, np.zeros(5, bool))
+    assert [(p.n, p.misclassified) for p in few] == [(1, 1)] * 3
 
 
 @given(st.integers(0, 10**6), st.integers(1, 60), st.integers(1, 12))
@@ -44,13 +48,13 @@ def test_the_parts_hold_every_newly_misclassified_example_once_in_the_order_of_t
     stream = np.random.default_rng(seed)
     margin = stream.normal(size=n)
     dense, sparse = margin > 0, stream.random(n) < 0.5
-    found = thin_ice(margin, dense, sparse, parts=parts)
+    found = margin_deciles(margin, dense, sparse, parts=parts)
     assert sum(p.n for p in found) == dense.sum()
-    assert sum(p.lost for p in found) == (dense & ~sparse).sum()
+    assert sum(p.misclassified for p in found) == (dense & ~sparse).sum()
     ends = [end for p in found for end in (p.low, p.high)]
     assert ends == sorted(ends)
     order = stream.permutation(n)
-    assert thin_ice(margin[order], dense[order], sparse[order], parts=parts) == found
+    assert margin_deciles(margin[order], dense[order], sparse[order], parts=parts) == found
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,7 @@ def test_the_parts_hold_every_newly_misclassified_example_once_in_the_order_of_t
 )
 def test_what_cannot_be_counted_is_refused(margin, dense, sparse, text):
     with pytest.raises(ConfigError, match=text):
-        thin_ice(margin, dense, sparse)
+        margin_deciles(margin, dense, sparse)
 
 
 def test_records_alone_give_the_deciles_clean_and_under_attack():
@@ -73,10 +77,10 @@ def test_records_alone_give_the_deciles_clean_and_under_attack():
     assert (clean.robust, clean.headline) == (None, False)
     assert (attacked.robust, attacked.headline) == (lineup.robustness, True)
     (parts,) = by_margin(lineup.sparse[0], clean)
-    assert [(p.lost, p.n) for p in parts[:3]] == [(20, 20), (10, 20), (0, 20)]
+    assert [(p.misclassified, p.n) for p in parts[:3]] == [(20, 20), (10, 20), (0, 20)]
     assert parts[1].interval == wilson(10, 20)
     (parts,) = by_margin(lineup.sparse[0], attacked)
-    assert [(p.lost, p.n) for p in parts[:4]] == [(10, 10), (10, 10), (10, 10), (0, 10)]
+    assert [(p.misclassified, p.n) for p in parts[:4]] == [(10, 10), (10, 10), (10, 10), (0, 10)]
     assert len(parts) == 10
 
 
@@ -94,7 +98,7 @@ def test_several_seeds_are_counted_each_by_itself():
     runs = [one for s, lost in enumerate((30, 25, 20)) for one in pair(s, lost)]
     lineup = arrange(runs)
     found = by_margin(lineup.sparse[0], conditions(lineup)[0])
-    assert [parts[1].lost for parts in found] == [10, 5, 0]
+    assert [parts[1].misclassified for parts in found] == [10, 5, 0]
 
 
 def test_records_without_margins_give_none():

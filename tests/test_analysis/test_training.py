@@ -59,7 +59,7 @@ def test_what_was_not_trained_here_or_diverged_is_never_called_undertrained():
 
 def test_failed_checks_after_one_epoch_prove_no_artefact():
     trust = judged(learning(2.2)).trust[1]
-    assert (trust.state, trust.ranked, trust.believed) == ("undertrained", False, False)
+    assert (trust.state, trust.ranked, trust.reliable) == ("undertrained", False, False)
     assert [c.remark.code for c in trust.concerns] == ["zero-gradients", "undertrained"]
 
 
@@ -98,7 +98,7 @@ def untrained(zero=0.0):
 def test_a_network_that_nobody_trained_is_untrained_whatever_its_checks_say(zero):
     found = untrained(zero)
     trust = found.trust[1]
-    assert (trust.state, trust.ranked, trust.believed) == ("untrained", False, False)
+    assert (trust.state, trust.ranked, trust.reliable) == ("untrained", False, False)
     assert trust.concerns[0].remark == remark("untrained")
     assert found.differences[1].result == "not-ranked"
     assert found.verdict.artefacts == ()

@@ -1,4 +1,4 @@
-"""Whether a row can be believed."""
+"""Attack reliability of a row."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def codes(concerns):
 def test_a_healthy_row_has_no_red_flag():
     trust = judged(*attacked(190, 100))
     assert trust.state == FINE
-    assert (trust.ranked, trust.believed, trust.concerns, trust.failures) == (True, True, (), ())
+    assert (trust.ranked, trust.reliable, trust.concerns, trust.failures) == (True, True, (), ())
 
 
 @pytest.mark.parametrize(("right", "expected"), [(20, COLLAPSED), (27, COLLAPSED), (40, FINE)])

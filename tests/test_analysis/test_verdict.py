@@ -84,7 +84,7 @@ def test_a_row_that_is_better_and_doubtful_says_so_with_every_side():
     assert (doubt.source, doubt.remark.facts["text"]) == ("saliency", "no memory")
 
 
-def test_a_believable_row_leads_over_a_doubtful_one_that_measures_more():
+def test_a_reliable_row_leads_over_a_doubtful_one_that_measures_more():
     doubtful = run("random", 0.9, *attacked(190, 150, zero=0.05))
     found = analyse([DENSE, doubtful, run("snip", 0.9, *attacked(190, 130))])
     claim = found.verdict.lead.claim

@@ -37,7 +37,7 @@ def test_the_difference_to_dense_is_paired_on_the_worst_case():
     dense, sparse = run("dense", 0.0, *pair()), run("snip", 0.9, *pair(pgd_kept=some(range(100, N))))
     (d,) = analyse([dense, sparse]).differences.values()
     expected = newcombe_paired(some(range(100, 120)), some(range(80, 120)))
-    assert (d.value, d.low, d.only_row, d.only_dense) == (-0.1, expected.low, 0, 20)
+    assert (d.value, d.low, d.discordant) == (-0.1, expected.low, ((0, 20),))
 
 
 def test_an_image_broken_within_a_smaller_budget_is_broken_within_a_larger_one():

@@ -6,7 +6,7 @@ import numpy as np
 
 from sparserobust.analysis import analyse
 from sparserobust.report.page import render
-from sparserobust.report.sections.attacks import attack_by_attack
+from sparserobust.report.sections.attacks import AttacksSection
 from sparserobust.report.sections.optimality import optimality
 from sparserobust.report.sections.transfer import transfer_part
 
@@ -55,7 +55,7 @@ def everything(method, sparsity, seed=0, level=0.6, **facts):
 
 
 def part(*runs):
-    return attack_by_attack(analyse(runs))
+    return AttacksSection().build(analyse(runs))
 
 
 def cells(table):

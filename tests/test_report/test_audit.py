@@ -46,10 +46,14 @@ def test_the_three_gaps_stand_in_points_and_add_up_to_reported_minus_audited():
     row = audit_part(found(audit("upper-bound", (0.50, 0.46, 0.43, 0.36)))).rows[1]
     assert (row.reported.text, row.audited.text) == ("50.0", "36.0")
     assert [cell.text for cell in row.gaps] == ["+4.0", "+3.0", "+7.0"]
-    assert [cell.alert for cell in row.gaps] == [True, False, True]  # slack speaks against no network
+    assert [cell.alert for cell in row.gaps] == [
+        True,
+        False,
+        True,
+    ]  # that to a stronger attack speaks against none
     assert row.strip.places == (36.0, 43.0, 46.0, 50.0)
     drawn = [(kind, round(low, 6), round(width, 6)) for kind, low, width in row.strip.parts]
-    assert drawn == [("sure", 36, 7), ("slack", 43, 3), ("sure", 46, 4)]
+    assert drawn == [("sure", 36, 7), ("open", 43, 3), ("sure", 46, 4)]
 
 
 def test_several_seeds_have_a_badge_for_each_state_and_the_probes_of_the_worst():

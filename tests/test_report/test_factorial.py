@@ -116,7 +116,7 @@ def test_no_two_variants_look_alike_in_the_margin():
 
 def test_dense_at_inference_is_said_where_the_name_does_not_say_the_offset():
     html = render([full("dense", 0.0), full("freezenet", 0.9, offset="frozen")])
-    assert "dense at inference</span>" in html[: html.index('id="believe"')]
+    assert "dense at inference</span>" in html[: html.index('id="reliability"')]
     html = render([full("dense", 0.0), full("snip", 0.9, changed={"offset": "frozen"})])
-    assert "dense at inference</span>" not in html[: html.index('id="believe"')]
+    assert "dense at inference</span>" not in html[: html.index('id="reliability"')]
     assert "save no MACs" in html

@@ -23,7 +23,7 @@ def words(*runs):
 
 def sections(*runs):
     """The anchors of the sections that have something to show."""
-    return [section.id for section, _ in build(analyse(runs)).parts]
+    return [own.section.id for own in build(analyse(runs)).sections]
 
 
 def hardened(plan=PLAN):

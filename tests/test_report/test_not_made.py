@@ -135,7 +135,7 @@ def test_the_terminal_says_it_in_one_line():
     assert sum("cannot choose" in line for line in lines) == 1
     (place,) = (k for k, line in enumerate(lines) if "cannot choose" in line)
     assert lines[place].startswith("SNIP 0.9, seed 1: cannot choose 100 weights: event 2 of 60")
-    assert lines[-1].startswith("check before you believe 1 of 2 rows (SNIP 0.9)")
+    assert lines[-1].startswith("check 1 of 2 rows before relying on them (SNIP 0.9)")
     lines = summary_table(three(made=())).splitlines()
     assert lines[-1].startswith("SNIP 0.9: cannot choose 100 weights")
     assert any(line.split()[:4] == ["SNIP", "0.9000", "no", "mask"] for line in lines)

@@ -67,7 +67,7 @@ def test_a_failure_is_said_once_under_the_evaluators_name():
     one = run("snip", 0.9, *attacked(190, 90), failed("carlini-wagner", "no memory"))
     lines = summary_table([DENSE, one]).splitlines()
     assert [line for line in lines if "no memory" in line] == ["snip 0.9: carlini-wagner failed: no memory"]
-    assert lines[-1] == "check before you believe 1 of 2 rows (SNIP 0.9): the report says why"
+    assert lines[-1] == "check 1 of 2 rows before relying on them (SNIP 0.9): the report says why"
 
 
 def test_a_failure_stands_whole_and_once_for_all_evaluators_that_share_it():
@@ -109,7 +109,7 @@ def test_an_audit_that_does_not_support_a_network_and_a_check_are_said():
     lines = summary_table(runs).splitlines()
     assert "SNIP 0.9: audit: upper bound only: G8 fails (0.2)" in lines
     assert "audit of 3 networks: 2 supported, 1 upper bound only" in lines
-    assert lines[-1] == "check before you believe 1 of 3 rows (SNIP 0.9): the report says why"
+    assert lines[-1] == "check 1 of 3 rows before relying on them (SNIP 0.9): the report says why"
     assert "check" not in summary_table(runs[:1])
 
 
@@ -153,7 +153,7 @@ def test_an_untrained_network_has_no_robustness_and_is_explained():
     lines = summary_table([DENSE, run("snip", 0.9, *attacked(190, 130), training="none")]).splitlines()
     assert " ".join(lines[3].split()).startswith("SNIP 0.9000 95.0 not trained - ")
     assert "not trained = its weights are those that were drawn" in lines
-    assert lines[-1] == "check before you believe 1 of 2 rows (SNIP 0.9): the report says why"
+    assert lines[-1] == "check 1 of 2 rows before relying on them (SNIP 0.9): the report says why"
     assert "+15" not in "".join(lines)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparserobust.analysis import analyse
 from sparserobust.report.page import render
-from sparserobust.report.sections.training import training
+from sparserobust.report.sections.training import TrainingSection
 
 from .factory import attacked, history, run
 
@@ -23,7 +23,9 @@ def section(*sparsities):
     one = run("imp", 0.9, *attacked(190, 100), **names)
     layers = tuple(layer.name for layer in one.subject.layers)
     one = one.model_copy(update={"history": one.history.model_copy(update={"layers": layers})})
-    return training(analyse([run("dense", 0.0, *attacked(190, 100), trained=history(epochs=4)), one]))
+    return TrainingSection().build(
+        analyse([run("dense", 0.0, *attacked(190, 100), trained=history(epochs=4)), one])
+    )
 
 
 def test_a_method_that_prunes_on_the_way_shows_when_and_until_which_epoch():

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from sparserobust import report
 from sparserobust.analysis import analyse
 from sparserobust.analysis.curves import worst_curve
-from sparserobust.report.sections.distance import against_distance
-from sparserobust.report.sections.eps import against_eps
+from sparserobust.report.sections.distance import DistanceSection
+from sparserobust.report.sections.eps import EpsSection
 
 from .attack_factory import budgeted, nearest, some
 from .factory import EPS, N, accuracy, carlini_wagner, failed, fgsm, first, run
@@ -28,7 +28,7 @@ def pair(fgsm_kept=LOW, pgd_kept=HIGH):
 def test_an_attack_that_one_network_lacks_is_named_beside_the_curves():
     missing = (accuracy(RIGHT), fgsm(RIGHT, [LOW] * 3), failed("pgd", "out of memory"))
     found = analyse([run("dense", 0.0, *pair()), run("snip", 0.9, *missing)])
-    assert "Left out in ℓ∞, because some network lacks it: PGD." in against_eps(found).facts
+    assert "Left out in ℓ∞, because some network lacks it: PGD." in EpsSection().build(found).facts
 
 
 def curve_of(ax, points):
@@ -76,7 +76,7 @@ def test_success_against_distance_is_that_of_all_l2_attacks_together():
     alone = Figure().add_subplot()
     report.plot_success_against_distance(alone, [one], evaluator="carlini-wagner")
     assert max(alone.lines, key=lambda x: len(x.get_xdata())).get_ydata()[-1] == 50
-    assert against_distance(analyse([one])).name == "the worst of PGD, Carlini–Wagner and minimum norm"
+    assert DistanceSection().build(analyse([one])).name == "the worst of PGD, Carlini–Wagner and minimum norm"
 
 
 def test_the_curve_of_a_worst_case_never_rises():

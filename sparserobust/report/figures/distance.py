@@ -68,7 +68,7 @@ def draw(
 ) -> None:
     """Draws these groups and their dense references under these attacks; `end` is where the axis ends.
 
-    `suspicious` are places in the line-up that are not believable (dotted), `collapsed` those that always
+    `suspicious` are places in the line-up that are not reliable (dotted), `collapsed` those that always
     name one class: they are named in the key, without a curve.
     """
     style.clean(ax)
@@ -90,7 +90,7 @@ def draw(
         if found is None:
             continue
         share, low, high = found
-        look = style.line_style(own, dense=group.dense, believable=place not in suspicious)
+        look = style.line_style(own, dense=group.dense, reliable=place not in suspicious)
         look.setdefault("linewidth", style.width_of(rank, len(groups)))
         colour = style.INK3 if group.dense else own.colour
         ax.plot(grid, 100 * share, **look)

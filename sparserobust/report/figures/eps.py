@@ -79,7 +79,7 @@ def draw(
         curve: of a group.
         beside: drawn thin beside it where it differs.
         end: of the axis, the largest budget when not given.
-        suspicious: places in the line-up whose numbers are not believable.
+        suspicious: places in the line-up whose numbers are not reliable.
         collapsed: places of networks that always name one class.
         named: whether the key names the method beside the sparsity.
     """
@@ -95,7 +95,7 @@ def draw(
         if not points:
             continue
         own, place = mark(group), lineup.place(group)
-        look = style.line_style(own, dense=group.dense, believable=place not in suspicious)
+        look = style.line_style(own, dense=group.dense, reliable=place not in suspicious)
         look.setdefault("linewidth", style.width_of(rank, len(ordered)))
         far = max(far, points[-1][0])
         _line(ax, points, look)

@@ -66,7 +66,7 @@ def draw(
     labels_as: Labels = "full",
     room: float = math.inf,
 ) -> None:
-    """Draws these methods over their sparsities; what is not believable is dotted, what collapsed is a cross.
+    """Draws these methods over their sparsities; what is not reliable is dotted, what collapsed is a cross.
 
     The axes hold all of the line-up, so that panels can be compared.
 
@@ -75,7 +75,7 @@ def draw(
         lineup: all groups, for the axes and the dense references.
         value: what is drawn.
         curves: of this panel.
-        suspicious: places in the line-up whose numbers are not believable.
+        suspicious: places in the line-up whose numbers are not reliable.
         collapsed: places of networks that always name one class.
         labels_as: see `end_text`.
         room: px that names may take beside the axis.
@@ -97,7 +97,7 @@ def draw(
         x, y = [p[0] for p in alive], [100 * (p[1].value or 0.0) for p in alive]
         for k in range(len(alive) - 1):
             sure = not {alive[k][2], alive[k + 1][2]} & suspicious
-            look = style.line_style(own, believable=sure)
+            look = style.line_style(own, reliable=sure)
             ax.plot(x[k : k + 2], y[k : k + 2], linewidth=1.6, **look)
         style.markers(ax, x, y, own)
         bounded = [
@@ -129,20 +129,20 @@ def draw(
 def end_text(
     name: str, value: float, *, gone: bool, doubtful: bool, labels_as: Labels, room: float = math.inf
 ) -> str:
-    """What stands at the end of a line: "SNIP 45.2", "SNIP 10.0 collapsed", "SNIP 45.2, not believable".
+    """What stands at the end of a line: "SNIP 45.2", "SNIP 10.0 collapsed", "SNIP 45.2, not reliable".
 
     Args:
         name: of the curve; where `room` is short of px, its end is left out.
         value: in percent.
         gone: whether the network always names one class.
-        doubtful: whether the number is not believable.
+        doubtful: whether the number is not reliable.
         labels_as: "names" leaves the value out, "brief" what the dotted line and the red cross say already.
         room: px for all of it.
     """
     shown = fixed(value)
     end = {
-        "full": f" {shown} collapsed" if gone else f" {shown}{', not believable' if doubtful else ''}",
-        "names": f" {shown} collapsed" if gone else ", not believable" if doubtful else "",
+        "full": f" {shown} collapsed" if gone else f" {shown}{', not reliable' if doubtful else ''}",
+        "names": f" {shown} collapsed" if gone else ", not reliable" if doubtful else "",
         "brief": " collapsed" if gone else f" {shown}",
     }[labels_as]
     if room == math.inf:

@@ -29,7 +29,7 @@ def plot_gradient_norms(ax: Axes, runs: Sequence[Run], *, training: bool = False
     Args:
         ax: where; at initialisation its left margin holds the names.
         runs: with gradient norms measured, or with a training history.
-        training: draw the course of training instead.
+        training: draw the norms while training instead.
 
     Raises:
         ConfigError: no runs.

@@ -28,7 +28,7 @@ class Panel:
 
     Attributes:
         heading: above it, in the colour of `slot`; `aside` is dimmed, at the right.
-        svg: the figure; `twin` the same for narrow pages, where the wide one would be too small to read.
+        svg: the figure; `narrow` the same for narrow pages, where the wide one would be too small to read.
     """
 
     svg: Any
@@ -36,7 +36,7 @@ class Panel:
     slot: str = "ink"
     aside: str = ""
     about: str = ""
-    twin: Any = None
+    narrow: Any = None
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,18 @@ def places(found: Findings, *states: State) -> frozenset[int]:
 def figure(
     name: str, title: str, width: float, height: float, paint: Callable[[Axes], None], **margins: float
 ) -> Any:
-    """One SVG painted on a fresh axis."""
-    drawn, ax = style.canvas(width, height, **margins)
-    paint(ax)
-    return to_svg(drawn, name, title)
+    """One SVG painted on a fresh axis, in the report's manner.
+
+    Args:
+        name: unique on the page.
+        title: what a reader who sees no pictures is told.
+        width, height: in px; so are the margins `left`, `right`, `top` and `bottom`.
+        paint: draws on the axis.
+    """
+    with style.drawing():
+        drawn, ax = style.canvas(width, height, **margins)
+        paint(ax)
+        return to_svg(drawn, name, title)
 
 
 def by_method(
@@ -98,11 +106,10 @@ def by_method(
     if not drawn and any(usable(g) for g in found.lineup.dense):
         dense = found.lineup.dense[0]
         drawn = [(row_name(dense), mark(dense), [])]
-    with style.drawing():
-        for number, (name, look, own) in enumerate(drawn):
-            svg = figure(
-                f"{kind}{number}", f"{name}: {title}", width, height,
-                lambda ax, own=own: paint(ax, own), **margins,  # type: ignore[misc]
-            )  # fmt: skip
-            panels.append(Panel(svg, name, look.slot, aside if number == 0 else ""))
+    for number, (name, look, own) in enumerate(drawn):
+        svg = figure(
+            f"{kind}{number}", f"{name}: {title}", width, height,
+            lambda ax, own=own: paint(ax, own), **margins,  # type: ignore[misc]
+        )  # fmt: skip
+        panels.append(Panel(svg, name, look.slot, aside if number == 0 else ""))
     return tuple(panels)

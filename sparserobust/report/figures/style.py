@@ -86,11 +86,11 @@ def title(ax: Axes, text: str) -> None:
     )  # fmt: skip
 
 
-def line_style(mark: Mark, *, dense: bool = False, believable: bool = True) -> dict[str, Any]:
-    """Colour and dash of a line: dense is dashed ink and on top, what is not believable is dotted."""
+def line_style(mark: Mark, *, dense: bool = False, reliable: bool = True) -> dict[str, Any]:
+    """Colour and dash of a line: dense is dashed ink and on top, what is not reliable is dotted."""
     if dense:
         return {"color": INK, "linestyle": DASH, "zorder": 5, "linewidth": 1.3}
-    return {"color": mark.colour, "linestyle": "-" if believable else DOTTED, "zorder": 3}
+    return {"color": mark.colour, "linestyle": "-" if reliable else DOTTED, "zorder": 3}
 
 
 def markers(ax: Axes, x: Sequence[float], y: Sequence[float], mark: Mark, size: float = 6.0) -> None:

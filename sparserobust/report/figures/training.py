@@ -1,4 +1,4 @@
-"""The course of training."""
+"""Training curves."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def plot_training(ax: Axes, runs: Sequence[Run], *, quantity: Quantity = "val_ac
     labels, longest = [], 1
     several = len(lineup.sparsities) > 1
     for group in lineup.groups:
-        y = course(list(group.runs), quantity)
+        y = training_curve(list(group.runs), quantity)
         if not y:
             continue
         x = range(1, len(y) + 1)
@@ -58,7 +58,7 @@ def plot_training(ax: Axes, runs: Sequence[Run], *, quantity: Quantity = "val_ac
     style.title(ax, _TITLES[quantity])
 
 
-def course(runs: Sequence[Run], quantity: Quantity) -> list[float]:
+def training_curve(runs: Sequence[Run], quantity: Quantity) -> list[float]:
     """The quantity per epoch, the mean over the runs, as far as all of them went; accuracies in percent."""
     series = [[_of(epoch, quantity) for epoch in run.history.epochs] for run in runs if run.history]
     if not series or any(value is None for values in series for value in values):

@@ -1,1 +1,1 @@
-"""The sections of the report, one file each; `section.all_sections` finds them and knows their order."""
+"""The sections of the report, one file and one entry point each; `shown` builds those that `installed` finds."""

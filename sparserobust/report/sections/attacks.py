@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.attacks import ROBUST, is_attack, scored_attacks
 from sparserobust.analysis.estimates import estimate, estimate_by
@@ -11,7 +12,7 @@ from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.readings import ok
 from sparserobust.analysis.worst_case import Robustness
-from sparserobust.records import SAID, Norm, Outcome
+from sparserobust.records import SAID, Norm, Outcome, Run
 from sparserobust.report.sections.attack_costs import Cost, common_budget, common_norm, costs, unlike
 from sparserobust.report.sections.section import Section
 from sparserobust.report.sections.transfer import outcome_of
@@ -25,10 +26,6 @@ from sparserobust.report.text.remarks import Names, sentence
 FEW = 5  # columns that have room for intervals
 AREA, CHANCE = "area_under_curve", "eps_at_chance"
 MEDIANS: dict[Norm, str] = {"linf": "median_linf", "l1": "median_l1", "l0": "median_l0"}
-SHOWS = frozenset(
-    {ROBUST, "attack_success_rate", "cumulative_robust_accuracy", AREA, CHANCE, *MEDIANS.values()}
-)
-"""The scores that this section answers for of every attack, among them those that follow from what it leaves."""
 
 
 @dataclass(frozen=True)
@@ -47,34 +44,45 @@ class Attacks:
     said: tuple[str, ...]
 
 
-def attack_by_attack(found: Findings) -> Attacks | None:
-    """The section, None where no attack was scored."""
-    lineup = found.lineup
-    attacks = _attacks(lineup)
-    every = {**attacks, **_others(lineup)}
-    if not every:
-        return None
-    names = {**{name: own[0].title or name for name, own in every.items()}, **attack_names(lineup)}
-    by_norm: dict[Norm | None, list[str]] = {}
-    for name, own in attacks.items():
-        by_norm.setdefault(common_norm(own), []).append(name)
-    tables = [_table(found, norm, own) for norm, own in by_norm.items()]
-    warned = {
-        f"{names[name]}: {sentence(warning, names)}"
-        for name, own in attacks.items()
-        for outcome in own
-        for warning in outcome.warnings
-    }
-    return Attacks(
-        tuple(table for table in tables if table is not None),
-        costs(every, lineup),
-        tuple(text for name, own in every.items() if (text := unlike(names[name], own))),
-        tuple(sorted(warned)),
-        _said(lineup, attacks, names),
+class AttacksSection(Section):
+    """The attacks one by one: a table for each norm, then settings and cost of every attack."""
+
+    id: ClassVar[str] = "attacks"
+    title: ClassVar[str] = "Attacks"
+    place: ClassVar[float] = 30
+    shows: ClassVar[Collection[str]] = frozenset(
+        {ROBUST, "attack_success_rate", "cumulative_robust_accuracy", AREA, CHANCE, *MEDIANS.values()}
     )
 
+    def build(self, findings: Findings) -> Attacks | None:
+        """The section, None where no attack was scored."""
+        lineup = findings.lineup
+        attacks = _attacks(lineup)
+        every = {**attacks, **_others(lineup)}
+        if not every:
+            return None
+        names = {**{name: own[0].title or name for name, own in every.items()}, **attack_names(lineup)}
+        by_norm: dict[Norm | None, list[str]] = {}
+        for name, own in attacks.items():
+            by_norm.setdefault(common_norm(own), []).append(name)
+        tables = [_table(findings, norm, own) for norm, own in by_norm.items()]
+        warned = {
+            f"{names[name]}: {sentence(warning, names)}"
+            for name, own in attacks.items()
+            for outcome in own
+            for warning in outcome.warnings
+        }
+        return Attacks(
+            tuple(table for table in tables if table is not None),
+            costs(every, lineup),
+            tuple(text for name, own in every.items() if (text := unlike(names[name], own))),
+            tuple(sorted(warned)),
+            _said(lineup, attacks, names),
+        )
 
-SECTION = Section(id="attacks", place=30, title="Attacks", build=attack_by_attack)
+    def stands_here(self, score: str, outcome: Outcome, run: Run, lineup: Lineup) -> bool:
+        """Whether it is that of an attack."""
+        return outcome.attack is not None
 
 
 def _attacks(lineup: Lineup) -> dict[str, list[Outcome]]:

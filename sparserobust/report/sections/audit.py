@@ -29,8 +29,10 @@ LEVELS: dict[AuditState, int] = {
     "artefact-proven": 2,
 }
 KINDS = ("audited", "gradient", "repaired", "reported")
-GAPS = ("masking_gap", "attack_slack", "residual_gap")
-SHOWS = frozenset({*(f"{kind}_robust_accuracy" for kind in KINDS), *GAPS, "artefact_share"})
+STRONGER = "attack_slack"
+"""The gap to a stronger gradient attack, which healthy networks have too."""
+GAPS = ("masking_gap", STRONGER, "residual_gap")
+SCORES = frozenset({*(f"{kind}_robust_accuracy" for kind in KINDS), *GAPS, "artefact_share"})
 """The scores that stand here; the share of the artefact is what the gaps say in points."""
 SUPPORTED_GAP = 0.02  # what the audit itself lets pass, where a gap has no interval
 
@@ -48,7 +50,8 @@ class Word:
 class Gaps:
     """Where the four robust accuracies lie, in percent from the left: audited, gradient, repaired, reported.
 
-    `sure` says of residual gap, slack and masking gap whether it speaks against the number.
+    `sure` says of the gap to a gradient-free attack, that to a stronger gradient attack and the masking gap whether it
+    speaks against the number.
     """
 
     places: tuple[float, float, float, float]
@@ -57,7 +60,7 @@ class Gaps:
     @property
     def parts(self) -> tuple[tuple[str, float, float], ...]:
         """(how it is drawn, from, width) of the three gaps between them, none narrower than nothing."""
-        kinds = ["sure" if sure else "slack" for sure in self.sure]
+        kinds = ["sure" if sure else "open" for sure in self.sure]
         ends = zip(self.places, self.places[1:], strict=False)
         return tuple((kind, low, max(0.0, high - low)) for kind, (low, high) in zip(kinds, ends, strict=True))
 
@@ -156,7 +159,7 @@ def _lower(group: Group, lineup: Lineup, norm: Norm | None, eps: float | None) -
 
 
 def _row(head: Head, group: Group, eps: float | None) -> AuditRow:
-    told = dict(audits.counted(group.runs))
+    counts = dict(audits.counted(group.runs))
     many = len(group.runs) > 1
     words = [
         Word(
@@ -164,10 +167,10 @@ def _row(head: Head, group: Group, eps: float | None) -> AuditRow:
             LEVELS[state],
             fine=state == "supported",
         )
-        for state, n in told.items()
+        for state, n in counts.items()
     ]
     blank = Cell(DASH, reason="not audited")
-    doubted = set(told) != {"supported"}
+    doubted = set(counts) != {"supported"}
     gaps = tuple(blank if eps is None else _gap(group, name, eps, doubted=doubted) for name in GAPS)
     return AuditRow(
         **vars(head),
@@ -193,12 +196,15 @@ def _left(group: Group, kind: str, eps: float) -> RowEstimate:
 
 
 def _gap(group: Group, name: str, eps: float, *, doubted: bool) -> Cell:
-    """A gap in points; in red where the audit doubts the network and the gap counts. Slack speaks against none."""
+    """A gap in points; in red where the audit doubts the network and the gap speaks against the number.
+
+    That to a stronger gradient attack never does.
+    """
     e = _at(group, name, eps)
     if e.value is None:
         return points_cell(e)
     counts = e.low > 0 if e.low is not None else e.value > SUPPORTED_GAP
-    return points_cell(e, alert=doubted and counts and name != "attack_slack")
+    return points_cell(e, alert=doubted and counts and name != STRONGER)
 
 
 def _strip(group: Group, eps: float, gaps: tuple[Cell, ...]) -> Gaps | None:
@@ -206,8 +212,8 @@ def _strip(group: Group, eps: float, gaps: tuple[Cell, ...]) -> Gaps | None:
     known = [round(100 * min(1.0, max(0.0, v)), 2) for v in values if v is not None]
     if len(known) < len(KINDS):
         return None
-    masking, slack, residual = (cell.alert for cell in gaps)
-    return Gaps((known[0], known[1], known[2], known[3]), (residual, slack, masking))
+    masking, stronger, gradient_free = (cell.alert for cell in gaps)
+    return Gaps((known[0], known[1], known[2], known[3]), (gradient_free, stronger, masking))
 
 
 def _probes(group: Group) -> Probes | None:

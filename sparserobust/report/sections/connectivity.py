@@ -9,7 +9,7 @@ from sparserobust.report.table.cells import Cell, missing
 from sparserobust.report.table.plain import Build, Column, PlainTable, plain_table, scored
 from sparserobust.report.text.numbers import count, fixed, percent, realised
 
-SHOWS = frozenset({"connected", "collapsed_layers", "effective_sparsity", "log10_paths"})
+SCORES = frozenset({"connected", "collapsed_layers", "effective_sparsity", "log10_paths"})
 """The scores that stand here."""
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.estimates import estimate, harmonic
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group
-from sparserobust.report.figures import cost, dots, style
+from sparserobust.report.figures import cost, dots
 from sparserobust.report.figures.panels import PANEL, Panel, figure
 from sparserobust.report.sections.section import Section
 from sparserobust.report.table.cells import Cell, missing
@@ -17,8 +19,6 @@ from sparserobust.report.text.numbers import count, fixed, kib, realised, reduct
 BYTES = ("dense_bytes", "csr32_bytes", "bitmask_bytes", "best_bytes", "values_only_bytes", "snipit_bytes")
 MACS = ("dense_macs", "executed_macs", "training_macs", "fast_transform_macs")
 SHARES = ("trainable_fraction", "zero_fraction", "q_beta", "stored_parameters", "compression")
-SHOWS = frozenset({*BYTES, *MACS, *SHARES})
-"""The scores that this section answers for, those among them that are part of a harmonic mean or a ratio."""
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,36 @@ class Cost:
     dense_at_inference: bool
 
 
-def costs(found: Findings) -> Cost | None:
-    """The section, None where neither bytes nor multiply-adds were measured."""
-    tables = tuple(t for t in (stored_bytes(found), multiply_adds(found)) if t is not None)
-    if not tables:
-        return None
-    return Cost(savings(found), tables, any(group.dense_at_inference for group in found.lineup.groups))
+class CostSection(Section):
+    """Cost: bytes and multiply-adds, as figures relative to dense and as tables."""
+
+    id: ClassVar[str] = "cost"
+    title: ClassVar[str] = "Cost"
+    place: ClassVar[float] = 100
+    shows: ClassVar[Collection[str]] = frozenset({*BYTES, *MACS, *SHARES})
+
+    def build(self, findings: Findings) -> Cost | None:
+        """The section, None where neither bytes nor multiply-adds were measured."""
+        tables = tuple(t for t in (stored_bytes(findings), multiply_adds(findings)) if t is not None)
+        if not tables:
+            return None
+        return Cost(
+            savings(findings), tables, any(group.dense_at_inference for group in findings.lineup.groups)
+        )
 
 
 def savings(found: Findings) -> tuple[Panel, ...]:
     """Kept weights, executed MACs and bytes relative to dense."""
     panels = []
-    with style.drawing():
-        for number, (quantity, (heading, about)) in enumerate(cost.TITLES.items()):
-            rows = cost.rows(found.lineup, quantity)
-            if not any(v is not None for row in rows for _, v in row.values):
-                continue
-            svg = figure(
-                f"cost{number}", f"{heading} relative to dense, a row per method", PANEL, dots.height(len(rows)),
-                lambda ax, rows=rows: dots.draw(ax, rows, unit="/"), left=dots.LEFT, right=14.0,  # type: ignore[misc]
-            )  # fmt: skip
-            panels.append(Panel(svg, heading, about=about))
+    for number, (quantity, (heading, about)) in enumerate(cost.TITLES.items()):
+        rows = cost.rows(found.lineup, quantity)
+        if not any(v is not None for row in rows for _, v in row.values):
+            continue
+        svg = figure(
+            f"cost{number}", f"{heading} relative to dense, a row per method", PANEL, dots.height(len(rows)),
+            lambda ax, rows=rows: dots.draw(ax, rows, unit="/"), left=dots.LEFT, right=14.0,  # type: ignore[misc]
+        )  # fmt: skip
+        panels.append(Panel(svg, heading, about=about))
     return tuple(panels)
 
 
@@ -148,6 +157,3 @@ def _harmonic(*, trainable: bool) -> Build:
         return shown(e, lambda v: fixed(v, 3))
 
     return build
-
-
-SECTION = Section(id="cost", place=100, title="Cost", build=costs)

@@ -29,7 +29,7 @@ def against_dense(
 
         return build
 
-    by_image = any(d.only_row is not None for d in differences.values())
+    by_image = any(d.unit == "images" for d in differences.values())
     tests = "McNemar mid-p" if by_image else "paired t"
     return plain_table(
         found,

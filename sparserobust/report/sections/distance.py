@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis import nearest
 from sparserobust.analysis.checks import NOT_FOUND_LOOK
@@ -21,8 +23,6 @@ from sparserobust.report.text.numbers import count, listed, percent
 from sparserobust.report.text.remarks import capital
 
 NORM: Norm = "l2"
-SHOWS = frozenset({f"median_{NORM}", "rescaled_success_rate", "paper_success"})
-"""The scores that stand here of every minimum-norm attack, at its headline cap."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +41,32 @@ class AgainstDistance:
     tables: tuple[PlainTable, ...]
 
 
-def against_distance(found: Findings) -> AgainstDistance | None:
-    """The section, None where no minimum-norm attack in l2 was scored."""
-    lineup = found.lineup
-    caps = nearest.caps(lineup, NORM)
-    tables = tuple(table for name, cap in caps.items() if (table := _at_cap(found, name, cap)) is not None)
-    worst = lineup.worst(NORM)
-    panels = _panels(found, worst) if worst is not None and _has_distances(lineup, worst) else ()
-    if worst is None or not panels:
-        names = listed([attack_name(name, lineup, norm=NORM) for name in caps])
-        return AgainstDistance((), (), names, tables) if tables else None
-    if lineup.seeds > 1:
-        fact = "Mean over seeds; bands are pointwise 95 % intervals over seeds (Student’s t)."
-    else:
-        fact = "Bands hold for the whole curve at once (simultaneous 95 %, DKW)."
-    name = worst_name(worst, lineup) if len(worst.attacks) == 1 else f"the {worst_name(worst, lineup)}"
-    return AgainstDistance((Grid(panels),), (fact, *left_out(worst, lineup)), name, tables)
+class DistanceSection(Section):
+    """Success against the l2 distance."""
+
+    id: ClassVar[str] = "distance"
+    title: ClassVar[str] = "Against distance"
+    place: ClassVar[float] = 60
+    shows: ClassVar[Collection[str]] = frozenset({f"median_{NORM}", "rescaled_success_rate", "paper_success"})
+
+    def build(self, findings: Findings) -> AgainstDistance | None:
+        """The section, None where no minimum-norm attack in l2 was scored."""
+        lineup = findings.lineup
+        caps = nearest.caps(lineup, NORM)
+        tables = tuple(
+            table for name, cap in caps.items() if (table := _at_cap(findings, name, cap)) is not None
+        )
+        worst = lineup.worst(NORM)
+        panels = _panels(findings, worst) if worst is not None and _has_distances(lineup, worst) else ()
+        if worst is None or not panels:
+            names = listed([attack_name(name, lineup, norm=NORM) for name in caps])
+            return AgainstDistance((), (), names, tables) if tables else None
+        if lineup.seeds > 1:
+            fact = "Mean over seeds; bands are pointwise 95 % intervals over seeds (Student’s t)."
+        else:
+            fact = "Bands hold for the whole curve at once (simultaneous 95 %, DKW)."
+        name = worst_name(worst, lineup) if len(worst.attacks) == 1 else f"the {worst_name(worst, lineup)}"
+        return AgainstDistance((Grid(panels),), (fact, *left_out(worst, lineup)), name, tables)
 
 
 def _panels(found: Findings, worst: WorstCase) -> tuple[Panel, ...]:
@@ -127,6 +137,3 @@ def _paper(group: Group, attack: str, cap: float) -> Cell:
         return Cell(percent(whole.value))
     error = 1 - top1.value
     return Cell(percent(whole.value), f"= {percent(error)} + {percent(whole.value - error)}")
-
-
-SECTION = Section(id="distance", place=60, title="Against distance", build=against_distance)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.curves import Curve, cumulative_curve, raw_curve, rises, worst_curve
 from sparserobust.analysis.findings import Findings
@@ -33,30 +34,41 @@ class AgainstEps:
     budget: str
 
 
-def against_eps(found: Findings) -> AgainstEps | None:
-    """Accuracy against the budget, None where no attack was scored at several."""
-    lineup = found.lineup
-    robust, attack = lineup.robustness, lineup.attack
-    if robust is None or attack is None:
-        return None
-    grids = []
-    if robust.several:
-        names = members(robust.worst, lineup)
-        about = f"{names}: an image counts as broken from the first budget on at which any broke it."
-        title = capital(robust_name(robust, lineup))
-        grids.append(_grid(found, "worst", worst_curve(robust.worst), None, title, about))
-    cumulative, raw = cumulative_curve(attack[0]), raw_curve(attack[0])
-    heading = f"{attack_name(attack[0], lineup)} alone" if robust.several else ""
-    about = (
-        "Thin: as measured. A larger step that breaks less is no robustness, so the line is the worst so far."
-        if any(rises(cumulative(g), raw(g)) for g in lineup.groups)
-        else ""
-    )
-    grids.append(_grid(found, "eps", cumulative, raw, heading, about))
-    kept = tuple(grid for grid in grids if grid.panels)
-    over = "over seeds (Student’s t)" if lineup.seeds > 1 else "over images (Wilson)"
-    facts = (f"Bands are pointwise 95 % intervals {over}.", *left_out(robust.worst, lineup))
-    return AgainstEps(kept, facts, budget_sign(robust.norm)) if kept else None
+class EpsSection(Section):
+    """Accuracy against the budget."""
+
+    id: ClassVar[str] = "eps"
+    title: ClassVar[str] = "Against the budget"
+    place: ClassVar[float] = 50
+
+    def build(self, findings: Findings) -> AgainstEps | None:
+        """Accuracy against the budget, None where no attack was scored at several."""
+        lineup = findings.lineup
+        robust, attack = lineup.robustness, lineup.attack
+        if robust is None or attack is None:
+            return None
+        grids = []
+        if robust.several:
+            names = members(robust.worst, lineup)
+            about = f"{names}: an image counts as broken from the first budget on at which any broke it."
+            title = capital(robust_name(robust, lineup))
+            grids.append(_grid(findings, "worst", worst_curve(robust.worst), None, title, about))
+        cumulative, raw = cumulative_curve(attack[0]), raw_curve(attack[0])
+        heading = f"{attack_name(attack[0], lineup)} alone" if robust.several else ""
+        about = (
+            "Thin: as measured. A larger step that breaks less is no robustness, so the line is the worst so far."
+            if any(rises(cumulative(g), raw(g)) for g in lineup.groups)
+            else ""
+        )
+        grids.append(_grid(findings, "eps", cumulative, raw, heading, about))
+        kept = tuple(grid for grid in grids if grid.panels)
+        over = "over seeds (Student’s t)" if lineup.seeds > 1 else "over images (Wilson)"
+        facts = (f"Bands are pointwise 95 % intervals {over}.", *left_out(robust.worst, lineup))
+        return AgainstEps(kept, facts, budget_sign(robust.norm)) if kept else None
+
+    def heading(self, part: AgainstEps) -> str:
+        """With the sign of the budget."""
+        return f"Against {part.budget}"
 
 
 def _grid(found: Findings, kind: str, curve: Curve, beside: Curve | None, heading: str, about: str) -> Grid:
@@ -79,6 +91,3 @@ def _grid(found: Findings, kind: str, curve: Curve, beside: Curve | None, headin
         title=f"accuracy in percent against the budget {budget_sign(robust.norm)}, dense dashed",
     )
     return Grid(panels, heading, about)
-
-
-SECTION = Section(id="eps", place=50, title=lambda part: f"Against {part.budget}", build=against_eps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.estimates import clean_accuracy
 from sparserobust.analysis.findings import Findings
@@ -24,37 +25,43 @@ class Quantity:
     width: float
 
 
-def against_sparsity(found: Findings) -> Panels | None:
-    """Robust and clean accuracy over density, small multiples for many curves; None with fewer than two sparsities."""
-    lineup = found.lineup
-    if len(lineup.sparsities) < 2:
-        return None
-    wanted = [Quantity("clean", clean_accuracy, True, 300.0)]
-    if lineup.robustness is not None:
-        wanted.insert(0, Quantity("robust", frontier.robust_value(lineup), False, 550.0))
-    wanted = [q for q in wanted if any(q.value(g).value is not None for g in lineup.sparse)]
-    if not wanted:
-        return None
-    curves = split(methods(lineup))
-    many = len(curves) > 1
-    with style.drawing():
+class FrontierSection(Section):
+    """Robust and clean accuracy over density, small multiples for many curves."""
+
+    id: ClassVar[str] = "frontier"
+    title: ClassVar[str] = "Frontier"
+    place: ClassVar[float] = 40
+
+    def build(self, findings: Findings) -> Panels | None:
+        """Both over the density kept, None with fewer than two sparsities."""
+        lineup = findings.lineup
+        if len(lineup.sparsities) < 2:
+            return None
+        wanted = [Quantity("clean", clean_accuracy, True, 300.0)]
+        if lineup.robustness is not None:
+            wanted.insert(0, Quantity("robust", frontier.robust_value(lineup), False, 550.0))
+        wanted = [q for q in wanted if any(q.value(g).value is not None for g in lineup.sparse)]
+        if not wanted:
+            return None
+        curves = split(methods(lineup))
+        many = len(curves) > 1
         panels = tuple(
-            _small(found, q, number, own) if many else _large(found, q, own)
+            _small(findings, q, number, own) if many else _large(findings, q, own)
             for q in wanted
             for number, own in enumerate(curves)
         )
-    over = f"over {lineup.seeds} seeds" if lineup.seeds > 1 else "over images"
-    facts = (f"Bands are pointwise 95 % intervals {over}.",)
-    if many:
-        return Panels(panels, (*facts, "Grey lines are the curves of the other panels."))
-    return Panels((), facts, wide=panels)
+        over = f"over {lineup.seeds} seeds" if lineup.seeds > 1 else "over images"
+        facts = (f"Bands are pointwise 95 % intervals {over}.",)
+        if many:
+            return Panels(panels, (*facts, "Grey lines are the curves of the other panels."))
+        return Panels((), facts, wide=panels)
 
 
 def _large(found: Findings, q: Quantity, curves: Split) -> Panel:
-    """All curves in one panel, with a narrow twin."""
+    """All curves in one panel, drawn wide and narrow."""
     heading = frontier.heading(found.lineup, clean=q.clean)
     svgs = [_drawn(found, q, curves, f"frontier-{q.kind}{w:g}", heading, w, 330) for w in (q.width, NARROW)]
-    return Panel(svgs[0], heading, twin=svgs[1], about=ABOUT)
+    return Panel(svgs[0], heading, narrow=svgs[1], about=ABOUT)
 
 
 def _small(found: Findings, q: Quantity, number: int, curves: Split) -> Panel:
@@ -99,6 +106,3 @@ def _drawn(
         right=right,
         bottom=22.0,
     )
-
-
-SECTION = Section(id="frontier", place=40, title="Frontier", build=against_sparsity)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from sparserobust.analysis.attacks import scored_attacks
 from sparserobust.analysis.differences import ALPHA
 from sparserobust.analysis.estimates import CLAIM_SEEDS
@@ -9,7 +11,7 @@ from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.mistakes import by_margin, conditions
 from sparserobust.analysis.trust import State
 from sparserobust.report.sections.other import definitions
-from sparserobust.report.sections.section import Section
+from sparserobust.report.sections.section import ClosingSection, Standing
 from sparserobust.report.table.rows import MainTable, main_table
 from sparserobust.report.text.attacks import attack_name
 from sparserobust.report.text.differences import RESULTS
@@ -36,7 +38,7 @@ _BY_COLUMN = {
     ),
     "smallest": (
         "MDD, minimum detectable difference",
-        "The smallest difference, in points, that this many images or seeds could have told from 0.",
+        "The smallest difference, in points, that would be significant on its own with so many images or seeds.",
     ),
     "distance": (
         "median ℓ₂",
@@ -53,9 +55,9 @@ _BY_COLUMN = {
     "harmonic": ("HM", "Harmonic mean of clean accuracy and the share of exact zeros."),
 }
 _ROBUST_STATES: dict[State, str] = {
-    "no-red-flag": "None of the checks on this page speaks against the number. It is not an audit.",
+    "no-red-flag": "None of the checks on this page speaks against the number. They do not audit gradient masking.",
     "check": (
-        "The number of the table may not be believed as it stands; why, and what to do, is said under “Attack "
+        "The number of the table is not reliable as it stands; why, and what to do, is said under “Attack "
         "reliability”. What one of several attacks misses is no reason: it is in the worst case."
     ),
     "artefact": (
@@ -79,22 +81,26 @@ _STATES: dict[State, str] = {
 """Explained where a row is in the state."""
 
 
-def glossary(found: Findings) -> tuple[tuple[str, str], ...]:
-    """(word, meaning)."""
-    table = main_table(found)
-    words: Words = {
-        **_ALWAYS,
-        **{word: meaning for column, (word, meaning) in _BY_COLUMN.items() if column in table.shown},
-        **_of_comparisons(table, found),
-        **_of_states(table, found),
-        **_of_attacks(found),
-    }
-    for word, meaning in definitions(found):
-        words.setdefault(word, meaning)
-    return tuple(words.items())
+class GlossarySection(ClosingSection):
+    """What the words on the page mean."""
 
+    id: ClassVar[str] = "glossary"
+    title: ClassVar[str] = "Glossary"
+    place: ClassVar[float] = 140
 
-SECTION = Section(id="glossary", place=140, title="Glossary", build=glossary)
+    def build(self, findings: Findings, standing: Standing = frozenset()) -> tuple[tuple[str, str], ...]:
+        """(word, meaning)."""
+        table = main_table(findings)
+        words: Words = {
+            **_ALWAYS,
+            **{word: meaning for column, (word, meaning) in _BY_COLUMN.items() if column in table.shown},
+            **_of_comparisons(table, findings),
+            **_of_states(table, findings),
+            **_of_attacks(findings),
+        }
+        for word, meaning in definitions(findings, standing):
+            words.setdefault(word, meaning)
+        return tuple(words.items())
 
 
 def _of_comparisons(table: MainTable, found: Findings) -> Words:
@@ -113,7 +119,7 @@ def _of_comparisons(table: MainTable, found: Findings) -> Words:
             f"p is not below {ALPHA:g}, or the interval holds 0. It is not a claim of equality."
         )
         every = f"all {table.comparisons} comparisons" if table.comparisons > 1 else "all comparisons"
-        words[RESULTS["not-after-holm"]] = f"Different on its own, but not once {every} are counted."
+        words[RESULTS["ns-after-holm"]] = f"Different on its own, but not once {every} are counted."
     return words
 
 

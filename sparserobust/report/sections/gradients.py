@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group, Lineup
@@ -23,23 +23,31 @@ START = (
     "give the same over all weights, free of selection. A mask that a method finds or moves while training is laid on "
     "the initial weights as it ended."
 )
-SHOWS = frozenset({"relative_to_dense", "l1_per_kept", "l1_unmasked", "layers_without_gradient"})
-"""The scores that this section answers for; the norms themselves stand relative to those of dense."""
-COURSE = "While training: mean and standard deviation over batches, first seed."
+WHILE_TRAINING = "While training: mean and standard deviation over batches, first seed."
 
 
-def gradient_norms(found: Findings) -> Panels | None:
-    """At initialisation relative to dense, and while training at one sparsity."""
-    lineup = found.lineup
-    wide: list[Panel] = []
-    facts: list[str] = []
-    rows = gradients.rows(lineup)
-    with style.drawing():
+class GradientsSection(Section):
+    """Gradient norms at initialisation relative to dense, and while training at one sparsity."""
+
+    id: ClassVar[str] = "gradients"
+    title: ClassVar[str] = "Gradients"
+    place: ClassVar[float] = 90
+    shows: ClassVar[Collection[str]] = frozenset(
+        {"relative_to_dense", "l1_per_kept", "l1_unmasked", "layers_without_gradient"}
+    )
+    """The norms themselves stand relative to those of dense."""
+
+    def build(self, findings: Findings) -> Panels | None:
+        """At initialisation relative to dense, and while training at one sparsity."""
+        lineup = findings.lineup
+        wide: list[Panel] = []
+        facts: list[str] = []
+        rows = gradients.rows(lineup)
         if any(v is not None for row in rows for _, v in row.values):
             facts.append(START)
             about = "mean |gradient|, log scale; larger mark = sparser; grey: all weights, no mask"
             wide.append(
-                _twins(
+                _at_both_widths(
                     Panel(None, "At initialisation, relative to dense", about=about),
                     "gradient-start",
                     430,
@@ -49,15 +57,15 @@ def gradient_norms(found: Findings) -> Panels | None:
                     right=8.0,
                 )
             )
-        small, large = _course(lineup)
-    wide += large
-    facts += [COURSE] if small or large else []
-    facts += ["Grey lines are the curves of the other panels."] if small else []
-    return Panels(tuple(small), tuple(facts), wide=tuple(wide)) if wide or small else None
+        small, large = _while_training(lineup)
+        wide += large
+        facts += [WHILE_TRAINING] if small or large else []
+        facts += ["Grey lines are the curves of the other panels."] if small else []
+        return Panels(tuple(small), tuple(facts), wide=tuple(wide)) if wide or small else None
 
 
-def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
-    """(small panels, one large panel) of the course of training; one of the two is empty, or both."""
+def _while_training(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
+    """(small panels, one large panel) of gradient norms while training; one of the two is empty, or both."""
     chosen = trained_groups(lineup)
     if not chosen:
         return [], []
@@ -67,7 +75,7 @@ def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
     curves = split([(tagged_name(g), mark(g), [g]) for g in chosen if not g.dense])
     if len(curves) == 1:
         names = [tagged_name(g) for g in chosen]
-        panel = _twins(
+        panel = _at_both_widths(
             Panel(None, heading, about=about),
             "gradient-course",
             420,
@@ -81,7 +89,7 @@ def _course(lineup: Lineup) -> tuple[list[Panel], list[Panel]]:
 
 
 def _small(dense: list[Group], curves: Split, number: int, heading: str, about: str) -> Panel:
-    """One of several panels of the course of training: its own curves in colour, the others grey."""
+    """One of several panels of gradient norms while training: its own curves in colour, the others grey."""
     own = [*dense, *(groups[0] for _, _, groups in curves.methods)]
     called = ["dense" for _ in dense] + [name for name, _, _ in curves.methods]
     right = style.room(called, 60.0, 0.45 * PANEL)
@@ -94,13 +102,13 @@ def _small(dense: list[Group], curves: Split, number: int, heading: str, about: 
     return Panel(svg, curves.title, about=f"{heading}; {about}" if number == 0 else "")
 
 
-def _twins(
+def _at_both_widths(
     panel: Panel, name: str, width: float, height: float, paint: Callable[[Axes], None], **margins: float
 ) -> Panel:
     """The panel with its figure drawn twice: at its width, and narrow."""
     title = f"Gradient norm: {panel.heading}"
     wide, narrow = (figure(f"{name}{w:g}", title, w, height, paint, **margins) for w in (width, NARROW))
-    return replace(panel, svg=wide, twin=narrow)
+    return replace(panel, svg=wide, narrow=narrow)
 
 
 def trained_groups(lineup: Lineup) -> list[Group]:
@@ -109,6 +117,3 @@ def trained_groups(lineup: Lineup) -> list[Group]:
     middle = lineup.at(sparsities[len(sparsities) // 2]) if sparsities else []
     chosen = [*lineup.dense, *(g for g in middle if g.made)]
     return [g for g in chosen if g.first.history is not None and g.first.history.epochs]
-
-
-SECTION = Section(id="gradients", place=90, title="Gradients", build=gradient_norms)

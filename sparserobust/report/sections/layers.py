@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Lineup
 from sparserobust.report.figures import layers
 from sparserobust.report.figures.panels import Panels, by_method
 from sparserobust.report.figures.splits import Method, methods
-from sparserobust.report.sections.connectivity import connectivity
+from sparserobust.report.sections import connectivity
 from sparserobust.report.sections.section import Section
 from sparserobust.report.table.plain import PlainTable
 from sparserobust.report.text.names import mask_name, row_tag
@@ -23,10 +25,18 @@ class Layers:
     table: PlainTable | None
 
 
-def kept_weights(found: Findings) -> Layers | None:
-    """The section, None where neither layers nor connectivity are recorded."""
-    figures, table = per_layer(found), connectivity(found)
-    return Layers(figures, table) if figures or table else None
+class LayersSection(Section):
+    """Kept weights per layer, and connectivity."""
+
+    id: ClassVar[str] = "layers"
+    title: ClassVar[str] = "Layers"
+    place: ClassVar[float] = 80
+    shows: ClassVar[Collection[str]] = connectivity.SCORES
+
+    def build(self, findings: Findings) -> Layers | None:
+        """The section, None where neither layers nor connectivity are recorded."""
+        figures, table = per_layer(findings), connectivity.connectivity(findings)
+        return Layers(figures, table) if figures or table else None
 
 
 def per_layer(found: Findings) -> Panels | None:
@@ -72,6 +82,3 @@ def _masks(lineup: Lineup) -> list[Method]:
 def _without_offset(method: Method) -> Method:
     _, own, groups = method
     return f"{mask_name(groups[0])} {row_tag(groups[0])}".strip(), own, groups
-
-
-SECTION = Section(id="layers", place=80, title="Layers", build=kept_weights)

@@ -107,9 +107,9 @@ def _columns(condition: Condition) -> list[tuple[Column, Build]]:
 
 
 def _total(runs: list[Parts]) -> Cell:
-    lost = sorted(sum(part.lost for part in parts) for parts in runs)
+    wrong = sorted(sum(part.misclassified for part in parts) for parts in runs)
     sizes = sorted(sum(part.n for part in parts) for parts in runs)
-    return Cell(_range(lost), f"of {_range(sizes)}")
+    return Cell(_range(wrong), f"of {_range(sizes)}")
 
 
 def _range(numbers: list[int]) -> str:
@@ -119,14 +119,14 @@ def _range(numbers: list[int]) -> str:
 
 def _share(runs: list[Parts]) -> Cell:
     """The share newly misclassified in these parts: Wilson's interval, over several seeds Student's t of the mean."""
-    totals = [(sum(part.lost for part in parts), sum(part.n for part in parts)) for parts in runs]
-    totals = [(lost, n) for lost, n in totals if n]
+    totals = [(sum(part.misclassified for part in parts), sum(part.n for part in parts)) for parts in runs]
+    totals = [(wrong, n) for wrong, n in totals if n]
     if not totals:
         return Cell(DASH, reason="the dense network gets too few images right")
     if len(totals) == 1:
         bounds = wilson(*totals[0])
         return Cell(percent(totals[0][0] / totals[0][1]), bracket(bounds.low, bounds.high, scale=100))
-    e = mean_t([lost / n for lost, n in totals])
+    e = mean_t([wrong / n for wrong, n in totals])
     return Cell(percent(e.value), "" if e.high is None else f"± {percent(e.high - e.value)}")
 
 
@@ -154,7 +154,8 @@ def _decile(parts: list[Part]) -> Cell:
     if len(parts) == 1:
         bounds = parts[0].interval
         return Cell(
-            f"{count(parts[0].lost)}/{count(parts[0].n)}", bracket(bounds.low, bounds.high, 0, scale=100)
+            f"{count(parts[0].misclassified)}/{count(parts[0].n)}",
+            bracket(bounds.low, bounds.high, 0, scale=100),
         )
     share = _share([(part,) for part in parts])
     return Cell(f"{share.text} %", share.dim)

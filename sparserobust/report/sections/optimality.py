@@ -18,8 +18,6 @@ from sparserobust.report.text.numbers import fixed, listed
 from sparserobust.report.text.remarks import sentence
 
 SCORE = "optimality"
-SHOWS = frozenset({SCORE})
-"""The scores that stand here."""
 ENOUGH = 0.95  # below, the distances are longer than they need be
 
 

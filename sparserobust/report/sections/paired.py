@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.made import no_reference
@@ -14,9 +16,6 @@ from sparserobust.report.sections.transfer import Transfer, transfer_part
 from sparserobust.report.table.plain import PlainTable
 from sparserobust.report.text.attacks import members, robust_budget, robust_name
 from sparserobust.report.text.remarks import sentence
-
-SHOWS = transfer.SHOWS
-"""The scores that stand here."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +35,33 @@ class Paired:
     transfer: Transfer | None
 
 
-def paired(found: Findings) -> Paired | None:
-    """The section, None where nothing sparse stands beside a dense network."""
-    lineup = found.lineup
-    if not lineup.sparse or not lineup.dense:
-        return None
-    reasons = [no_reference(run) for group in lineup.dense for run in group.runs]
-    unfit = sentence(reasons[0]) if all(reasons) and reasons[0] is not None else ""
-    clean = found.clean.differences if found.primary.robust is not None else found.differences
-    tables = [against_dense(found, clean, "Clean images")]
-    if found.primary.robust is not None:
-        tables.append(against_dense(found, found.differences, "Under attack", (_about(found),)))
-    part = Paired(
-        unfit,
-        tuple(table for table in tables if table is not None),
-        any(d.unit == "seeds" for d in clean.values()),
-        mistakes(found),
-        transfer_part(found),
-    )
-    return part if part.unfit or part.tables or part.mistakes or part.transfer else None
+class PairedSection(Section):
+    """Against the dense network, example by example."""
 
+    id: ClassVar[str] = "paired"
+    title: ClassVar[str] = "Against dense"
+    place: ClassVar[float] = 20
+    shows: ClassVar[Collection[str]] = transfer.SCORES
 
-SECTION = Section(id="paired", place=20, title="Against dense", build=paired)
+    def build(self, findings: Findings) -> Paired | None:
+        """The section, None where nothing sparse stands beside a dense network."""
+        lineup = findings.lineup
+        if not lineup.sparse or not lineup.dense:
+            return None
+        reasons = [no_reference(run) for group in lineup.dense for run in group.runs]
+        unfit = sentence(reasons[0]) if all(reasons) and reasons[0] is not None else ""
+        clean = findings.clean.differences if findings.primary.robust is not None else findings.differences
+        tables = [against_dense(findings, clean, "Clean images")]
+        if findings.primary.robust is not None:
+            tables.append(against_dense(findings, findings.differences, "Under attack", (_about(findings),)))
+        part = Paired(
+            unfit,
+            tuple(table for table in tables if table is not None),
+            any(d.unit == "seeds" for d in clean.values()),
+            mistakes(findings),
+            transfer_part(findings),
+        )
+        return part if part.unfit or part.tables or part.mistakes or part.transfer else None
 
 
 def _about(found: Findings) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group, Lineup
@@ -34,20 +35,24 @@ class Repeat:
     integrity: tuple[str, ...]
 
 
-def repeat(found: Findings) -> Repeat:
-    """The section, from the records alone."""
-    runs = found.lineup.runs
-    commands = dict.fromkeys(run.environment.command for run in runs if run.environment.command)
-    return Repeat(
-        tuple(commands),
-        _facts(runs),
-        _recipes(found.lineup),
-        _deviations(found.lineup),
-        _edited(found.lineup),
-    )
+class RepeatSection(Section):
+    """How to repeat it, from the records alone."""
 
+    id: ClassVar[str] = "repeat"
+    title: ClassVar[str] = "Repeat"
+    place: ClassVar[float] = 130
 
-SECTION = Section(id="repeat", place=130, title="Repeat", build=repeat)
+    def build(self, findings: Findings) -> Repeat:
+        """The section, from the records alone."""
+        runs = findings.lineup.runs
+        commands = dict.fromkeys(run.environment.command for run in runs if run.environment.command)
+        return Repeat(
+            tuple(commands),
+            _facts(runs),
+            _recipes(findings.lineup),
+            _deviations(findings.lineup),
+            _edited(findings.lineup),
+        )
 
 
 def _facts(runs: list[Run]) -> tuple[tuple[str, str], ...]:

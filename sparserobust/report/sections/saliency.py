@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import product
+from typing import ClassVar
 
 from sparserobust.analysis.estimates import RowEstimate, estimate
 from sparserobust.analysis.findings import Findings
@@ -20,8 +23,7 @@ from sparserobust.report.text.numbers import count, fixed, percent, target
 
 PIXELS, EFFECTIVE, ZERO = "trainable_input_pixels", "effective_pixels", "zero_maps"
 OF_MAPS = ("gini", EFFECTIVE, "top1_mass", "top10_mass")
-SHOWS = frozenset({PIXELS, ZERO, *(f"{n}{of}" for n in OF_MAPS for of in ("", "_noise", "_untrained"))})
-"""The scores that this section answers for; those of the largest pixels say what the Gini coefficient says."""
+OF_EACH = ("", "_noise", "_untrained")
 DENSE = "dense at inference"
 MOST_ZERO = 0.05  # share of maps without any gradient
 MOST_TILES = 8
@@ -80,33 +82,40 @@ class SaliencyPart:
     has_dense: bool
 
 
-def saliency(found: Findings) -> SaliencyPart | None:
-    """The section, None where no run has a saliency outcome."""
-    lineup = found.lineup
-    having = [g for g in lineup.groups if any(measured(run, EFFECTIVE) for run in g.runs)]
-    if not having:
-        return None
-    drawn, at = _drawn(lineup, having)
-    noise = _noise(having)
-    shares = [_share(g).value for g in drawn] + [_initial(g).value for g in drawn] + [noise]
-    scale = _scale([s for s in shares if s is not None])
-    masks: dict[str, str] = {}
-    rows = tuple(_map_row(g, masks, scale) for g in drawn)
-    inputs = next((row.tiles for row in rows if row.tiles), ())
-    return SaliencyPart(
-        masks=tuple((name, png) for png, name in masks.items()),
-        inputs=tuple(Tile(tile.input, "", tile.caption) for tile in inputs),
-        grey=having[0].first.data.input_shape[0] != 1,
-        at=at,
-        rows=rows,
-        noise=scale.place(noise) if noise is not None else None,
-        noise_text=fixed(noise, 2) if noise is not None else "",
-        numbers=_numbers(having),
-        has_dense=any(group.dense_at_inference for group in lineup.groups),
+class SaliencySection(Section):
+    """Where the network looks."""
+
+    id: ClassVar[str] = "saliency"
+    title: ClassVar[str] = "Saliency"
+    place: ClassVar[float] = 70
+    shows: ClassVar[Collection[str]] = frozenset(
+        {PIXELS, ZERO, *(f"{n}{of}" for n, of in product(OF_MAPS, OF_EACH))}
     )
+    """Those of the largest pixels say what the Gini coefficient says."""
+    needs: ClassVar[Collection[str]] = frozenset({EFFECTIVE})
 
-
-SECTION = Section(id="saliency", place=70, title="Saliency", build=saliency)
+    def build(self, findings: Findings) -> SaliencyPart:
+        """Maps and numbers."""
+        lineup = findings.lineup
+        having = [g for g in lineup.groups if any(measured(run, EFFECTIVE) for run in g.runs)]
+        drawn, at = _drawn(lineup, having)
+        noise = _noise(having)
+        shares = [_share(g).value for g in drawn] + [_initial(g).value for g in drawn] + [noise]
+        scale = _scale([s for s in shares if s is not None])
+        masks: dict[str, str] = {}
+        rows = tuple(_map_row(g, masks, scale) for g in drawn)
+        inputs = next((row.tiles for row in rows if row.tiles), ())
+        return SaliencyPart(
+            masks=tuple((name, png) for png, name in masks.items()),
+            inputs=tuple(Tile(tile.input, "", tile.caption) for tile in inputs),
+            grey=having[0].first.data.input_shape[0] != 1,
+            at=at,
+            rows=rows,
+            noise=scale.place(noise) if noise is not None else None,
+            noise_text=fixed(noise, 2) if noise is not None else "",
+            numbers=_numbers(having),
+            has_dense=any(group.dense_at_inference for group in lineup.groups),
+        )
 
 
 def _drawn(lineup: Lineup, having: list[Group]) -> tuple[list[Group], str]:

@@ -1,45 +1,69 @@
-"""What a section of the report is: an anchor, a title, what it shows of the findings, and a template beside it."""
+"""What a section of the report is: an anchor, a title, a place, what it shows of the findings, and a template."""
 
 from __future__ import annotations
 
-import pkgutil
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import Any, ClassVar, TypeAlias
 
 from sparserobust.analysis.findings import Findings
+from sparserobust.analysis.lineup import Lineup
+from sparserobust.analysis.readings import measured
+from sparserobust.records import Outcome, Run
+
+Standing: TypeAlias = frozenset[tuple[int, str, str]]
+"""Scores that stand in a section: (place of the run in the line-up, evaluator, score)."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """One section of the page.
+class Section(ABC):
+    """One section of the page, ours or a third party's: a class behind an entry point in `sparserobust.sections`.
+
+    The template finds what `build` returned as `part`, the macros of `look/templates/macros.j2` as `m`
+    (`{{ m.plain(part) }}` writes a table), and is escaped. The page puts it into an element with the anchor.
 
     Attributes:
-        id: its anchor, and the name of its template `sections/<id>.j2`, which finds the part as `part`.
-        place: where it stands on the page, by tens, so that another one fits in between.
-        title: its short name in the navigation; a function of the part where it depends on it.
-        build: what it shows, None where the records have nothing for it.
+        id: its anchor and the name of its entry point.
+        title: its short name in the navigation.
+        place: where it stands on the page, by tens, so that another one fits in between: ours from 10 to 140.
+        shows: the scores that stand here, and so not among the other measurements.
+        needs: evaluators or scores; without a record of each of them the section is not built.
+        template: the template itself; where it is empty, `<id>.j2` beside the module.
     """
 
-    id: str
-    place: int
-    title: str | Callable[[Any], str]
-    build: Callable[[Findings], Any]
+    id: ClassVar[str]
+    title: ClassVar[str]
+    place: ClassVar[float] = 115
+    shows: ClassVar[Collection[str]] = frozenset()
+    needs: ClassVar[Collection[str]] = frozenset()
+    template: ClassVar[str] = ""
+
+    @abstractmethod
+    def build(self, findings: Findings) -> Any:
+        """What the template places, None where the records have nothing for it."""
 
     def heading(self, part: Any) -> str:
-        """The short name, for this part."""
-        return self.title if isinstance(self.title, str) else self.title(part)
+        """The short name of this part."""
+        return self.title
+
+    def stands_here(self, score: str, outcome: Outcome, run: Run, lineup: Lineup) -> bool:
+        """Whether one of the scores that it shows stands here of this outcome.
+
+        That of the evaluator measuring it first does, and of attacks that of every one.
+        """
+        first = measured(run, score)
+        return first is outcome or (
+            outcome.attack is not None and first is not None and first.attack is not None
+        )
 
 
-@cache
-def all_sections() -> tuple[Section, ...]:
-    """Every section of this package, in the order of the page."""
-    package = __name__.rpartition(".")[0]
-    modules = [
-        import_module(f"{package}.{found.name}")
-        for found in pkgutil.iter_modules(import_module(package).__path__)
-    ]
-    own = [module.SECTION for module in modules if isinstance(getattr(module, "SECTION", None), Section)]
-    return tuple(sorted(own, key=lambda section: section.place))
+class ClosingSection(Section):
+    """A section about what the others leave: it is built after them, wherever it stands."""
+
+    @abstractmethod
+    def build(self, findings: Findings, standing: Standing = frozenset()) -> Any:
+        """What the template places, None where nothing is left.
+
+        Args:
+            findings: all of them.
+            standing: the scores that stand in the others.
+        """

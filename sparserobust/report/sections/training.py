@@ -1,14 +1,16 @@
-"""The course of training in a row: small curves, the last value, train minus test, the chosen epoch."""
+"""Training in a row per network: small curves, the last value, train minus test, the chosen epoch."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis.estimates import estimate
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group
-from sparserobust.report.figures.training import Quantity, course
+from sparserobust.report.figures.training import Quantity, training_curve
 from sparserobust.report.sections.section import Section
 from sparserobust.report.table.cells import Cell, missing
 from sparserobust.report.table.plain import Head, heads
@@ -49,14 +51,22 @@ class Training:
     prunes: bool
 
 
-def training(found: Findings) -> Training | None:
-    """The section, None where no run was trained here."""
-    groups = [g for g in found.lineup.groups if any(run.history for run in g.runs)]
-    if not groups:
-        return None
-    rows = [_row(head, group) for head, group in zip(heads(groups), groups, strict=True)]
-    validated, pruned = any(row.validation for row in rows), any(row.pruned for row in rows)
-    return Training(tuple(rows), found.lineup.seeds, validated, pruned)
+class TrainingSection(Section):
+    """Small curves of training, and what was chosen from them."""
+
+    id: ClassVar[str] = "training"
+    title: ClassVar[str] = "Training"
+    place: ClassVar[float] = 110
+    shows: ClassVar[Collection[str]] = frozenset({"train_top1", "overfitting_gap"})
+
+    def build(self, findings: Findings) -> Training | None:
+        """The section, None where no run was trained here."""
+        groups = [g for g in findings.lineup.groups if any(run.history for run in g.runs)]
+        if not groups:
+            return None
+        rows = [_row(head, group) for head, group in zip(heads(groups), groups, strict=True)]
+        validated, pruned = any(row.validation for row in rows), any(row.pruned for row in rows)
+        return Training(tuple(rows), findings.lineup.seeds, validated, pruned)
 
 
 def _row(head: Head, group: Group) -> TrainingRow:
@@ -77,7 +87,7 @@ def _row(head: Head, group: Group) -> TrainingRow:
 
 
 def _spark(group: Group, quantity: Quantity, *, log: bool = False) -> Spark | None:
-    values = course(list(group.runs), quantity)
+    values = training_curve(list(group.runs), quantity)
     if not values:
         return None
     return spark(values, significant(values[-1]) if log else fixed(values[-1]), log=log)
@@ -124,6 +134,3 @@ def _gap(group: Group) -> Cell:
     if e.seeds > 1 and e.half is not None:
         return Cell(points(e.value), f"± {percent(e.half)}")
     return Cell(points(e.value), f"{percent(train.value)} train" if train.value is not None else "")
-
-
-SECTION = Section(id="training", place=110, title="Training", build=training)

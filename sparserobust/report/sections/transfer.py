@@ -20,7 +20,7 @@ COLUMNS = (
     ("dense_white_box_success_rate", "dense, own images", "broken, %"),
     ("transfer_out_success_rate", "dense, from sparse", "broken, %"),
 )
-SHOWS = frozenset({GAP, *(score for score, _, _ in COLUMNS)})
+SCORES = frozenset({GAP, *(score for score, _, _ in COLUMNS)})
 """The scores that stand here."""
 
 

@@ -62,12 +62,12 @@ def plain_table(
     kept = [column for column, own in cells.items() if any(c.text not in ("", DASH) or c.dim for c in own)]
     if not kept:
         return None
-    told = [  # dense has no row where everything is about the difference to it
+    shown_rows = [  # dense has no row where everything is about the difference to it
         i for i in range(len(groups)) if any(own[i].text or own[i].dim for own in (cells[c] for c in kept))
     ]
     rows = [
         PlainRow(**vars(head), cells=tuple(cells[column][i] for column in kept))
-        for i, head in zip(told, heads([groups[i] for i in told]), strict=True)
+        for i, head in zip(shown_rows, heads([groups[i] for i in shown_rows]), strict=True)
     ]
     return PlainTable(title, tuple(kept), tuple(rows), notes)
 

@@ -8,7 +8,7 @@ from sparserobust.analysis.made import no_reference
 from sparserobust.report.table.strip import Scale, Strip
 
 
-def believable_ends(found: Findings) -> list[float]:
+def ranked_ends(found: Findings) -> list[float]:
     """The ends, in percent, of all intervals that may set the scale."""
     ends: list[float] = []
     for i, e in found.primary.values.items():

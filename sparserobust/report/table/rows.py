@@ -32,7 +32,7 @@ from sparserobust.report.table.columns import (
     primary_title,
     shown_columns,
 )
-from sparserobust.report.table.row_strip import believable_ends, strip_of
+from sparserobust.report.table.row_strip import ranked_ends, strip_of
 from sparserobust.report.table.strip import Scale, Strip, scale_over
 from sparserobust.report.text.differences import result_text
 from sparserobust.report.text.names import row_name, row_tag, shows_offset
@@ -123,7 +123,7 @@ class MainTable:
 def main_table(found: Findings) -> MainTable:
     """Every row, grouped by target sparsity, dense first."""
     lineup = found.lineup
-    scale = scale_over(believable_ends(found))
+    scale = scale_over(ranked_ends(found))
     rows = [_row(i, found, scale) for i in range(len(lineup.groups))]
     sections = [Section("", "", tuple(row for row in rows if row.dense))] if lineup.dense else []
     for sparsity in lineup.sparsities:
@@ -176,7 +176,7 @@ def _row(i: int, found: Findings, scale: Scale | None) -> Row:
         clean=percent_cell(clean_accuracy(group)),
         primary=primary,
         struck=struck,
-        bold=d is not None and d.result == "higher" and trust.believed,
+        bold=d is not None and d.result == "higher" and trust.reliable,
         strip=strip_of(i, found, scale, hidden=gone),
         difference=difference_cell(group, d, gone=gone),
         word="" if d is None or gone else result_text(d),

@@ -1,4 +1,4 @@
-"""What a terminal says below the table: what was not made, failed or was skipped, and what may not be believed."""
+"""What a terminal says below the table: what was not made, failed or was skipped, and what is not reliable."""
 
 from __future__ import annotations
 
@@ -128,17 +128,17 @@ def _integrity(runs: list[Run]) -> list[str]:
 
 
 def _doubts(found: Findings, said: list[str]) -> list[str]:
-    """One line for each row whose number may not be believed, unless it was said, and a last one with how many."""
+    """One line for each row whose number is not reliable, unless it was said, and a last one with how many."""
     groups, names = found.lineup.groups, attack_names(found.lineup)
-    told = ("check", "artefact", "undertrained", "untrained")
-    bad = [(groups[i], trust) for i, trust in found.trust.items() if trust.state in told]
+    doubtful = ("check", "artefact", "undertrained", "untrained")
+    bad = [(groups[i], trust) for i, trust in found.trust.items() if trust.state in doubtful]
     if not bad:
         return []
     notes = [(group, trust, _first(trust, names, said)) for group, trust in bad]
     lines = [f"{row_title(group)}: {STATES[trust.state]}: {note}" for group, trust, note in notes if note]
     rows = plural(len(found.trust), "row")
     which = ", ".join(row_title(group) for group, _ in bad)
-    return [*lines, f"check before you believe {len(bad)} of {rows} ({which}): the report says why"]
+    return [*lines, f"check {len(bad)} of {rows} before relying on them ({which}): the report says why"]
 
 
 def _first(trust: Trust, names: Names, said: list[str]) -> str:

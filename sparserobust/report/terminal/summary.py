@@ -31,12 +31,12 @@ from sparserobust.report.text.trust import STATES
 LONGEST_NAME = 44  # columns that names may take from the numbers
 _NUMBERS = 1  # columns from here on are right-aligned
 _MINUS, _KIB, _MACS = "minus dense", "KiB", "MACs"
-_SHORT = {"not-distinguishable": "not dist.", "not-after-holm": "not Holm", "no-claim": "no claim"}
+_SHORT = {"not-distinguishable": "not dist.", "ns-after-holm": "n.s. Holm", "no-claim": "no claim"}
 _NO_MASK, _DIVERGED, _INFINITE = "no mask", STATES["diverged"], "inf"
 _NO_REFERENCE = "no reference"
 _LEGEND = {
     "not dist.": "not dist. = not distinguishable from dense: the interval of the difference holds 0",
-    "not Holm": "not Holm = differs from dense, but not after Holm's correction over the table",
+    "n.s. Holm": "n.s. Holm = significant on its own, but n.s. after Holm's correction over the table",
     "no claim": f"no claim = fewer than {CLAIM_SEEDS} seeds say nothing about a method",
     _NO_MASK: "no mask = the method could not choose its weights, which is a result of it",
     _DIVERGED: "diverged = the loss of its training was not finite: nothing is claimed of it or by it",
@@ -49,7 +49,7 @@ _LEGEND = {
 
 
 def summary_table(runs: Sequence[Run]) -> str:
-    """The main numbers of a report as text, one line per row, then what failed and what may not be believed.
+    """The main numbers of a report as text, one line per row, then what failed and what is not reliable.
 
     Accuracies are in percent, differences in points; "-" is not measured, "x3" three seeds. What nobody asked for
     has no column; where names need the room, the last columns are left to the report.

@@ -1,4 +1,4 @@
-"""How far the rows can be believed, in one word with the count behind it."""
+"""How reliable the rows are, in one word with the count behind it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Badge:
 
 
 def badge(found: Findings) -> Badge:
-    """How far the rows can be believed, in one word and a few lines."""
+    """How reliable the rows are, in one word and a few lines."""
     lineup = found.lineup
     states = [trust.state for trust in found.trust.values() if trust.state not in NO_NETWORK]
     absent = [trust.state for trust in found.trust.values() if trust.state in NO_NETWORK]
     edited = sum(run.integrity == "edited" for run in lineup.runs)
-    told = [f"{plural(edited, 'record')} edited after writing"] if edited else []
+    notes = [f"{plural(edited, 'record')} edited after writing"] if edited else []
     if lineup.attack is None:
-        return Badge("Trust: no attack", int(bool(edited)), ("robustness was not measured", *told))
+        return Badge("Trust: no attack", int(bool(edited)), ("robustness was not measured", *notes))
     bad = [
         f"{states.count(state)} {'to check' if state == 'check' else STATES[state]}"
         for state in (*LOUD, "not-scored")
@@ -48,7 +48,7 @@ def badge(found: Findings) -> Badge:
     lines.append(f"audit: {', '.join(counts)}" if counts else "gradient masking not audited")
     if lineup.dense and all(no_reference(r) for g in lineup.dense for r in g.runs):
         lines.append("the dense network is no reference")
-    lines += told
+    lines += notes
     sparse = [found.trust[i] for i in found.differences if found.trust[i].state not in NO_NETWORK]
     if sparse and not any(trust.ranked for trust in sparse):
         return Badge("Trust: none", 2, tuple(lines))

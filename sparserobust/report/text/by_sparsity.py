@@ -24,9 +24,9 @@ def by_sparsity(found: Findings) -> list[Paragraph]:
         own = [at for at in found.verdict.by_sparsity if at.robust is compared.robust]
         spans: list[Span] = []
         for at in own:
-            told = _clauses(at, found, compared)
+            clauses = _clauses(at, found, compared)
             norm = f"in {norm_sign(at.robust.norm)} " if several and at.robust is not None else ""
-            spans += [Span(f"At {target(at.sparsity)} {norm}"), *told, Span(". ")]
+            spans += [Span(f"At {target(at.sparsity)} {norm}"), *clauses, Span(". ")]
         if spans:
             paragraphs.append(tuple(spans))
     return paragraphs
@@ -85,8 +85,8 @@ def _clause(
     if standing == "not-distinguishable":
         seen = _smallest([differences[id(group)] for group in own])
         return [Span(f"{names} {verb} "), Span("not distinguishable", "em"), Span(f" from dense{seen}")]
-    if standing == "not-after-holm":
-        return [Span(f"{names} differ{'s' if one else ''} from dense, but not after Holm’s correction")]
+    if standing == "ns-after-holm":
+        return [Span(f"{names} differ{'s' if one else ''} from dense, but n.s. after Holm’s correction")]
     if standing == "untrained":
         return [Span(f"{names} {'was' if one else 'were'} not trained")]
     if standing == "undertrained":

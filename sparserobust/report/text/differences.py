@@ -10,7 +10,7 @@ RESULTS: dict[Result, str] = {
     "higher": "higher",
     "lower": "lower",
     "not-distinguishable": "not distinguishable",
-    "not-after-holm": "n.s. after Holm",
+    "ns-after-holm": "n.s. after Holm",
     "not-ranked": "not ranked",
     "no-claim": "no claim",
     "not-compared": "",

@@ -91,8 +91,8 @@ def _trained(lineup: Lineup) -> list[str]:
             found.setdefault(", ".join(part for part in parts if part), []).append(row_title(group))
     if len(found) == 1 and sum(map(len, found.values())) == len(made):
         return [f"Every network was trained adversarially ({next(iter(found))})."]
-    told = [f"{_few(who)} ({how})" for how, who in found.items()]
-    return [f"Trained adversarially: {listed(told)}."] if told else []
+    trained = [f"{_few(who)} ({how})" for how, who in found.items()]
+    return [f"Trained adversarially: {listed(trained)}."] if trained else []
 
 
 def _few(names: list[str]) -> str:

@@ -31,7 +31,7 @@ from sparserobust.report.text.remarks import Names, capital, sentence
 from sparserobust.report.text.spans import Paragraph, Span
 from sparserobust.report.text.trust import AUDIT_STATES, concern_text, failure_text
 
-MOST_ARTEFACTS = 3  # that are told one by one
+MOST_ARTEFACTS = 3  # that are named one by one
 WORTH_SAYING = 1.05  # factors below it are no saving
 CLAIM_SEEDS_TEXT = "Rows with fewer than 3 seeds allow no claim about a method."
 
@@ -125,7 +125,7 @@ def _less(claim: Claim) -> list[str]:
 
 def _fell(side: Side) -> bool:
     d = side.difference
-    return d.result in ("lower", "not-after-holm") and d.value is not None and d.value < 0
+    return d.result in ("lower", "ns-after-holm") and d.value is not None and d.value < 0
 
 
 def _named(group: Group) -> str:
@@ -176,17 +176,17 @@ def _short(side: Side) -> str:
 def _audited(claim: Claim) -> str:
     """ "gradient masking audited in ℓ∞ up to ε = 0.2: supported; not audited in ℓ₂", "" where nothing was attacked."""
     sides = [side for side in (claim.main, *claim.others) if side.robust is not None]
-    told = [_audit_of(side.audit, side.robust.norm) for side in sides if side.robust and side.audit.state]
+    audited = [_audit_of(side.audit, side.robust.norm) for side in sides if side.robust and side.audit.state]
     missing = [norm_sign(side.robust.norm) for side in sides if side.robust and not side.audit.state]
     signs = [sign for sign in missing if sign]
-    if not told:
+    if not audited:
         return (
             f"gradient masking not audited{f' in {listed(signs)}' if len(sides) > 1 and signs else ''}"
             if sides
             else ""
         )
     rest = f", not audited in {listed(signs)}" if signs else ""
-    return f"gradient masking audited {listed(told)}{rest}"
+    return f"gradient masking audited {listed(audited)}{rest}"
 
 
 def _audit_of(audit: Audit, norm: Norm | None) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from sparserobust.analysis import audits, checks
 from sparserobust.analysis.attacks import measures_distance, norm_of, scored_attacks
@@ -27,8 +28,6 @@ from sparserobust.report.text.trust import STATES, concern_text, evidence_text, 
 
 OF_THE_WATCHED = frozenset({"zero_gradient_share", "margin_attack_success_rate"})
 """Scores that are shown of one attack alone, the one whose gradients are looked at (`checks.diagnosed`)."""
-SHOWS = OF_THE_WATCHED | audit.SHOWS | optimality.SHOWS
-"""The scores that stand here."""
 FINE: tuple[State, ...] = ("no-red-flag", "not-scored", *NO_NETWORK)
 MOST_REMARKS = 4  # of a row
 
@@ -51,7 +50,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class BelieveRow(Head):
+class ReliabilityRow(Head):
     """One row of evidence."""
 
     verdict: str
@@ -62,7 +61,7 @@ class BelieveRow(Head):
 
 
 @dataclass(frozen=True)
-class Believe:
+class Reliability:
     """The section.
 
     Attributes:
@@ -75,7 +74,7 @@ class Believe:
 
     attacked: bool
     checks: tuple[Check, ...]
-    rows: tuple[BelieveRow, ...]
+    rows: tuple[ReliabilityRow, ...]
     said: tuple[str, ...]
     remarks: tuple[tuple[str, str], ...]
     unscored: tuple[tuple[str, str, str], ...]
@@ -83,28 +82,43 @@ class Believe:
     optimality: Optimality | None
 
 
-def believe(found: Findings) -> Believe:
-    """The section, which stands in every report: also "nothing was attacked" must be said."""
-    columns = _checks(found)
-    rows = [_row(head, found.trust[i], columns) for i, head in enumerate(heads(found.lineup.groups))]
-    names = attack_names(found.lineup)
-    return Believe(
-        found.lineup.attack is not None or bool(scored_attacks(found.runs)),
-        columns,
-        tuple(rows),
-        _said(found.lineup, names),
-        _remarks(found, names),
-        _unscored(found.lineup, names),
-        audit_part(found),
-        optimality.optimality(found),
-    )
+class ReliabilitySection(Section):
+    """Attack reliability, which stands in every report: also "nothing was attacked" must be said."""
+
+    id: ClassVar[str] = "reliability"
+    title: ClassVar[str] = "Attack reliability"
+    place: ClassVar[float] = 10
+    shows: ClassVar[Collection[str]] = OF_THE_WATCHED | audit.SCORES | {optimality.SCORE}
+
+    def build(self, findings: Findings) -> Reliability:
+        """The section, which stands in every report: also "nothing was attacked" must be said."""
+        columns = _checks(findings)
+        rows = [
+            _row(head, findings.trust[i], columns) for i, head in enumerate(heads(findings.lineup.groups))
+        ]
+        names = attack_names(findings.lineup)
+        return Reliability(
+            findings.lineup.attack is not None or bool(scored_attacks(findings.runs)),
+            columns,
+            tuple(rows),
+            _said(findings.lineup, names),
+            _remarks(findings, names),
+            _unscored(findings.lineup, names),
+            audit_part(findings),
+            optimality.optimality(findings),
+        )
+
+    def stands_here(self, score: str, outcome: Outcome, run: Run, lineup: Lineup) -> bool:
+        """Whether it is shown; some scores are of one attack alone."""
+        if score in OF_THE_WATCHED:
+            return outcome.evaluator == checks.diagnosed(lineup)
+        if score == optimality.SCORE:
+            return outcome.attack is not None
+        return super().stands_here(score, outcome, run, lineup)
 
 
-SECTION = Section(id="believe", place=10, title="Attack reliability", build=believe)
-
-
-def _row(head: Head, trust: Trust, columns: tuple[Check, ...]) -> BelieveRow:
-    return BelieveRow(
+def _row(head: Head, trust: Trust, columns: tuple[Check, ...]) -> ReliabilityRow:
+    return ReliabilityRow(
         **vars(head),
         verdict=STATES[trust.state],
         fine=trust.state in FINE,

@@ -1,4 +1,4 @@
-"""Thin ice: whether the examples that a sparse model loses lay close to the dense model's decision boundary."""
+"""Errors by dense-margin decile: whether newly misclassified examples lay close to the dense model's boundary."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ class Part:
 
     Attributes:
         low, high: smallest and largest margin in it.
-        n: examples in it; `lost`: those of them that the sparse model gets wrong.
+        n: examples in it; `misclassified`: those of them that the sparse model gets wrong.
     """
 
     low: float
     high: float
     n: int
-    lost: int
+    misclassified: int
 
     @property
     def share(self) -> float:
-        """Lost examples / examples."""
-        return self.lost / self.n
+        """Newly misclassified examples / examples."""
+        return self.misclassified / self.n
 
     @property
     def interval(self) -> Interval:
         """Wilson's interval of the share."""
-        return wilson(self.lost, self.n)
+        return wilson(self.misclassified, self.n)
 
 
-def thin_ice(
+def margin_deciles(
     margin: ArrayLike, dense: NDArray[Any], sparse: NDArray[Any], *, parts: int = 10
 ) -> tuple[Part, ...]:
-    """The share of newly broken examples by parts of equal size of the dense model's margin, the smallest first.
+    """Newly misclassified examples in parts of equal size of the dense model's margin, the smallest first.
 
-    Only examples count that the dense model gets right; newly broken are those that the sparse one does not. Equal
-    margins stay in the order of the examples. Parts differ by at most one example, the first ones are the larger.
+    Only examples count that the dense model gets right; newly misclassified are those that the sparse one does not.
+    Equal margins stay in the order of the examples. Parts differ by at most one example, the first are the larger.
 
     Args:
         margin: of the dense model's label logit over its largest other one, shape (n,).
         dense: whether the dense model is right (or robust), boolean, shape (n,).
         sparse: the same of the sparse model on the same examples.
-        parts: how many, 10 for tenths; fewer where the dense model gets fewer examples right.
+        parts: how many, 10 for deciles; fewer where the dense model gets fewer examples right.
 
     Returns:
         the parts; none where the dense model gets nothing right.
@@ -58,7 +58,7 @@ def thin_ice(
     Raises:
         ConfigError: lengths that differ, outcomes that are not boolean, or fewer than one part.
 
-    Source: Piras et al. 2023, arXiv:2310.08073, who show it for robust networks; tenths and intervals are ours.
+    Source: Piras et al. 2023, arXiv:2310.08073, who show it for robust networks; deciles and intervals are ours.
     """
     check_count(parts, "parts", least=1)
     values = as_values(margin, "margin", inf=True)
