@@ -23,6 +23,7 @@ from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectR
 from sparserobust.scoring import Evaluator, Measured, measure
 from sparserobust.scoring.cache import Cache
 from sparserobust.scoring.choice import build_evaluator, chosen, default_evaluators, list_evaluators
+from sparserobust.scoring.code import run_code
 from sparserobust.scoring.optimality import with_optimality
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
@@ -86,6 +87,7 @@ def evaluate(
         require_module(dense_model)
     target = resolve_device(device)
     start = time.perf_counter()
+    code = run_code(subject.model, named)
     measured = measure(
         subject,
         data,
@@ -111,6 +113,7 @@ def evaluate(
         environment=environment_of(target, measured.batch_size, time.perf_counter() - start, command),
         passes=measured.passes,
         dense=dense.id if dense is not None else None,
+        code=code,
     )
 
 

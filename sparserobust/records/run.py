@@ -59,6 +59,7 @@ class Run(Record):
         integrity: "measured" (as `evaluate` made it; a file of it carries the sha256 of its content), "unverified"
             (from a version that kept no sha256) or "edited" (its content was changed after writing, and whoever
             read it accepted that). It goes along when the record is saved again.
+        code: sha256 of the code that its numbers come from, the model's and the evaluators'; "" where not known.
     """
 
     kind: Literal["sparserobust run"] = KIND
@@ -72,6 +73,7 @@ class Run(Record):
     environment: Environment
     passes: dict[str, int] = {}
     dense: str | None = None
+    code: str = ""
 
     @model_validator(mode="after")
     def _outcomes_are_of_these_examples(self) -> Run:

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,11 +18,8 @@ import numpy as np
 from sparserobust.errors import ConfigError
 from sparserobust.records.files import write_atomic
 from sparserobust.scoring.batch import Batch
-from sparserobust.source_code import code_digest, folder_digest
+from sparserobust.scoring.code import evaluator_code
 from sparserobust.weights.plan import bytes_of
-
-OURS = ("attacks", "scoring", "audit")
-"""The folders of this package that decide what any attack finds."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,7 @@ class Cache:
             turn: counts the batches of a run.
         """
         settings = {name: repr(value) for name, value in evaluator.settings().items()}
-        digest = hashlib.sha256((_our_code() + code_digest(type(evaluator), libraries=True)).encode())
+        digest = hashlib.sha256(evaluator_code(evaluator).encode())
         digest.update(json.dumps([evaluator.name, settings, seed, turn], sort_keys=True).encode())
         dense = dense_fingerprint if evaluator.sees_dense_model else ""
         for text in (fingerprint, dense, str(batch.images.device.type)):
@@ -114,10 +110,3 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npz"
-
-
-@cache
-def _our_code() -> str:
-    """The code that decides the result of any attack, as it was when this process first asked."""
-    package = Path(__file__).parent.parent
-    return "".join(folder_digest(package / name) for name in OURS)

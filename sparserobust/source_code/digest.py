@@ -85,19 +85,20 @@ class _Reach:
         return facts
 
     def _add_class(self, kind: type) -> None:
-        self.modules[kind.__module__] = None
-        module = module_of(kind.__module__)
+        home = str(kind.__module__)
+        self.modules[home] = None
+        module = module_of(home)
         if module.standard:
             return
         compiled = module.file is None or not (module.library or _is_current(kind))
         for name, member in list(vars(kind).items()):
-            own = [kind.__module__, kind.__qualname__, name]
+            own = [home, kind.__qualname__, name]
             if compiled and _is_plain(member):
                 self.texts.add(json.dumps([*own, repr(member)]))
             for function in _functions(member):
                 if compiled or _is_generated(function):
                     self._add_code(function)
-                elif function.__module__ != kind.__module__:  # put there from elsewhere
+                elif not _came_with(kind, function, library=module.library):
                     self.texts.add(json.dumps([*own, str(function.__module__), function.__qualname__]))
                     self.add(function)
 
@@ -130,6 +131,15 @@ def _functions(member: object) -> list[FunctionType]:
     return [part for part in parts if isinstance(part, FunctionType)]
 
 
+def _came_with(kind: type, function: FunctionType, *, library: bool) -> bool:
+    """Whether a method was written in the code of its class; else it was put there from elsewhere."""
+    if library:
+        return str(function.__module__).split(".")[0] == str(kind.__module__).split(".")[0]
+    return function.__module__ == kind.__module__ and function.__qualname__.startswith(
+        f"{kind.__qualname__}."
+    )
+
+
 def _is_generated(function: FunctionType) -> bool:
     """Whether the code comes from text that is in no file."""
     return function.__code__.co_filename.startswith("<")
@@ -137,7 +147,7 @@ def _is_generated(function: FunctionType) -> bool:
 
 def _is_current(thing: type | FunctionType) -> bool:
     """Whether this is what its module has under its name now; what is made inside a function counts as such."""
-    found: object = sys.modules.get(thing.__module__)
+    found: object = sys.modules.get(str(thing.__module__))
     parts = thing.__qualname__.split(".")
     if found is None or "<" in thing.__qualname__:
         return found is not None

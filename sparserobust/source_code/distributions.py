@@ -18,7 +18,7 @@ from urllib.request import url2pathname
 from sparserobust.source_code.files import digest_of, file_digest
 
 OURS = "sparserobust"
-LOADED = (".py", ".pyc", ".so", ".pyd")
+LOADED = (".py", ".so", ".pyd")
 """The endings of what can be imported."""
 PLUGIN = re.compile(rf"^Requires-Dist:\s*{OURS}(?![\w.-])|^\[{OURS}\.", re.MULTILINE | re.IGNORECASE)
 """What the metadata of a plugin say: that it needs sparserobust, or has entry points for it."""
@@ -29,20 +29,29 @@ class Distribution:
 
     Attributes:
         base: the folder that it is installed in.
-        rows: of its RECORD, (path relative to `base`, hash): its own files, without scripts and metadata.
+        record: the text of its RECORD, which lists its files; None without one.
     """
 
     def __init__(self, found: metadata.Distribution) -> None:
         self._found = found
         self.base = Path(os.path.realpath(str(found.locate_file(""))))
-        record = found.read_text("RECORD")
-        self.has_record = record is not None
-        self.rows = [(row[0], *row[1:2]) for row in csv.reader((record or "").splitlines()) if _is_own(row)]
+        self.record = found.read_text("RECORD")
 
     @cached_property
     def name(self) -> str:
         """Its name in the form that is compared."""
         return re.sub(r"[-_.]+", "-", str(self._found.metadata["Name"])).lower()
+
+    @cached_property
+    def rows(self) -> list[tuple[str, str]]:
+        """(path relative to `base`, hash) of its own files, without scripts and metadata, sorted."""
+        rows = csv.reader((self.record or "").splitlines())
+        return sorted((row[0], "".join(row[1:2])) for row in rows if _is_own(row))
+
+    def loaded(self) -> Iterator[str]:
+        """The paths of what of it can be imported; a name in quotes, with a comma in it, is none."""
+        paths = (line.split(",", 1)[0] for line in (self.record or "").splitlines())
+        return (os.path.join(self.base, path) for path in paths if path.endswith(LOADED) and path[0] != ".")
 
     @cached_property
     def is_plugin(self) -> bool:
@@ -53,18 +62,18 @@ class Distribution:
     @cached_property
     def release(self) -> list[str]:
         """Name, version and sha256 of its RECORD's rows: what a library counts by."""
-        return [self.name, str(self._found.version), digest_of(sorted(self.rows))]
+        return [self.name, str(self._found.version), digest_of(self.rows)]
 
     def content(self) -> list[object]:
         """Name, version and sha256 of each of its files as they are now: what a plugin counts by."""
-        return [*self.release[:2], {row[0]: file_digest(self.base / row[0]) for row in sorted(self.rows)}]
+        return [*self.release[:2], {path: file_digest(self.base / path) for path, _ in self.rows}]
 
     def editable_from(self) -> Path | None:
         """The project's folder where it is installed in editable form, else None."""
         origin = json.loads(self._found.read_text("direct_url.json") or "{}")
         if origin.get("dir_info", {}).get("editable"):
             return Path(os.path.realpath(url2pathname(urlparse(origin["url"]).path)))
-        installed = self.has_record or self.base.name in ("site-packages", "dist-packages")
+        installed = self.record is not None or self.base.name in ("site-packages", "dist-packages")
         return None if installed else self.base
 
     def top_level(self) -> Iterator[Path]:
@@ -114,23 +123,19 @@ def owner_of(file: str) -> Owner | None:
 @lru_cache(maxsize=1)
 def _installed(_places: tuple[tuple[str, int], ...]) -> Installed:
     found = Installed(files={}, folders={}, projects={})
-    for each in metadata.distributions():
+    for each in reversed(list(metadata.distributions())):  # the first on the path comes last and stays
         try:
             distribution = Distribution(each)
             project = distribution.editable_from()
         except Exception:  # broken metadata own nothing
             continue
         if project is not None:
-            found.projects.setdefault(str(project), distribution)
-        elif distribution.has_record:
-            base = str(distribution.base)
-            for path, *_ in distribution.rows:
-                if path.endswith(LOADED):
-                    found.files.setdefault(os.path.normpath(os.path.join(base, path)), distribution)
+            found.projects[str(project)] = distribution
+        elif distribution.record is not None:
+            found.files.update(dict.fromkeys(distribution.loaded(), distribution))
         else:
             for top in distribution.top_level():
-                found.folders.setdefault(str(top), distribution)
-                found.folders.setdefault(f"{top}.py", distribution)
+                found.folders.update({str(top): distribution, f"{top}.py": distribution})
     return found
 
 

@@ -94,7 +94,7 @@ def _read(name: str, place: Place, loaded: ModuleType | None) -> Module:
     facts: list[object] = ["module", name, _edited(loaded) or file_digest(Path(file))]
     if owner is not None and owner.distribution.is_plugin:
         facts.append(digest_of(owner.distribution.content()))
-        if not owner.distribution.has_record or owner.editable:
+        if owner.distribution.record is None or owner.editable:
             facts.append(folder_digest(Path(root, name.split(".")[0])))
     imports = {each for each in _imported(name, place, file) | _held(loaded) if _exists(each, root)}
     return Module(facts=facts, imports=tuple(sorted(imports)), file=file, root=root)

@@ -123,10 +123,10 @@ class Description:
     def _object(self, value: object) -> list[Any]:
         """Class and attributes of a dataclass, of what can be called, and of what a user's class made."""
         kind = type(value)
-        own = self._class(kind)
+        own, home = self._class(kind), str(kind.__module__)
         is_data = dataclasses.is_dataclass(value) or isinstance(value, NAMESPACES)
-        is_called = callable(value) and kind.__module__.split(".")[0] not in sys.stdlib_module_names
-        if is_library(kind.__module__) and not is_data and not is_called:
+        is_called = callable(value) and home.split(".")[0] not in sys.stdlib_module_names
+        if is_library(home) and not is_data and not is_called:
             return [own]
         return [own, [[name, self.of(item)] for name, item in sorted(_attributes(value).items())]]
 
@@ -141,7 +141,7 @@ def _constants(kind: type) -> dict[str, str]:
     return {
         f"{base.__qualname__}.{name}": repr(value)
         for base in kind.__mro__
-        if not is_library(base.__module__)
+        if not is_library(str(base.__module__))
         for name, value in sorted(vars(base).items())
         if isinstance(value, PLAIN) and not name.startswith("__")
     }
