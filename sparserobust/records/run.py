@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sparserobust.records.base import SCHEMA_VERSION, Record
 from sparserobust.records.files import RUN_FILE, sealed, write_atomic
@@ -87,6 +87,12 @@ class Run(Record):
                         f"{self.data.n}"
                     )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_an_unknown_code(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there was a `code` keep their bytes."""
+        raw: dict[str, Any] = dump(self)
+        return raw if self.code else {key: value for key, value in raw.items() if key != "code"}
 
     @property
     def id(self) -> str:
