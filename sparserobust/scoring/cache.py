@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -55,6 +56,7 @@ class Cache:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._code = functools.cache(evaluator_code)  # one run has one code
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the cache must be a folder, {self.folder} is a file")
 
@@ -78,7 +80,7 @@ class Cache:
             turn: counts the batches of a run.
         """
         settings = {name: repr(value) for name, value in evaluator.settings().items()}
-        digest = hashlib.sha256(evaluator_code(evaluator).encode())
+        digest = hashlib.sha256(self._code(type(evaluator)).encode())
         digest.update(json.dumps([evaluator.name, settings, seed, turn], sort_keys=True).encode())
         dense = dense_fingerprint if evaluator.sees_dense_model else ""
         for text in (fingerprint, dense, str(batch.images.device.type)):

@@ -16,15 +16,15 @@ OURS = ("attacks", "scoring", "audit")
 """The folders of this package that decide what any evaluator finds."""
 
 
-def evaluator_code(*evaluators: object) -> str:
-    """The code of evaluators: our own of attacks and scoring, that of their classes, and libraries by version."""
-    own = code_digest(*(type(evaluator) for evaluator in evaluators), libraries=True)
+def evaluator_code(*kinds: type) -> str:
+    """The code of evaluators of these classes: our own of attacks and scoring, theirs, and libraries by version."""
+    own = code_digest(*kinds, libraries=True)
     return hashlib.sha256((_our_code() + own).encode()).hexdigest()
 
 
 def run_code(model: nn.Module, evaluators: Iterable[object]) -> str:
     """The code that a run's numbers come from: the model's and the evaluators'."""
-    return hashlib.sha256((code_of(model) + evaluator_code(*evaluators)).encode()).hexdigest()
+    return hashlib.sha256((code_of(model) + evaluator_code(*map(type, evaluators))).encode()).hexdigest()
 
 
 @cache

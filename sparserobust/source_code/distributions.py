@@ -120,7 +120,7 @@ def owner_of(file: str) -> Owner | None:
     return None
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=2)
 def _installed(_places: tuple[tuple[str, int], ...]) -> Installed:
     found = Installed(files={}, folders={}, projects={})
     for each in reversed(list(metadata.distributions())):  # the first on the path comes last and stays

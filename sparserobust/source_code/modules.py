@@ -132,7 +132,8 @@ def _held(loaded: ModuleType | None) -> set[str]:
 
 
 def _exists(name: str, near: str) -> bool:
-    return not _is_standard(name, None) and (name in sys.modules or _place(name, near) is not None)
+    place = _place(name, near)
+    return place is not None and not _is_standard(name, place.file)
 
 
 def _place(name: str, near: str) -> Place | None:

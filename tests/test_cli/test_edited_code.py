@@ -11,6 +11,7 @@ import torch
 import sparserobust as sr
 from sparserobust.cli.main import main
 from sparserobust.testing.networks import small_data, small_networks
+from sparserobust.training import started_from
 from tests.test_source_code.places import edit, write
 
 NETS = {
@@ -27,6 +28,12 @@ PLUGIN = {
     "own_steps.py": "def smaller(found):\n    return found  # as it is\n",
     "unrelated.py": "x = 1.0\n",
 }
+METHOD = {
+    "own_method.py": "from sparserobust.methods.set import SET\nimport own_growth\n\n"
+    "class Mine(SET):\n    name = 'mine'\n    grow = own_growth.grow\n",
+    "own_growth.py": "def grow(mask):\n    return mask  # as it is\n",
+    "unrelated.py": "x = 1.0\n",
+}
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def folder(tmp_path, monkeypatch):
 
 def forget() -> None:
     """As in a new process: what a user wrote is imported anew."""
-    for name in [*NETS, *PLUGIN]:
+    for name in [*NETS, *PLUGIN, *METHOD]:
         sys.modules.pop(name.removesuffix(".py"), None)
     importlib.invalidate_caches()
 
@@ -101,3 +108,21 @@ def test_a_plugin_whose_helper_was_edited_measures_again(folder):
     assert cached(folder / "cache") == whole
     edit(folder / "own_steps.py", "as it is, edited", "as it is")
     assert cached(folder / "cache") == whole, "results of code that is back are found again"
+
+
+def start() -> str:
+    """What a training starts from under a method that prunes while it trains."""
+    forget()
+    torch.manual_seed(0)
+    subject = sr.sparsify(small_networks()[1], "set", 0.8, small_data(), seed=0)
+    subject.pruning = importlib.import_module("own_method").Mine().pruner
+    return started_from(subject, small_data(), recipe="digits", seed=0)
+
+
+def test_a_training_under_an_edited_method_is_another_one(folder):
+    write(folder, METHOD)
+    before = start()
+    edit(folder / "unrelated.py", "1.0", "2.55")
+    assert start() == before
+    edit(folder / "own_growth.py", "as it is", "as it is, edited")
+    assert start() != before

@@ -198,7 +198,9 @@ def test_odd_objects_are_no_error(tmp_path):
 def test_pythons_own_modules_do_not_count_and_one_of_that_name_in_a_folder_does(tmp_path):
     none = said("import queue\nprint(code_digest(), code_digest(queue.Queue), code_digest(len))")
     assert len(set(none)) == 1
-    write(tmp_path, {"nets.py": "import this_queue\n", "this_queue.py": "import queue\n"})
-    write(tmp_path, {"queue.py": "class Queue:\n    pass\n"})
-    code = "import queue\nprint(code_digest(queue.Queue))"
-    assert said(code, tmp_path) != said(code)
+    write(tmp_path, {"nets.py": "import queue\nclass Net: pass\n"})
+    found = {digest("nets", "Net", tmp_path)}
+    for text in ("x = 0.1", "x = 0.25"):
+        write(tmp_path, {"queue.py": text})
+        found.add(digest("nets", "Net", tmp_path))
+    assert len(found) == 3
