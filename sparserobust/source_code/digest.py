@@ -76,7 +76,7 @@ class _Reach:
             name = named.pop()
             module = module_of(name, near.get(name, ""))
             if module.facts and (libraries or not module.library or name in own):
-                facts.add(json.dumps(module.facts, sort_keys=True))
+                facts.add(module.facts)
             for other in module.imports:
                 if other not in seen:
                     seen.add(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import sys
@@ -25,14 +26,14 @@ class Module:
     """A module as it was when it was first looked at after its import.
 
     Attributes:
-        facts: what it counts by, [] for Python's own and where there is no file.
+        facts: what it counts by, as JSON; "" for Python's own and where there is no file.
         imports: names of the modules that it imports; none are looked for in a library.
         standard: whether it is Python's own; `library`: it belongs to an installed distribution that knows nothing
             of us.
         file: that it comes from, None where there is none, as in a notebook; `root`: the folder of its first package.
     """
 
-    facts: list[object]
+    facts: str
     imports: tuple[str, ...] = ()
     standard: bool = False
     library: bool = False
@@ -60,7 +61,7 @@ def module_of(name: str, near: str = "") -> Module:
     loaded = sys.modules.get(name)
     if loaded is None:
         place = _place(name, near)
-        return Module(facts=[]) if place is None else _read(name, place, None)
+        return Module(facts="") if place is None else _read(name, place, None)
     state = getattr(loaded, "__spec__", None) or loaded  # importing a module again gives it another spec
     known = _looked_at().get(name)
     if known is None or known[0] is not state:
@@ -83,43 +84,53 @@ def _looked_at() -> dict[str, tuple[object, Module]]:
 def _read(name: str, place: Place, loaded: ModuleType | None) -> Module:
     file = place.file
     if _is_standard(name, file):
-        return Module(facts=[], standard=True, file=file)
-    if name.split(".")[0] == TORCH:
-        return Module(facts=_torch(file), library=True, file=file)
+        return Module(facts="", standard=True, file=file)
+    if _is_in_library(name, file):
+        return Module(facts=json.dumps(["library", *_release(name, file)]), library=True, file=file)
     if file is None or not os.path.isfile(file):
-        return Module(facts=[])
+        return Module(facts="")
     owner, root = owner_of(file), str(_root(name, place, file))
-    if owner is not None and not owner.editable and not owner.distribution.is_plugin:
-        return Module(facts=["library", *owner.distribution.release], library=True, file=file)
     facts: list[object] = ["module", name, _edited(loaded) or file_digest(Path(file))]
     if owner is not None and owner.distribution.is_plugin:
         facts.append(digest_of(owner.distribution.content()))
         if owner.distribution.record is None or owner.editable:
             facts.append(folder_digest(Path(root, name.split(".")[0])))
-    imports = {each for each in _imported(name, place, file) | _held(loaded) if _exists(each, root)}
-    return Module(facts=facts, imports=tuple(sorted(imports)), file=file, root=root)
+    package = getattr(loaded, "__package__", None) or (
+        name if place.folders is not None else name.rpartition(".")[0]
+    )
+    named = _imported(file, package, file_digest(Path(file))) | _held(loaded)
+    imports = {each for each in named if _exists(each, root)}
+    return Module(facts=json.dumps(facts), imports=tuple(sorted(imports)), file=file, root=root)
 
 
-def _torch(file: str | None) -> list[object]:
+def _is_in_library(name: str, file: str | None) -> bool:
+    if name.split(".")[0] == TORCH:
+        return True
+    owner = owner_of(file) if file is not None else None
+    return owner is not None and not owner.editable and not owner.distribution.is_plugin
+
+
+def _release(name: str, file: str | None) -> list[str]:
     owner = owner_of(file) if file is not None else None
     if owner is not None:
-        return ["library", *owner.distribution.release]
-    return ["library", TORCH, str(getattr(sys.modules.get(TORCH), "__version__", ""))]
+        return owner.distribution.release
+    return [name.split(".")[0], str(getattr(sys.modules.get(TORCH), "__version__", ""))]
 
 
-def _imported(name: str, place: Place, file: str) -> set[str]:
+@cache
+def _imported(file: str, package: str, _digest: str) -> set[str]:
     """The names that the text of a module imports."""
-    if not file.endswith(".py"):
-        return set()
-    package = name if place.folders is not None else name.rpartition(".")[0]
     try:
-        return imported_names(Path(file).read_bytes(), package)
+        return imported_names(Path(file).read_bytes(), package) if file.endswith(".py") else set()
     except OSError:
         return set()
 
 
 def _held(loaded: ModuleType | None) -> set[str]:
-    """The modules of what a module holds, however it came by it; its own submodules are there by chance."""
+    """The modules of what a module holds, however it came by it; its own submodules are there by chance.
+
+    Libraries are left out: what is theirs may come from others of them, and not every process has loaded it.
+    """
     if loaded is None:
         return set()
     found = set()
@@ -128,7 +139,8 @@ def _held(loaded: ModuleType | None) -> set[str]:
             found.add(value.__name__)
         elif isinstance(value, type | FunctionType | BuiltinFunctionType):
             found.add(str(value.__module__))
-    return {name for name in found if not name.startswith(f"{loaded.__name__}.")}
+    own = {name for name in found if not name.startswith(f"{loaded.__name__}.")}
+    return {name for name in own if (place := _place(name, "")) and not _is_in_library(name, place.file)}
 
 
 def _exists(name: str, near: str) -> bool:
@@ -168,7 +180,8 @@ def _loaded_place(loaded: ModuleType) -> Place:
 def _root(name: str, place: Place, file: str) -> Path:
     """The folder that the first part of a module's name is in."""
     depth = name.count(".") + (1 if place.folders is not None else 0)
-    return Path(os.path.abspath(file)).parents[depth]
+    folders = Path(os.path.abspath(file)).parents
+    return folders[min(depth, len(folders) - 1)]
 
 
 def _is_standard(name: str, file: str | None) -> bool:
