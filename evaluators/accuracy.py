@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,28 +12,29 @@ from torch import Tensor
 from sparserobust.attacks.losses import margin
 from sparserobust.data import batches
 from sparserobust.device import dtype_of
-from sparserobust.errors import ConfigError
 from sparserobust.records import DIFFERENCE, Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
+from sparserobust.settings import Positive
 from sparserobust.stats import bootstrap, mean_normal, newcombe_independent, wilson
 
 
+@dataclass(frozen=True, kw_only=True)
 class Accuracy(Evaluator):
     """How often and how surely the model is right.
 
     Per example: whether it is (`correct`), and by how much the label's logit leads the largest other (`margin`,
     below 0 where it is wrong).
 
-    Args:
+    Attributes:
         bins: equal-width confidence bins of the expected calibration error.
         train: whether training accuracy is measured where training data is given (one more forward pass
             over it).
     """
 
-    name = "accuracy"
-    title = "accuracy"
-    source = "ECE: Guo et al. 2017, arXiv:1706.04599, eq. 3, 15 bins"
-    scores = (
+    name: ClassVar[str] = "accuracy"
+    title: ClassVar[str] = "accuracy"
+    source: ClassVar[str] = "ECE: Guo et al. 2017, arXiv:1706.04599, eq. 3, 15 bins"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="top1",
             unit="fraction",
@@ -49,11 +53,8 @@ class Accuracy(Evaluator):
         ScoreSpec(name="overfitting_gap", unit=DIFFERENCE, higher_is_better=False, about="train_top1 - top1"),
     )
 
-    def __init__(self, *, bins: int = 15, train: bool = True) -> None:
-        if bins < 1:
-            raise ConfigError(f"bins must be at least 1, got {bins}")
-        self.bins = bins
-        self.train = train
+    bins: Positive = 15
+    train: bool = True
 
     def begin(self, context: Context) -> Measurement:
         """Starts counting."""

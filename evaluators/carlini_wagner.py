@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
+from annotated_types import Ge
 from torch import Tensor
 
 from sparserobust.attacks import foolbox_adapter, torchattacks_adapter
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.carlini_wagner import carlini_wagner
-from sparserobust.attacks.oracle import Oracle
 from sparserobust.errors import ConfigError
 from sparserobust.records import Remark, remark
-from sparserobust.scoring import AttackEvaluator, Batch
-from sparserobust.scoring.attack_scores import distance_scores
-from sparserobust.scoring.settings import caps, one_of
+from sparserobust.scoring import Batch, MinimumNormAttack
+from sparserobust.settings import Above0, Positive
 
 CORNER_TRAVEL = 8.0
 """What steps * stepsize must reach so that a pixel at 0 or 1 can leave its corner in the tanh space of foolbox and
@@ -25,8 +25,12 @@ DEFAULTS: dict[str, dict[str, float | int]] = {
     "torchattacks": {"steps": 1000, "stepsize": 0.01, "initial_const": 1.0},
 }
 
+OF_BACKENDS = tuple(dict.fromkeys(key for own in DEFAULTS.values() for key in own))
+"""The settings that not every backend has."""
 
-class CarliniWagner(AttackEvaluator):
+
+@dataclass(frozen=True, kw_only=True)
+class CarliniWagner(MinimumNormAttack):
     """The l2 attack of Carlini and Wagner.
 
     Ours starts from a minimum-norm attack, gives each example a trade-off constant of its own, measures the
@@ -37,7 +41,7 @@ class CarliniWagner(AttackEvaluator):
     foolbox and torchattacks are there to compare with. Their traps are closed: a black image returned on failure
     counts as not found, and too few steps for pixels at 0 or 1 to move are a warning in the record.
 
-    Args:
+    Attributes:
         eps: l2 distance caps that success is reported at, in pixels from 0 to 1.
         backend: "native", "foolbox" or "torchattacks".
         confidence: logit margin that an adversarial image must exceed.
@@ -48,68 +52,53 @@ class CarliniWagner(AttackEvaluator):
         binary_search_steps: over the trade-off constant, 9 (foolbox).
         stepsize: of Adam in tanh space, 0.01 (foolbox, torchattacks).
         initial_const: the first trade-off constant, 0.001 (foolbox), or the only one, 1 (torchattacks).
-
-    Raises:
-        ConfigError: a setting that cannot be, or that the backend does not have.
     """
 
-    name = "carlini-wagner"
-    title = "Carlini–Wagner"
-    source = "Carlini and Wagner 2017, arXiv:1608.04644, sec. VI-A"
-    norm: Norm = "l2"
-    minimum_norm = True
-    headline_eps = 0.5
-    scores = distance_scores("l2")
-    steps: int
-    stepsize: float
+    name: ClassVar[str] = "carlini-wagner"
+    title: ClassVar[str] = "Carlini–Wagner"
+    source: ClassVar[str] = "Carlini and Wagner 2017, arXiv:1608.04644, sec. VI-A"
+    norm: ClassVar[Norm] = "l2"
 
-    def __init__(
-        self,
-        *,
-        eps: Sequence[float] = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
-        backend: str = "native",
-        confidence: float = 0.0,
-        steps: int | None = None,
-        warm_start: int | None = None,
-        early_stop: bool = False,
-        binary_search_steps: int | None = None,
-        stepsize: float | None = None,
-        initial_const: float | None = None,
-    ) -> None:
-        self.eps = caps(eps)
-        self.backend = one_of("backend", backend, DEFAULTS)
-        given = {
-            "steps": steps,
-            "warm_start": warm_start,
-            "binary_search_steps": binary_search_steps,
-            "stepsize": stepsize,
-            "initial_const": initial_const,
+    backend: Literal["native", "foolbox", "torchattacks"] = "native"
+    confidence: Annotated[float, Ge(0)] = 0.0
+    steps: Positive | None = None
+    warm_start: Positive | None = None
+    early_stop: bool = False
+    binary_search_steps: Positive | None = None
+    stepsize: Above0 | None = None
+    initial_const: Above0 | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        own = DEFAULTS[self.backend]
+        for key in OF_BACKENDS:
+            if getattr(self, key) is not None and key not in own:
+                raise ConfigError(f"backend {self.backend!r} has no {key}; it has {', '.join(own)}")
+        if self.early_stop and self.backend != "native":
+            raise ConfigError(f"early_stop needs backend 'native', got {self.backend!r}")
+
+    def resolved(self) -> dict[str, Any]:
+        """With what the backend takes where nothing is given."""
+        return {**super().resolved(), **self._of_backend()}
+
+    def _of_backend(self) -> dict[str, Any]:
+        """The settings that the backend has, as given or else its own."""
+        given = {key: getattr(self, key) for key in DEFAULTS[self.backend]}
+        return {
+            key: default if given[key] is None else given[key]
+            for key, default in DEFAULTS[self.backend].items()
         }
-        own = DEFAULTS[backend]
-        for key, value in given.items():
-            if value is not None and key not in own:
-                raise ConfigError(f"backend {backend!r} has no {key}; it has {', '.join(own)}")
-            if value is not None and value <= 0:
-                raise ConfigError(f"{key} must be above 0, got {value}")
-        if confidence < 0:
-            raise ConfigError(f"confidence must be at least 0, got {confidence}")
-        if early_stop and backend != "native":
-            raise ConfigError(f"early_stop needs backend 'native', got {backend!r}")
-        self.early_stop = early_stop
-        self.confidence = confidence
-        for key, value in given.items():
-            setattr(self, key, own.get(key) if value is None else value)
 
-    def perturb(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def nearest(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(closest adversarial images, whether one was found)."""
-        settings = {key: getattr(self, key) for key in DEFAULTS[self.backend]}
+        settings = self._of_backend()
         if self.backend == "native":
             images, distance = carlini_wagner(
-                Oracle(batch.model, batch.passes),
+                batch.oracle,
                 batch.images,
                 batch.labels,
                 confidence=self.confidence,
-                stop_below=min(self.eps) if self.early_stop else 0.0,
+                stop_below=min(self.budgets) if self.early_stop else 0.0,
                 **settings,
             )
             return images, distance.isfinite()
@@ -126,10 +115,14 @@ class CarliniWagner(AttackEvaluator):
 
     def warn(self, classes: int) -> tuple[Remark, ...]:
         """That pixels at 0 or 1 may not move, and a backend fails for that reason alone: more steps or larger ones."""
-        if self.backend == "native" or (travel := self.steps * self.stepsize) >= CORNER_TRAVEL:
+        if self.backend == "native":
+            return ()
+        own = self._of_backend()
+        travel = own["steps"] * own["stepsize"]
+        if travel >= CORNER_TRAVEL:
             return ()
         return (remark("short-travel", travel=travel, needed=CORNER_TRAVEL),)
 
     def warn_of_distances(self) -> tuple[Remark, ...]:
         """That distances below the smallest cap are upper bounds under `early_stop`."""
-        return (remark("early-stop", below=min(self.eps)),) if self.early_stop else ()
+        return (remark("early-stop", below=min(self.budgets)),) if self.early_stop else ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -13,6 +15,7 @@ from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 FORWARD, TRAINABLE = "forward", "trainable"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Connectivity(Evaluator):
     """Collapsed layers, connectedness and effective sparsity, of two graphs.
 
@@ -23,11 +26,13 @@ class Connectivity(Evaluator):
     emit a constant through bias and normalisation: they are called constant, not dead.
     """
 
-    name = "connectivity"
-    title = "connectivity"
-    source = "Vysogorets and Kempe 2021, arXiv:2107.02306 (effective sparsity); the trainable graph is ours"
-    sees_data = False
-    scores = (
+    name: ClassVar[str] = "connectivity"
+    title: ClassVar[str] = "connectivity"
+    source: ClassVar[str] = (
+        "Vysogorets and Kempe 2021, arXiv:2107.02306 (effective sparsity); the trainable graph is ours"
+    )
+    sees_data: ClassVar[bool] = False
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="connected",
             unit="",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -11,16 +13,15 @@ from sparserobust.attacks import foolbox_adapter, torchattacks_adapter
 from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.fgsm import fgsm_step
 from sparserobust.records import Score, ScoreSpec, remark
-from sparserobust.scoring import AttackEvaluator, Batch
-from sparserobust.scoring.attack_scores import BUDGET_SCORES
+from sparserobust.scoring import Batch, FixedBudgetAttack
 from sparserobust.scoring.per_batch import Arrays
-from sparserobust.scoring.settings import budgets, one_of
 from sparserobust.stats import mean_t
 
 BACKENDS = {"native": None, "foolbox": foolbox_adapter.fgsm, "torchattacks": torchattacks_adapter.fgsm}
 
 
-class FGSM(AttackEvaluator):
+@dataclass(frozen=True, kw_only=True)
+class FGSM(FixedBudgetAttack):
     """Fast gradient sign method on the cross-entropy, and the same step on the margin beside it.
 
     A first check on gradient masking comes with it: the share of examples whose loss gradient is zero
@@ -31,23 +32,18 @@ class FGSM(AttackEvaluator):
     A larger step may fool less. The curve is given as it is and as the worst over all smaller eps, on to where
     accuracy is no better than guessing, with the area below it as one number.
 
-    Args:
+    Attributes:
         eps: linf budgets in pixels from 0 to 1, each >= 0.
         backend: "native" (one gradient for all eps), "foolbox" or "torchattacks" (one per eps).
         margin: whether the margin is attacked too.
-
-    Raises:
-        ConfigError: no eps, a negative one, or an unknown backend.
     """
 
-    name = "fgsm"
-    title = "FGSM"
-    source = "Goodfellow et al. 2015, arXiv:1412.6572, sec. 4"
-    norm: Norm = "linf"
-    headline_eps = 0.1
-    checks_gradient = True
-    scores = (
-        *BUDGET_SCORES,
+    name: ClassVar[str] = "fgsm"
+    title: ClassVar[str] = "FGSM"
+    source: ClassVar[str] = "Goodfellow et al. 2015, arXiv:1412.6572, sec. 4"
+    norm: ClassVar[Norm] = "linf"
+    checks_gradient: ClassVar[bool] = True
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="cumulative_robust_accuracy",
             unit="fraction",
@@ -82,39 +78,37 @@ class FGSM(AttackEvaluator):
         ),
     )
 
-    def __init__(
-        self,
-        *,
-        eps: Sequence[float] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0),
-        backend: str = "native",
-        margin: bool = True,
-    ) -> None:
-        self.eps = budgets(eps, "linf")
-        self.backend = one_of("backend", backend, BACKENDS)
-        self.margin = self.has_second_opinion = margin
+    eps: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0)
+    backend: Literal["native", "foolbox", "torchattacks"] = "native"
+    margin: bool = True
 
-    def perturb(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
+    @property
+    def has_second_opinion(self) -> bool:
+        """Whether the margin is attacked too."""
+        return self.margin
+
+    def within(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
         """(eps, images) for every eps."""
         attack = BACKENDS[self.backend]
         if attack is not None:
-            made = attack(batch.model, batch.images, batch.labels, self.eps, batch.passes)
-            yield from zip(self.eps, made, strict=True)
+            made = attack(batch.model, batch.images, batch.labels, self.budgets, batch.passes)
+            yield from zip(self.budgets, made, strict=True)
             return
         gradient = batch.loss_gradient
-        for eps in self.eps:
+        for eps in self.budgets:
             yield eps, fgsm_step(batch.images, gradient, eps)
 
     def second_opinion(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
         """The same step down the margin."""
         gradient = -batch.margin_gradient
-        for eps in self.eps:
+        for eps in self.budgets:
             yield eps, fgsm_step(batch.images, gradient, eps)
 
     def summary(self, arrays: Arrays, chance: float) -> tuple[Score, ...]:
         """The cumulative curve, the area under it and where it meets chance."""
         correct, robust = arrays["correct"], arrays["robust"]
-        order = np.argsort(self.eps)
-        points = np.array(self.eps)[order]
+        order = np.argsort(self.budgets)
+        points = np.array(self.budgets)[order]
         withstood = np.logical_and.accumulate(robust[order], axis=0)
         n = len(correct)
         scores = [

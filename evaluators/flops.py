@@ -7,13 +7,14 @@ import math
 import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from pydantic import JsonValue
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
+from sparserobust.device import dtype_of
 from sparserobust.records import History, Outcome, Remark, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
@@ -30,6 +31,7 @@ class _Use:
     input_needs_gradient: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
 class FLOPs(Evaluator):
     """Multiply-adds (MACs) for one image; one MAC is two FLOPs.
 
@@ -40,11 +42,13 @@ class FLOPs(Evaluator):
     Where a method prunes while it trains, masks are those at the ends of the epochs.
     """
 
-    name = "flops"
-    title = "FLOPs"
-    source = "fvcore FlopCountAnalysis; training: Evci et al. 2020 (RigL), appendix H, by masks"
-    sees_data = False
-    scores = (
+    name: ClassVar[str] = "flops"
+    title: ClassVar[str] = "FLOPs"
+    source: ClassVar[str] = (
+        "fvcore FlopCountAnalysis; training: Evci et al. 2020 (RigL), appendix H, by masks"
+    )
+    sees_data: ClassVar[bool] = False
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(name="dense_macs", unit="MACs", about="conv, linear and matmul of the network as built"),
         ScoreSpec(
             name="executed_macs",
@@ -80,7 +84,9 @@ class _Counting(Measurement):
 
     def finish(self) -> Outcome:
         score, subject = self.evaluator.score, self.context.subject
-        example = torch.zeros(1, *self.context.input_shape, device=self.context.device)
+        example = torch.zeros(
+            1, *self.context.input_shape, device=self.context.device, dtype=dtype_of(subject.model)
+        )
         plain = plain_copy(subject.model)
         operators, unsupported = count_by_operator(plain, example)
         uses = trace_uses(plain, example)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from sparserobust.data import batches, stratified_subset
 from sparserobust.device import dtype_of
-from sparserobust.errors import ConfigError
 from sparserobust.records import Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
+from sparserobust.settings import Positive
 from sparserobust.subject import Subject, initial_sha256
 from sparserobust.weights.plan import prunable_modules, values_of
 
 
+@dataclass(frozen=True, kw_only=True)
 class GradientNorm(Evaluator):
     """l1 norm of the gradient of the mean loss over the whole training set, at the initial weights.
 
@@ -24,15 +28,15 @@ class GradientNorm(Evaluator):
     with. Epoch by epoch the norms are in the training history; on a trained network the ratio is near 0/0 and
     is not formed.
 
-    Args:
+    Attributes:
         samples: training examples, a seeded stratified subset; None for all.
     """
 
-    name = "gradient-norm"
-    title = "gradient norm"
-    source = "Wimmer et al. 2020 (FreezeNet), sec. 4.3, Fig. 4 left"
-    sees_data = False
-    scores = (
+    name: ClassVar[str] = "gradient-norm"
+    title: ClassVar[str] = "gradient norm"
+    source: ClassVar[str] = "Wimmer et al. 2020 (FreezeNet), sec. 4.3, Fig. 4 left"
+    sees_data: ClassVar[bool] = False
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(name="l1_per_kept", unit="l1 per weight", about="l1 norm on kept weights / kept weights"),
         ScoreSpec(
             name="l1_unmasked",
@@ -54,10 +58,7 @@ class GradientNorm(Evaluator):
         ),
     )
 
-    def __init__(self, *, samples: int | None = None) -> None:
-        if samples is not None and samples < 1:
-            raise ConfigError(f"samples must be at least 1, got {samples}")
-        self.samples = samples
+    samples: Positive | None = None
 
     def begin(self, context: Context) -> Measurement:
         """Skipped without training data or without the initial weights."""
@@ -115,11 +116,11 @@ class _Probing(Measurement):
         context, run = self.context, self.context.dense
         sha = initial_sha256(context.subject)
         if run is not None and run.subject.initial_sha256 == sha and run.seed == context.seed:
-            outcome = run.outcomes.get(self.evaluator.name)
+            outcome = run.outcomes.get(self.evaluator.label)
             same = (
                 outcome is not None
                 and outcome.status == "ok"
-                and outcome.settings == self.evaluator.settings()
+                and outcome.settings == self.evaluator.resolved()
             )
             if outcome is not None and same and run.subject.method == "dense":
                 recorded = outcome.score("l1_unmasked")

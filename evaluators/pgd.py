@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
 
-from sparserobust.arguments import seed_number
-from sparserobust.attacks.budget import Norm
 from sparserobust.attacks.losses import LOSS_NAMES
-from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.pgd import pgd
 from sparserobust.scoring import Batch, BudgetSweep
-from sparserobust.scoring.settings import check_steps, one_of
+from sparserobust.settings import Above0, Positive, Seed
 
 
+@dataclass(frozen=True, kw_only=True)
 class PGD(BudgetSweep):
     """Projected gradient descent on the margin, in linf or l2, with restarts.
 
     The margin, in units of what it is at the clean image, makes the attack blind to the scale of the logits; the
     cross-entropy, which is not, is there to compare with.
 
-    Args:
+    Attributes:
         norm: "linf" or "l2"; the second is an evaluator of its own, `pgd-l2`.
         eps: budgets in pixels from 0 to 1.
         steps: for each start and budget.
@@ -31,42 +29,26 @@ class PGD(BudgetSweep):
         loss: "soft-margin" (every near class pulls), "margin" (the nearest alone), "cross-entropy" or "logit-ratio"
             (DLR).
         seed: of the drawn starts.
-
-    Raises:
-        ConfigError: a setting that cannot be.
     """
 
-    name = "pgd"
-    title = "PGD"
-    source = "Madry et al. 2018, arXiv:1706.06083, sec. 2.1"
-    default_eps: ClassVar[dict[Norm, tuple[float, ...]]] = {
-        "linf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-        "l2": (0.25, 0.5, 1.0, 1.5, 2.0),
-    }
+    name: ClassVar[str] = "pgd"
+    title: ClassVar[str] = "PGD"
+    source: ClassVar[str] = "Madry et al. 2018, arXiv:1706.06083, sec. 2.1"
 
-    def __init__(
-        self,
-        *,
-        norm: Norm = "linf",
-        eps: Sequence[float] | None = None,
-        steps: int = 40,
-        step_size: float | None = None,
-        restarts: int = 1,
-        loss: str = "soft-margin",
-        seed: int = 0,
-    ) -> None:
-        super().__init__(norm, eps)
-        check_steps(steps, restarts, step_size)
-        self.steps = steps
-        self.step_size = step_size
-        self.restarts = restarts
-        self.loss = one_of("loss", loss, LOSS_NAMES)
-        self.seed = seed_number(seed)
+    steps: Positive = 40
+    step_size: Above0 | None = None
+    restarts: Positive = 1
+    loss: str = "soft-margin"
+    seed: Seed = 0
 
-    def within(self, batch: Batch, eps: float) -> Tensor:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require("loss", LOSS_NAMES)
+
+    def within_one(self, batch: Batch, eps: float) -> Tensor:
         """The best image of all starts."""
         return pgd(
-            Oracle(batch.model, batch.passes),
+            batch.oracle,
             batch.images,
             batch.labels,
             norm=self.norm,

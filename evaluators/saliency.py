@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import torch
+from annotated_types import Ge, Le
 from jaxtyping import Float
 from torch import Tensor
 
 from sparserobust.data import batches
-from sparserobust.errors import ConfigError
 from sparserobust.paths import UnsupportedOperation, read_pixels
 from sparserobust.records import Outcome, Picture, Score, ScoreSpec, raised, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
@@ -27,23 +29,26 @@ ABOUT = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
 class Saliency(Evaluator):
     """Concentration of the input gradient, with what it must be compared to.
 
     Per pixel the l2 norm over channels of d(predicted logit)/dx, and the same for the margin to the next
     logit, which a function added to all logits does not change. Maps that are zero everywhere are counted
     and left out. Random offsets look well spread for free, so beside each score stand the value of Gaussian
-    noise and that of the untrained twin (same mask and offset, initial weights). The headline is which
+    noise and that of the same mask at initialisation (same offset, initial weights). The headline is which
     share of the input pixels has a trainable outgoing weight at all.
 
-    Args:
+    Attributes:
         pictures: how many examples are drawn, one of each class where possible, at most 8.
     """
 
-    name = "saliency"
-    title = "saliency"
-    source = "Simonyan et al. 2014, arXiv:1312.6034; overfitted pixels: SNIP-it, sec. 5 and Fig. 3"
-    scores = (
+    name: ClassVar[str] = "saliency"
+    title: ClassVar[str] = "saliency"
+    source: ClassVar[str] = (
+        "Simonyan et al. 2014, arXiv:1312.6034; overfitted pixels: SNIP-it, sec. 5 and Fig. 3"
+    )
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(
             name="trainable_input_pixels",
             unit="fraction",
@@ -54,7 +59,9 @@ class Saliency(Evaluator):
         *(ScoreSpec(name=name, unit="", axis="map", about=about) for name, about in ABOUT.items()),
         *(ScoreSpec(name=f"{name}_noise", unit="", about=f"{name} of Gaussian noise") for name in ABOUT),
         *(
-            ScoreSpec(name=f"{name}_untrained", unit="", axis="map", about="on the untrained twin")
+            ScoreSpec(
+                name=f"{name}_untrained", unit="", axis="map", about="with the same mask at initialisation"
+            )
             for name in ABOUT
         ),
         ScoreSpec(
@@ -66,13 +73,10 @@ class Saliency(Evaluator):
         ),
     )
 
-    def __init__(self, *, pictures: int = 8) -> None:
-        if not 0 <= pictures <= 8:
-            raise ConfigError(f"pictures must be from 0 to 8, got {pictures}")
-        self.pictures = pictures
+    pictures: Annotated[int, Ge(0), Le(8)] = 8
 
     def begin(self, context: Context) -> Measurement:
-        """Finds the pixels that vary in the training data and builds the untrained twin."""
+        """Finds the pixels that vary in the training data and builds the network at initialisation."""
         return _Mapping(self, context)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -36,6 +37,7 @@ class _Layer:
         return min((self.dense, "dense"), (self.csr32, "csr32"), (self.bitmask, "bitmask"))
 
 
+@dataclass(frozen=True, kw_only=True)
 class Storage(Evaluator):
     """Bytes of the dense model and of the sparse one in three formats.
 
@@ -46,11 +48,11 @@ class Storage(Evaluator):
     A frozen offset that our initialisers did not draw is counted whole.
     """
 
-    name = "storage"
-    title = "storage"
-    source = "definitions of this library; papers' figures: FreezeNet Table 2, SNIP-it Table 1"
-    sees_data = False
-    scores = (
+    name: ClassVar[str] = "storage"
+    title: ClassVar[str] = "storage"
+    source: ClassVar[str] = "definitions of this library; papers' figures: FreezeNet Table 2, SNIP-it Table 1"
+    sees_data: ClassVar[bool] = False
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         ScoreSpec(name="trainable_fraction", unit="fraction", about="kept weights / prunable weights"),
         ScoreSpec(
             name="zero_fraction",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from torch import Tensor, nn
 
 from evaluators.pgd import PGD
-from sparserobust.arguments import seed_number
 from sparserobust.attacks.budget import checked
 from sparserobust.attacks.losses import margin
 from sparserobust.attacks.oracle import Oracle
@@ -17,9 +18,10 @@ from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
 from sparserobust.records import DIFFERENCE, Outcome, Remark, Score, ScoreSpec, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement, Skip
+from sparserobust.scoring.attack.budgets import budgets
 from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.per_batch import Arrays, PerBatch
-from sparserobust.scoring.settings import budgets, check_steps
+from sparserobust.settings import Above0, Positive, Seed
 from sparserobust.stats import newcombe_paired
 
 RATES = {
@@ -32,33 +34,33 @@ RATES = {
 NOTHING_RIGHT = remark("nothing-right-on-both")
 
 
+@dataclass(frozen=True, kw_only=True)
 class Transfer(Evaluator):
     """Adversarial images made on the dense model shown to the sparse model, and back.
 
     PGD in linf on the margin, on the images that both models get right. Its images are driven on to the largest
-    margin: those that only just fool one model hardly carry over to another. An image made within a smaller budget
+    margin: those that only just fool one model hardly transfer to another. An image made within a smaller budget
     stays where it reached a larger margin, so what is made never gets weaker with eps.
 
     Images that break the sparse model although they were made on the dense one show what its own gradients miss:
     where they break more than its own, beyond the interval of the paired difference, its gradients are masked.
 
-    Args:
+    Attributes:
         eps: linf budgets in pixels from 0 to 1.
         steps: for each start and budget, on either model.
         step_size: in pixels; None for 2 * eps, which falls to 0 along half a cosine.
         restarts: starts for each budget; the first is the clean image, the others are drawn.
         seed: of the drawn starts.
-
-    Raises:
-        ConfigError: a setting that cannot be.
     """
 
-    name = "transfer"
-    title = "transfer"
-    sees_dense_model = True
-    source = "Carlini et al. 2019, arXiv:1902.06705, checklist: transfer; PGD of Madry et al. 2018, arXiv:1706.06083"
-    headline_eps = 0.1
-    scores = (
+    name: ClassVar[str] = "transfer"
+    title: ClassVar[str] = "transfer"
+    sees_dense_model: ClassVar[bool] = True
+    source: ClassVar[str] = (
+        "Carlini et al. 2019, arXiv:1902.06705, checklist: transfer; PGD of Madry et al. 2018, arXiv:1706.06083"
+    )
+    headline_eps: ClassVar[float] = 0.1
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (
         *(
             ScoreSpec(
                 name=f"{name}_success_rate",
@@ -79,21 +81,24 @@ class Transfer(Evaluator):
         ),
     )
 
-    def __init__(
-        self,
-        *,
-        eps: Sequence[float] | None = None,
-        steps: int = 40,
-        step_size: float | None = None,
-        restarts: int = 1,
-        seed: int = 0,
-    ) -> None:
-        self.eps = budgets(PGD.default_eps["linf"] if eps is None else eps, "linf")
-        check_steps(steps, restarts, step_size)
-        self.steps = steps
-        self.step_size = step_size
-        self.restarts = restarts
-        self.seed = seed_number(seed)
+    eps: tuple[float, ...] = PGD.default_eps["linf"]
+    steps: Positive = 40
+    step_size: Above0 | None = None
+    restarts: Positive = 1
+    seed: Seed = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        assert self.budgets
+
+    @property
+    def budgets(self) -> tuple[float, ...]:
+        """What `eps` comes to, in [0, 1].
+
+        Raises:
+            ConfigError: none, two alike, or one that cannot be.
+        """
+        return budgets(self.eps, "linf")
 
     def begin(self, context: Context) -> Measurement:
         """Skipped for the dense model itself, and without one."""
@@ -101,12 +106,12 @@ class Transfer(Evaluator):
             raise Skip(remark("is-dense-model"))
         if context.dense_model is None:
             raise Skip(remark("needs-dense-model"))
-        return _Carrying(self, context, context.dense_model)
+        return _Transferring(self, context, context.dense_model)
 
     def made_on(self, oracle: Oracle, images: Tensor, labels: Tensor) -> Iterator[tuple[float, Tensor]]:
         """(eps, adversarial images) from the smallest budget to the largest, each with the largest margin so far."""
         best, reached = images.clone(), margin(oracle.logits(images), labels)
-        for eps in sorted(self.eps):
+        for eps in sorted(self.budgets):
             made = pgd(
                 oracle,
                 images,
@@ -125,7 +130,7 @@ class Transfer(Evaluator):
             yield eps, best.clone()
 
 
-class _Carrying(PerBatch):
+class _Transferring(PerBatch):
     """Which images break which model: boolean arrays (eps, n), False where either model is wrong from the start."""
 
     def __init__(self, evaluator: Transfer, context: Context, dense: nn.Module) -> None:
@@ -140,14 +145,14 @@ class _Carrying(PerBatch):
         self._require_attackable(batch, other)
         both = batch.correct & other.correct
         chosen = both.cpu().numpy()
-        broken = {name: np.zeros((len(self.transfer.eps), len(batch)), dtype=bool) for name in RATES}
+        broken = {name: np.zeros((len(self.transfer.budgets), len(batch)), dtype=bool) for name in RATES}
         if chosen.any():
             made_on = ((batch, "white_box", "transfer_out"), (other, "transfer_in", "dense_white_box"))
             for source, on_sparse, on_dense in made_on:
                 images, labels = source.images[both], source.labels[both]
                 for eps, made in self.transfer.made_on(Oracle(source.model, self.passes), images, labels):
-                    made = checked(images, made, "linf", eps, self.transfer.name)
-                    row = self.transfer.eps.index(eps)
+                    made = checked(images, made, "linf", eps, self.transfer.label)
+                    row = self.transfer.budgets.index(eps)
                     broken[on_sparse][row, chosen] = self._fools(batch.model, made, labels)
                     broken[on_dense][row, chosen] = self._fools(self.dense, made, labels)
         return {
@@ -177,14 +182,16 @@ class _Carrying(PerBatch):
         """The four success rates at every eps, and what the difference on the sparse model says."""
         transfer, arrays = self.transfer, self.joined()
         both = arrays["correct"] & arrays["dense_correct"]
-        scores = [score for row, eps in enumerate(transfer.eps) for score in self._at(eps, row, arrays, both)]
+        scores = [
+            score for row, eps in enumerate(transfer.budgets) for score in self._at(eps, row, arrays, both)
+        ]
         return transfer.outcome(
-            scores=tuple(scores), per_example=arrays, axis=transfer.eps, verdict=verdict(scores)
+            scores=tuple(scores), per_example=arrays, axis=transfer.budgets, verdict=verdict(scores)
         )
 
     def _at(self, eps: float, row: int, arrays: Arrays, both: np.ndarray) -> Iterator[Score]:
         transfer, n = self.transfer, int(both.sum())
-        headline = eps == min(transfer.eps, key=lambda e: (abs(e - transfer.headline_eps), e))
+        headline = eps == min(transfer.budgets, key=lambda e: (abs(e - transfer.headline_eps), e))
         for name in RATES:
             yield transfer.rate(
                 f"{name}_success_rate",

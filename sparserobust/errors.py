@@ -31,7 +31,7 @@ class RecordError(SparseRobustError):
 
 
 class PluginError(SparseRobustError):
-    """A method or evaluator that is unknown, defined twice or fails to load."""
+    """A plugin that is unknown, defined twice, fails to load, or returns what it should not."""
 
 
 class DegenerateScores(SparseRobustError):

@@ -20,11 +20,11 @@ from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, DegenerateScores
 from sparserobust.methods.base import FixedMask
 from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord, remark
-from sparserobust.scoring import Evaluator, Measured, measure
+from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
+from sparserobust.scoring.attack.optimality import with_optimality
 from sparserobust.scoring.cache import Cache
-from sparserobust.scoring.choice import build_evaluator, chosen, default_evaluators, list_evaluators
 from sparserobust.scoring.code import run_code
-from sparserobust.scoring.optimality import with_optimality
+from sparserobust.scoring.named import build_evaluator, chosen, default_evaluators, list_evaluators
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
 from sparserobust.weights.plan import require_module
@@ -58,7 +58,7 @@ def evaluate(
         evaluators: names or instances, one or several, for instance `load_preset("quick")`. By default the core
             eight and those that other packages bring; attacks that take long run when they are named.
         dense: the run of the dense model trained alike, for what is relative to it.
-        dense_model: that model itself, for attacks that are carried over from it (`transfer`).
+        dense_model: that model itself, for transfer attacks.
         cache: folder in which results of attacks are kept by content: the same attack on the same model and
             images is not run again, in this run or any later one, and the record says so.
         seed: of the subset and of anything drawn, 0 <= seed < 2**32.
@@ -88,10 +88,7 @@ def evaluate(
     target = resolve_device(device)
     start = time.perf_counter()
     code = run_code(subject.model, named)
-    measured = measure(
-        subject,
-        data,
-        named,
+    options = RunOptions(
         seed=seed,
         device=target,
         batch_size=batch_size,
@@ -101,6 +98,7 @@ def evaluate(
         cache=None if cache is None else Cache(cache),
         progress=progress,
     )
+    measured = measure(subject, data, named, options)
     record = subject.record()
     if label is not None:
         record = record.model_copy(update={"label": label, "label_given": True})

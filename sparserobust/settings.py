@@ -14,7 +14,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias, Union, get_args, get_origin
@@ -23,7 +23,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from sparserobust.arguments import SEEDS, plain_numbers
-from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.records import ChangedParameter
 
 Positive: TypeAlias = Annotated[int, Ge(1)]
@@ -61,6 +61,12 @@ class Settings:
         """A class that is given a name of its own and no title is called by its name."""
         super().__init_subclass__(**options)
         own = vars(cls)
+        inherited = {own.name for own in fields(cls)} if is_dataclass(cls) else set()
+        for name in sorted(own.keys() & inherited - inspect.get_annotations(cls).keys()):
+            raise PluginError(
+                f"{name} of {cls.__name__} is a setting, whose default changes with its annotation alone: write "
+                f"{name}: TYPE = {own[name]!r} under @dataclass(frozen=True, kw_only=True)"
+            )
         if isinstance(own.get("name"), str) and "title" not in own:
             cls.title = cls.titled(own["name"])
 
@@ -70,6 +76,7 @@ class Settings:
         return name
 
     def __post_init__(self) -> None:
+        _require_dataclasses(type(self))
         for own in fields(self):
             value = _as_tuples(plain_numbers(getattr(self, own.name)))
             object.__setattr__(self, own.name, value)
@@ -117,9 +124,32 @@ class Settings:
         return None
 
 
+def _require_dataclasses(cls: type) -> None:
+    """Raises PluginError for a class that states settings and is no dataclass itself: they would be none."""
+    for base in cls.__mro__:
+        if issubclass(base, Settings) and "__dataclass_params__" not in vars(base):
+            hints = inspect.get_annotations(base)
+            if settings := [name for name, hint in hints.items() if "ClassVar" not in str(hint)]:
+                raise PluginError(
+                    f"{base.__name__} states {', '.join(settings)} and needs @dataclass(frozen=True, kw_only=True) "
+                    "above its class line"
+                )
+
+
 def plain(value: Any) -> Any:
-    """The value as JSON has it: a tuple is a list."""
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+    """The value as JSON has it: a tuple is a list, what JSON does not have is its repr."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    return value if isinstance(value, str | int | float | bool | None) else repr(value)
+
+
+def takes_many(cls: type, field: str) -> bool:
+    """Whether a setting is a list, or may be one."""
+    hint = _annotation(cls, field)
+    parts = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return any(get_origin(part) is tuple for part in parts)
 
 
 def _as_tuples(value: Any) -> Any:

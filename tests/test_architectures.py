@@ -13,7 +13,7 @@ import sparserobust as sr
 from evaluators.connectivity import Connectivity
 from evaluators.flops import FLOPs
 from sparserobust.errors import ShapeError
-from sparserobust.models import MODELS
+from sparserobust.registry import models
 from sparserobust.weights.plan import prunable_modules
 
 CIFAR, TINY = (3, 32, 32), (3, 64, 64)
@@ -23,7 +23,7 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 def bare(name: str, shape=CIFAR, classes: int = 10) -> nn.Module:
     """The network without memory for its weights: enough to count and to see shapes."""
     with torch.device("meta"):
-        return MODELS[name](shape, classes)
+        return models.load(name)(shape, classes)
 
 
 def count(modules) -> int:
@@ -91,13 +91,13 @@ def test_as_many_prunable_layers_as_the_papers_allocate_over(name, layers):
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 40), (2, 64, 48)])
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", models.names())
 def test_logits_have_one_column_per_class_for_any_size_and_channels(name, shape):
     model = bare(name, shape, 13)
     assert model(torch.zeros(2, *shape, device="meta")).shape == (2, 13)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", models.names())
 def test_a_network_either_takes_a_size_or_says_so_when_it_is_built(name):
     for side in (1, 6, 7, 15, 31):
         try:
@@ -112,7 +112,7 @@ def test_a_network_either_takes_a_size_or_says_so_when_it_is_built(name):
 
 
 def test_activations_are_modules_of_the_papers_kind():
-    for name in MODELS:
+    for name in models.names():
         modules = list(bare(name).modules())
         slopes = {m.negative_slope for m in modules if isinstance(m, nn.LeakyReLU)}
         rectified = any(isinstance(m, nn.ReLU) for m in modules)

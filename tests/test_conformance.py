@@ -11,7 +11,7 @@ import torch
 from sparserobust import registry, runner
 from sparserobust.methods.snip import SNIP
 from sparserobust.records import ScoreSpec
-from sparserobust.scoring import Evaluator, Measurement
+from sparserobust.scoring import Evaluator, FixedBudgetAttack, Measurement
 from sparserobust.sparsity.select import shuffle_within_layers
 from sparserobust.testing import check_evaluator, check_method
 from sparserobust.weights.attach import SparseWeights
@@ -86,7 +86,8 @@ def test_every_evaluator_keeps_the_contract(name):
 
 @pytest.mark.usefixtures("kit")
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n == "gradient-masking")) for n in FAST]
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n in ("gradient-masking", "autoattack"))) for n in FAST],
 )
 def test_every_attack_that_takes_long_keeps_the_contract(name):
     check_evaluator(runner.build_evaluator(name, FAST[name]))
@@ -200,3 +201,114 @@ def test_a_law_that_is_not_restored_after_a_step_is_caught(monkeypatch):
     monkeypatch.setattr(SparseWeights, "hold", held_loosely)
     with pytest.raises(AssertionError, match="off the mask .* is not its zero offset after a step of SGD"):
         check_method("snip")
+
+
+class Average(Measurement):
+    """The mean brightness, with one fault of every kind that is asked for."""
+
+    def __init__(self, evaluator, fault):
+        self.evaluator, self.fault, self.seen, self.right = evaluator, fault, [], []
+
+    def update(self, batch):
+        self.seen.append(batch.images.mean(dim=(1, 2, 3)).double())
+        self.right.append(batch.correct)
+        if self.fault == "batches of one":
+            assert len(batch) > 1
+        if self.fault == "float64":
+            batch.images.to(torch.float32).matmul(torch.ones(8, 1, dtype=batch.images.dtype))
+        if self.fault == "keeps":
+            object.__setattr__(self.evaluator, "last", batch)
+
+    def finish(self):
+        seen, right = torch.cat(self.seen), torch.cat(self.right)
+        if self.fault == "nothing right":
+            1 / int(right.sum())
+        per_example = {"brightness": (seen[:5] if self.fault == "too few" else seen).numpy()}
+        score = self.evaluator.score("brightness", float(seen.mean()), n=len(seen))
+        return self.evaluator.outcome(scores=(score,), per_example=per_example)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brightness(Evaluator):
+    """How bright the images are."""
+
+    name: ClassVar[str] = "brightness"
+    source: ClassVar[str] = "tests"
+    scores: ClassVar[tuple[ScoreSpec, ...]] = (ScoreSpec(name="brightness", unit="", headline=True),)
+
+    fault: str = ""
+
+    def begin(self, context):
+        return Average(self, self.fault)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rewriting(Brightness):
+    """Changes what it was given."""
+
+    def __post_init__(self):
+        super().__post_init__()
+        object.__setattr__(self, "fault", f"{self.fault}!")
+
+
+def variant_of(**facts: object) -> type[Brightness]:
+    """The evaluator with other facts."""
+    return type("Variant", (Brightness,), {"__doc__": "Something.", **facts})
+
+
+def test_a_sound_evaluator_of_a_stranger_passes_the_kit():
+    check_evaluator(Brightness())
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "text"),
+    [
+        (
+            lambda: Brightness(fault="nothing right"),
+            "brightness fails where the model is right about nothing",
+        ),
+        (lambda: Brightness(fault="batches of one"), "brightness fails on batches of one"),
+        (lambda: Brightness(fault="float64"), "brightness fails in float64"),
+        (lambda: Brightness(fault="too few"), r"brightness has shape \(5,\), expected 60 examples"),
+        (lambda: Brightness(fault="keeps"), "brightness keeps something of a run on itself"),
+        (lambda: Rewriting(fault="x"), "brightness made again from its settings is another one"),
+        (lambda: variant_of(source="")(), "brightness must name its source"),
+        (lambda: variant_of(__doc__=None)(), "brightness needs a docstring"),
+        (
+            lambda: variant_of(name="Bright One")(),
+            "must state its name, lower case with hyphens, got 'Bright One'",
+        ),
+        (lambda: variant_of(scores=Brightness.scores * 2)(), "brightness declares a score twice"),
+        (
+            lambda: variant_of(scores=(ScoreSpec(name="brightness", unit=""),))(),
+            r"brightness must declare exactly one headline score, got \[\]",
+        ),
+        (
+            lambda: variant_of(resolved=lambda self: {"x": object()})(),
+            r"resolved\(\) of brightness must hold",
+        ),
+    ],
+)
+def test_what_strangers_get_wrong_in_an_evaluator_is_named(evaluator, text):
+    with pytest.raises(AssertionError, match=text):
+        check_evaluator(evaluator())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy(FixedBudgetAttack):
+    """Spoils the images where its budget is 0 too."""
+
+    name: ClassVar[str] = "noisy"
+    source: ClassVar[str] = "tests"
+    norm: ClassVar[str] = "linf"
+
+    eps: tuple[float, ...] = (0.5,)
+
+    def within(self, batch):
+        for eps in self.eps:
+            yield eps, (batch.images + max(eps, 0.01)).clamp(0, 1)
+
+
+def test_an_attack_that_leaves_its_budget_with_eps_0_is_named():
+    with pytest.raises(AssertionError, match="noisy fails with eps 0: .*left its budget"):
+        check_evaluator(Noisy())

@@ -277,9 +277,10 @@ def test_what_is_no_data_is_refused(data):
         ("MNIST", "did you mean 'mnist'"),
         (
             "folder:",
-            "expected one of digits, mnist, .*, cifar100, tiny-imagenet, imagenette, imagenet, folder:PATH",
+            r"unknown data set 'folder:'; did you mean 'folder'\? `sparserobust list data` shows all 9",
         ),
-        ("zzzzzz", "unknown data set 'zzzzzz'; expected one of"),
+        ("zzzzzz", "unknown data set 'zzzzzz'; `sparserobust list data` shows all 9"),
+        ("mnits:/data", r"unknown data set 'mnits'; did you mean 'mnist'\?"),
     ],
 )
 def test_an_unknown_data_set_is_refused_with_the_names(name, text):
@@ -289,7 +290,7 @@ def test_an_unknown_data_set_is_refused_with_the_names(name, text):
 
 def test_the_data_sets_are_listed():
     small = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100"}
-    assert small | {"tiny-imagenet", "imagenette", "imagenet", "folder:PATH"} == set(sr.list_data())
+    assert small | {"tiny-imagenet", "imagenette", "imagenet", "folder"} == set(sr.list_data())
 
 
 def test_folders_of_images_become_splits(tmp_path):
@@ -450,3 +451,33 @@ def test_a_torchvision_set_is_split_nine_to_one_and_kept_as_bytes(monkeypatch, t
     assert data.val.labels.bincount().tolist() == [600] * 10
     assert data.test.images.dtype == torch.uint8
     assert data.test[1][0].flatten().tolist() == pytest.approx([v / 255 for v in (4, 5, 6, 7)])
+
+
+TITLES = {
+    "mnist": "MNIST",
+    "fashion-mnist": "Fashion-MNIST",
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "class_name", "recipe"),
+    [
+        ("mnist", "MNIST", "freezenet-mnist"),
+        ("fashion-mnist", "FashionMNIST", "freezenet-mnist"),
+        ("cifar10", "CIFAR10", "freezenet-cifar10"),
+        ("cifar100", "CIFAR100", "freezenet-cifar100"),
+    ],
+)
+def test_a_torchvision_set_states_its_name_and_its_recipe(monkeypatch, tmp_path, name, class_name, recipe):
+    def fake(root, train, download):
+        n = 7_000
+        return SimpleNamespace(
+            data=np.zeros((n, 2, 2, 3), np.uint8), targets=[i % 10 for i in range(n)], classes="0123456789"
+        )
+
+    monkeypatch.setattr(torchvision.datasets, class_name, fake)
+    data = sr.load_data(f"{name}:{tmp_path}")
+    assert (data.name, data.recipe, data.title) == (name, recipe, TITLES[name])
+    assert recipe in sr.list_recipes()

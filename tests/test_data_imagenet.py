@@ -85,6 +85,7 @@ def test_tiny_imagenet_has_the_documented_facts(tmp_path):
     assert data.classes == ("Egyptian cat", "n04067472", "goldfish")
     assert (data.mean, data.std) == ((0.4802, 0.4481, 0.3975), (0.2770, 0.2691, 0.2821))
     assert [len(s) for s in (data.train, data.val, data.test)] == [27, 3, 12]
+    assert (data.title, data.recipe) == STATED[data.name]
 
 
 def test_tiny_imagenet_labels_follow_wnids_txt(tmp_path):
@@ -184,6 +185,11 @@ def test_empty_wnids_are_refused(tmp_path):
 # -- ImageNet and Imagenette ------------------------------------------------------------------------------
 
 SETS = {"imagenet": ("imagenet", 224), "imagenette": ("imagenette2", 128)}
+STATED = {
+    "imagenet": ("ImageNet", "starfire-imagenet"),
+    "imagenette": ("Imagenette", "snip-it-imagenette"),
+    "tiny-imagenet": ("Tiny ImageNet", "freezenet-tiny-imagenet"),
+}
 
 
 @pytest.mark.parametrize("name", list(SETS))
@@ -194,6 +200,7 @@ def test_class_folders_have_the_documented_facts(tmp_path, name):
     assert (data.name, data.input_shape, data.classes) == (name, (3, side, side), tuple(sorted(WNIDS)))
     assert (data.mean, data.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     assert [len(s) for s in (data.train, data.val, data.test)] == [54, 6, 9]
+    assert (data.title, data.recipe) == STATED[name]
 
 
 @pytest.mark.parametrize("name", list(SETS))

@@ -8,16 +8,16 @@ import torchvision
 from torch import nn
 from torchvision.models.vgg import cfgs, make_layers
 
-from sparserobust.models import MODELS
 from sparserobust.models.mobilenet import mobilenetv2
 from sparserobust.models.resnet import Residual
+from sparserobust.registry import models
 
 CIFAR, TINY = (3, 32, 32), (3, 64, 64)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def body(name: str, shape=CIFAR, classes: int = 10) -> nn.Module:
-    return MODELS[name](shape, classes)
+    return models.load(name)(shape, classes)
 
 
 def convolutions(model: nn.Module) -> list[nn.Conv2d]:

@@ -15,7 +15,7 @@ from evaluators import Accuracy
 from sparserobust import registry
 from sparserobust.errors import ConfigError, PluginError
 from sparserobust.registry import Registry
-from sparserobust.scoring.choice import default_names
+from sparserobust.scoring.named import default_names
 
 
 def entry(name: str, value: str) -> EntryPoint:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from annotated_types import Ge, Le
 
-from sparserobust.errors import ConfigError
+from sparserobust.errors import ConfigError, PluginError
 from sparserobust.settings import Above0, NotNegative, Positive, Seed, Settings, Share, ShareOrAll
 
 if TYPE_CHECKING:
@@ -92,3 +92,31 @@ def test_what_was_given_stands_in_the_variant_and_as_json():
 
 def test_an_annotation_that_cannot_be_read_checks_nothing():
     assert Example(foreign=object()).foreign is not None
+
+
+def test_a_default_without_its_annotation_would_be_lost_and_is_refused_where_it_stands():
+    with pytest.raises(PluginError) as refused:
+
+        class Other(Example):
+            steps = 7
+
+    assert str(refused.value) == (
+        "steps of Other is a setting, whose default changes with its annotation alone: write steps: TYPE = 7 under "
+        "@dataclass(frozen=True, kw_only=True)"
+    )
+
+
+def test_a_class_that_states_settings_and_is_no_dataclass_says_so_when_it_is_made():
+    class Bare(Example):
+        more: int = 1
+
+    with pytest.raises(PluginError) as refused:
+        Bare()
+    assert str(refused.value) == (
+        "Bare states more and needs @dataclass(frozen=True, kw_only=True) above its class line"
+    )
+
+    class Facts(Example):
+        name: ClassVar[str] = "facts"
+
+    assert Facts(steps=2).variant() == "facts[steps=2]"

@@ -1,5 +1,9 @@
 """What an outcome says of the evaluator behind it: stated by the evaluator, filled in by the library."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +11,11 @@ from torch import nn
 
 import sparserobust as sr
 from evaluators import FGSM, PGD, Accuracy, AutoAttack, MinimumNorm, Square
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, PluginError
 from sparserobust.records import AttackFacts, AuditFacts, Outcome, Remark, ScoreSpec, raised, remark, said
 from sparserobust.registry import evaluators as registry
-from sparserobust.scoring import AttackEvaluator, Evaluator, Measurement, Skip
-from sparserobust.scoring.attack_scores import BUDGET_SCORES, distance_scores
+from sparserobust.scoring import Evaluator, FixedBudgetAttack, Measurement, MinimumNormAttack, Skip
+from sparserobust.scoring.attack.specs import BUDGET_SCORES, distance_scores
 
 TITLES = {
     "accuracy": "accuracy",
@@ -49,45 +53,52 @@ class Nothing(Measurement):
         return self.result()
 
 
-class OfTheirs(Evaluator):
-    name = "their-own-one"
-    source = "tests"
-    scores = (ScoreSpec(name="beauty", unit="fraction", headline=True),)
+def nothing_to_say():
+    return Outcome(evaluator="their-own-one", status="ok")
 
-    def __init__(self, *, result=lambda: Outcome(evaluator="their-own-one", status="ok")):
-        self.result = result
+
+@dataclass(frozen=True, kw_only=True)
+class OfTheirs(Evaluator):
+    name: ClassVar = "their-own-one"
+    source: ClassVar = "tests"
+    scores: ClassVar = (ScoreSpec(name="beauty", unit="fraction", headline=True),)
+
+    result: Callable[[], Outcome] = nothing_to_say
 
     def begin(self, context):
         return Nothing(self, self.result)
 
 
-class TheirAttack(AttackEvaluator):
-    """All that an attack of a third party defines."""
+@dataclass(frozen=True, kw_only=True)
+class TheirAttack(FixedBudgetAttack):
+    """All that an attack of a third party defines, and a setting."""
 
-    name = "their-attack"
-    source = "tests"
-    scores = BUDGET_SCORES
-    norm = "l2"
-    eps = (0.25, 0.5)
-    headline_eps = 0.4
+    name: ClassVar = "their-attack"
+    source: ClassVar = "tests"
+    norm: ClassVar = "l2"
 
-    def perturb(self, batch):
+    eps: tuple[float, ...] = (0.25, 0.5)
+
+    def within(self, batch):
         return ((eps, batch.images) for eps in self.eps)
 
     def warn(self, classes):
         return (f"{classes} classes",)
 
 
-class TheirSearch(TheirAttack):
+class TheirSearch(MinimumNormAttack):
     name = "their-search"
-    scores = distance_scores("l2")
-    minimum_norm = True
+    source = "tests"
+    norm = "l2"
     access = "black-box"
     needs_gradient = False
     targeted = True
 
-    def perturb(self, batch):
+    def nearest(self, batch):
         return batch.images, torch.zeros(len(batch), dtype=torch.bool)
+
+    def warn(self, classes):
+        return (f"{classes} classes",)
 
 
 def test_every_evaluator_of_ours_has_the_title_that_its_paper_gives_it():
@@ -104,9 +115,9 @@ def test_the_norm_is_no_part_of_the_title_and_a_renamed_instance_is_called_by_it
         "PGD",
         "minimum norm",
     ]
-    again = FGSM(backend="foolbox")
-    again.name = "fgsm-foolbox"
+    again = FGSM(backend="foolbox").labelled("fgsm-foolbox")
     assert again.stated()["title"] == "fgsm foolbox"
+    assert again.label == "fgsm-foolbox"
 
 
 def test_an_attack_of_a_third_party_states_its_facts_without_a_line_about_them():
@@ -180,18 +191,36 @@ def test_a_skip_with_parts_that_no_outcome_has_is_a_failure_that_names_them():
     assert "colour" in outcome.reason.facts["message"]
 
 
-def test_an_attack_that_cannot_state_its_norm_fails_by_name_and_the_others_go_on():
-    class Normless(TheirAttack):
-        name = "normless"
-        norm = "l7"
+def test_an_attack_that_cannot_state_its_facts_fails_by_name_and_the_others_go_on():
+    class Goalless(TheirAttack):
+        name = "goalless"
+        goal = "beauty"
 
-        def begin(self, context):
-            return Nothing(self, lambda: Outcome(evaluator="normless", status="ok"))
-
-    run = sr.evaluate(model(), examples(), [Normless(), Accuracy()])
-    assert run.outcomes["normless"].status == "failed"
-    assert "l7" in run.outcomes["normless"].reason.facts["message"]
+    run = sr.evaluate(model(), examples(), [Goalless(), Accuracy()])
+    assert run.outcomes["goalless"].status == "failed"
+    assert "beauty" in run.outcomes["goalless"].reason.facts["message"]
     assert run.outcomes["accuracy"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("norm", "text"),
+    [
+        ("l7", "norm of normless must be one of linf, l2, got 'l7'"),
+        (None, 'Normless must state its norm: norm: ClassVar = "linf" or "l2"'),
+    ],
+)
+def test_an_attack_of_no_norm_that_is_known_cannot_be_made(norm, text):
+    class Normless(FixedBudgetAttack):
+        name = "normless"
+
+        def within(self, batch):
+            return ()
+
+    if norm is not None:
+        Normless.norm = norm
+    with pytest.raises(PluginError) as refused:
+        Normless()
+    assert str(refused.value) == text
 
 
 def test_an_interval_of_fractions_ends_where_fractions_do():

@@ -10,10 +10,9 @@ from torch import nn
 import sparserobust as sr
 from sparserobust.apply import bind, build_method, choose_masks
 from sparserobust.methods.snip import SNIP
-from sparserobust.models import MODELS
 from sparserobust.models.network import title_of
 from sparserobust.records import SCHEMA_VERSION, ChangedParameter
-from sparserobust.registry import methods
+from sparserobust.registry import methods, models
 from sparserobust.runner import failed_run
 from sparserobust.storage.modelfile import read_model
 
@@ -31,7 +30,7 @@ def subject_of(digits, method="random", sparsity=0.5, **params):
 
 
 def test_every_network_of_ours_has_a_title_of_its_own():
-    titles = [title_of(build, "") for build in MODELS.values()]
+    titles = [title_of(models.load(name), "") for name in models.names()]
     assert all(titles)
     assert len(set(titles)) == len(titles)
 

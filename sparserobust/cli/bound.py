@@ -19,17 +19,8 @@ from sparserobust.methods.during import DuringTraining
 from sparserobust.training import Recipe, check_schedule, load_recipe
 
 DENSE = Variant("dense", {})
-RECIPE_OF_DATA = {
-    "digits": "digits",
-    "mnist": "freezenet-mnist",
-    "fashion-mnist": "freezenet-mnist",
-    "cifar10": "freezenet-cifar10",
-    "cifar100": "freezenet-cifar100",
-    "tiny-imagenet": "freezenet-tiny-imagenet",
-    "imagenette": "snip-it-imagenette",
-    "imagenet": "starfire-imagenet",
-}
-OTHER_RECIPE = "snip-it"
+RECIPE = "snip-it"
+"""Where neither the command nor the data set names one."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,13 @@ class Bound:
         return len(self.method.events(1000, 10)) == 1
 
 
-def bind(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) -> list[Bound]:
+def check_methods(named: Sequence[Variant], settings: Settings) -> None:
+    """Raises PluginError or ConfigError for a method or parameter that cannot be, whatever the recipe."""
+    for variant in named:
+        _built(variant, variant.settings({}, settings))
+
+
+def bound_variants(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) -> list[Bound]:
     """The variants in their order, the dense reference first; one that comes out like another is dropped.
 
     All that score on training examples see the same number of them: the recipe's, or the largest of the
@@ -106,8 +103,8 @@ def check_schedules(
                 raise ConfigError(f"{variant.variant}: {error}") from None
 
 
-def shared_recipe(request: Request) -> Recipe | None:
-    """The recipe of all models, None for each method's own."""
+def shared_recipe(request: Request, data: Data) -> Recipe | None:
+    """The recipe of all models: the one that was asked for, else the data set's; None for each method's own."""
     if request.recipe == "own":
         return None
-    return load_recipe(request.recipe or RECIPE_OF_DATA.get(request.data_name, OTHER_RECIPE))
+    return load_recipe(request.recipe or data.recipe or RECIPE)

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from sparserobust.apply import sparsify
-from sparserobust.cli.bound import Bound, bind, check_schedules, shared_recipe
+from sparserobust.cli.bound import Bound, bound_variants, check_methods, check_schedules, shared_recipe
 from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, free_place, place_of, scored_before
 from sparserobust.cli.evaluators import built
 from sparserobust.cli.networks import fresh_network, try_one_image
@@ -28,7 +28,7 @@ from sparserobust.report import summary_table, write_report
 from sparserobust.report.terminal.below import not_made_line, together
 from sparserobust.restore import load_subject
 from sparserobust.runner import environment_of, evaluate, failed_run
-from sparserobust.scoring.measure import sha256_of_examples
+from sparserobust.scoring.run import sha256_of_examples
 from sparserobust.subject import Subject
 from sparserobust.training import started_from, train
 
@@ -48,9 +48,10 @@ class Comparison:
         self.request = request
         self.device = str(resolve_device(request.device))
         self.evaluators = built(request.evaluators, request.preset, request.settings)
-        self.recipe = shared_recipe(request)
-        self.bound = bind(request.methods, request.settings, self.recipe)
+        check_methods(request.methods, request.settings)
         self.data = load_data(request.data_name, request.data_root)
+        self.recipe = shared_recipe(request, self.data)
+        self.bound = bound_variants(request.methods, request.settings, self.recipe)
         if self.recipe is not None:
             self.data = self.recipe.normalize(self.data)
         self.saved = [self._load(path) for path in request.saved]

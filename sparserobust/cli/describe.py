@@ -11,46 +11,71 @@ from typing import Any
 
 import click
 
-from sparserobust.cli.list import catalogue
+from sparserobust.cli.list import ANY_OF_TORCHVISION, PLUGINS, catalogue
+from sparserobust.cli.names import may_be_recorded
 from sparserobust.cli.variants import Variant
 from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.registry import Registry, data, data_place, evaluators
 
 INDENT = " " * 6
+TORCHVISION = "torchvision's network of that name, drawn by our initialisations, without trained weights"
 
 
 @click.command()
 @click.argument("name")
 def describe(name: str) -> int:
-    """Print source, parts and parameters of a method, evaluator, model, data set, recipe or preset."""
-    from sparserobust.cli.recorded import spelled_out
-    from sparserobust.models.create import is_model
-
-    groups = {group: entries() for group, entries in catalogue().items()}
-    if is_model(name):
-        groups["models"].setdefault(name, "")  # one of torchvision's is not listed by its name
+    """Print what a method, evaluator, model, data set, section, recipe or preset is, and what it takes."""
+    groups = catalogue()
     holders = [group for group, entries in groups.items() if name in entries]
-    if not holders and (variant := spelled_out(Variant(name, {}))).params:
-        click.echo(f"{name} (evaluator {variant})\n")
-        _evaluator(variant.name, variant.params)
-        return 0
-    if not holders:
+    if not holders and not _named_otherwise(name):
         known = [entry for entries in groups.values() for entry in entries]
         raise ConfigError(
             f"nothing is called {name!r}{did_you_mean(name, known) or ';'} `sparserobust list` shows all"
         )
-    describers = {
-        "methods": _method,
-        "evaluators": _evaluator,
-        "models": _model,
-        "data": lambda name: click.echo(groups["data"][name]),
-        "recipes": _recipe,
-        "presets": _preset,
-    }
     for group in holders:
-        comment = "# " if group == "presets" else ""  # a preset is printed as the TOML that it is
-        click.echo(f"{comment}{name} ({group.removesuffix('s')})\n")
-        describers[group](name)
+        if group in ("recipes", "presets"):
+            comment = "# " if group == "presets" else ""  # a preset is printed as the TOML that it is
+            click.echo(f"{comment}{name} ({group.removesuffix('s')})\n")
+            (_preset if comment else _recipe)(name)
+        else:
+            _plugin(next(plugins for plugins in PLUGINS if plugins.many == group), name)
     return 0
+
+
+def _plugin(plugins: Registry, name: str) -> None:
+    """A plugin, with its distribution where that is not ours."""
+    click.echo(f"{name} ({plugins.one})\n")
+    if name == ANY_OF_TORCHVISION:
+        click.echo(TORCHVISION)
+        return
+    if name in plugins.third_party():
+        click.echo(f"from {plugins.origin(name)}\n")
+    describers = {"methods": _method, "evaluators": _evaluator}
+    if describer := describers.get(plugins.many):
+        describer(name)
+    else:
+        click.echo(inspect.getdoc(plugins.load(name)) or "no description")
+
+
+def _named_otherwise(name: str) -> bool:
+    """Describes what is not listed like this: torchvision's networks, a data set with its place, a recorded name."""
+    if (bare := data_place(name)[0]) in data.names():
+        _plugin(data, bare)
+        return True
+    if name.startswith("torchvision:"):
+        from sparserobust.models.create import is_model
+
+        if is_model(name):
+            click.echo(f"{name} (model)\n\n{TORCHVISION}")
+            return True
+    if may_be_recorded(name, evaluators.names()):
+        from sparserobust.cli.recorded import spelled_out
+
+        if (variant := spelled_out(Variant(name, {}))).params:
+            click.echo(f"{name} (evaluator {variant})\n")
+            _evaluator(variant.name, variant.params)
+            return True
+    return False
 
 
 def _method(name: str) -> None:
@@ -85,29 +110,18 @@ def _documented_attributes(factory: type) -> dict[str, str]:
 
 
 def _evaluator(name: str, params: Mapping[str, Any] | None = None) -> None:
-    from sparserobust.scoring.choice import build_evaluator
+    from sparserobust.scoring.named import build_evaluator
 
     evaluator = build_evaluator(name, dict(params or {}))
-    name = evaluator.name
+    name = evaluator.label
     click.echo(f"{inspect.getdoc(type(evaluator))}\n\nsource: {evaluator.source}\n\nscores")
-    for spec in evaluator.scores:
+    for spec in evaluator.score_specs:
         unit = f" [{spec.unit}]" if spec.unit else ""
         click.echo(f"  {spec.name:<28} {spec.about}{unit}{' (headline)' if spec.headline else ''}")
     how = f"\nsettings (--set {name}.SETTING=VALUE, or --evaluators {name}[SETTING=VALUE,...])"
-    click.echo(how if evaluator.settings() else "\nno settings")
-    for setting, value in evaluator.settings().items():
+    click.echo(how if evaluator.resolved() else "\nno settings")
+    for setting, value in evaluator.resolved().items():
         click.echo(f"  {setting:<18} {value!r}")
-
-
-def _model(name: str) -> None:
-    from sparserobust.models import MODELS
-
-    if name in MODELS:
-        click.echo(inspect.getdoc(MODELS[name]))
-    else:
-        click.echo(
-            "torchvision's network of that name, drawn by our initialisations, without trained weights"
-        )
 
 
 def _recipe(name: str) -> None:

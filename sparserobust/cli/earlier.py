@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -104,4 +103,4 @@ def scored_before(
 
 def _settings(evaluators: Sequence[Evaluator]) -> dict[str, Any]:
     """By name, as a record holds them."""
-    return {evaluator.name: json.loads(json.dumps(evaluator.settings())) for evaluator in evaluators}
+    return {evaluator.label: evaluator.resolved() for evaluator in evaluators}

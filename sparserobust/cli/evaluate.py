@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from sparserobust.cli.names import check_names
 from sparserobust.cli.options import cache_folder, new_folder, numbers, settings
 from sparserobust.cli.variants import Variant, names_of, variants
 
@@ -83,15 +84,26 @@ def evaluate(typed: str, /, targets: tuple[str, ...], **options: Any) -> int:
     Exit status: 0 all scored (a method that cannot choose its weights is a result), 1 something failed (the report
     says what), 2 wrong use, 130 interrupted (what was finished is kept and reported).
     """
-    from sparserobust.cli.comparison import Comparison
+    methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
+    named = None if options["evaluators"] is None else variants(options["evaluators"], "--evaluators")
+    check_names(
+        data_name=options["data_name"],
+        model=options["model"],
+        named_methods=methods,
+        named_evaluators=named or (),
+        recipe=options["recipe"],
+        preset=options["preset"],
+    )
+    from sparserobust.cli.comparison import (
+        Comparison,
+    )  # all that computes is imported after the names are checked
     from sparserobust.cli.recorded import recorded_name, spelled_out
     from sparserobust.cli.request import Request
     from sparserobust.presets import read_preset
-    from sparserobust.scoring.choice import default_names
+    from sparserobust.scoring.named import default_names
 
-    methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
-    named, preset = options["evaluators"], options["preset"] and read_preset(options["preset"])
-    evaluators = None if named is None else [spelled_out(v) for v in variants(named, "--evaluators")]
+    preset = options["preset"] and read_preset(options["preset"])
+    evaluators = None if named is None else [spelled_out(variant) for variant in named]
     rows = [Variant(row.name, row.settings) for row in preset.evaluators] if preset else []
     in_use = [*(evaluators or []), *rows]
     used = names_of(in_use) if in_use else default_names()

@@ -12,7 +12,8 @@ from sparserobust.errors import ConfigError, PluginError
 from sparserobust.presets import Preset
 from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import Evaluator
-from sparserobust.scoring.choice import build_evaluator, default_evaluators, require_different_names
+from sparserobust.scoring.named import build_evaluator, default_evaluators, loaded, require_different_names
+from sparserobust.settings import takes_many
 
 ALWAYS = Variant("accuracy", {})
 """Beside a preset: no robust accuracy can be read without the clean one."""
@@ -52,9 +53,9 @@ def _build(variant: Variant, settings: Settings) -> Evaluator:
     """The evaluator with what all of its name share, then what its recorded name adds, then the bracket."""
     given = variant.settings({}, settings)
     evaluator = build_evaluator(variant.name, _fitting(variant.name, given))
-    if evaluator.name == variant.name or evaluator.name not in settings:
+    if evaluator.label == variant.name or evaluator.label not in settings:
         return evaluator
-    given = {**given, **settings[evaluator.name], **variant.params}
+    given = {**given, **settings[evaluator.label], **variant.params}
     return build_evaluator(variant.name, _fitting(variant.name, given))
 
 
@@ -63,10 +64,10 @@ def _fitting(name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     if name not in registry.names():
         return dict(given)
     try:
-        held = build_evaluator(name).settings()
+        known = loaded(name)
     except PluginError:
         return dict(given)  # the outcome says that it cannot be loaded
-    lists = {key for key, value in held.items() if isinstance(value, list | tuple)}
+    lists = {key for key in given if takes_many(known, key)}
     return {key: [value] if key in lists and _is_number(value) else value for key, value in given.items()}
 
 
@@ -86,4 +87,4 @@ def _require_free(preset: Preset, settings: Settings) -> None:
 
 
 def _alike(one: Evaluator, other: Evaluator) -> bool:
-    return type(one) is type(other) and one.settings() == other.settings()
+    return one == other and one.label == other.label

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import shlex
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import click
 
@@ -19,9 +22,9 @@ COMMANDS = {
     "report": ("sparserobust.cli.report:report", "Write the report again from run.json files."),
     "list": (
         "sparserobust.cli.list:list_",
-        "What there is: methods, evaluators, models, data, recipes, presets.",
+        "What there is: methods, evaluators, models, data, sections, recipes, presets.",
     ),
-    "describe": ("sparserobust.cli.describe:describe", "Source, parts and parameters of one of them."),
+    "describe": ("sparserobust.cli.describe:describe", "What one of them is, and what it takes."),
 }
 
 
@@ -63,7 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     typed = shlex.join(["sparserobust", *arguments])
     try:
-        code = cli.main(arguments, prog_name="sparserobust", standalone_mode=False, obj=typed)
+        with working_directory_last():
+            code = cli.main(arguments, prog_name="sparserobust", standalone_mode=False, obj=typed)
     except click.exceptions.Exit as done:
         code = done.exit_code
     except click.ClickException as error:
@@ -74,6 +78,23 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo("interrupted", err=True)
         code = 130
     sys.exit(code if isinstance(code, int) else 0)
+
+
+@contextlib.contextmanager
+def working_directory_last() -> Iterator[None]:
+    """Lets the working directory be imported from, but behind everything that is installed.
+
+    `python -m` puts it in front, where a folder of the user's that is called `evaluators` would hide ours.
+    """
+    before, here = list(sys.path), str(Path.cwd())
+    if not sys.flags.safe_path and before and before[0] in ("", here):
+        del sys.path[0]
+    if here not in sys.path:
+        sys.path.append(here)
+    try:
+        yield
+    finally:
+        sys.path[:] = before
 
 
 def _complain(line: str) -> int:

@@ -11,7 +11,7 @@ from sparserobust.data import Data
 from sparserobust.device import device_of
 from sparserobust.errors import ModelError
 from sparserobust.models import create_model
-from sparserobust.models.create import OWN_INITIALISATION
+from sparserobust.models.create import own_initialisation
 from sparserobust.training import Recipe
 from sparserobust.weights.isolation import examined
 
@@ -23,7 +23,7 @@ def fresh_network(request: Request, data: Data, recipe: Recipe | None, seed: int
     """
     if not request.networks:
         name, initialisation = request.model_name, request.initialisation
-        if initialisation is None and recipe is not None and name not in OWN_INITIALISATION:
+        if initialisation is None and recipe is not None and own_initialisation(name) is None:
             initialisation = recipe.initialisation
         return create_model(name, data, seed=seed, initialisation=initialisation)
     torch.manual_seed(seed)

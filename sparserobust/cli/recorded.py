@@ -5,7 +5,7 @@ from __future__ import annotations
 from sparserobust.cli.variants import Variant
 from sparserobust.errors import ConfigError, PluginError
 from sparserobust.registry import evaluators as registry
-from sparserobust.scoring.choice import build_evaluator
+from sparserobust.scoring.named import build_evaluator
 
 
 def spelled_out(variant: Variant) -> Variant:
@@ -37,6 +37,6 @@ def recorded_name(variant: Variant) -> str:
 
 def _name(variant: Variant) -> str:
     try:
-        return build_evaluator(variant.name, dict(variant.params)).name
+        return build_evaluator(variant.name, dict(variant.params)).label
     except (ConfigError, PluginError):
         return ""

@@ -18,21 +18,20 @@ from sparserobust.weights.plan import check_finite
 
 
 def build_network(target: str) -> nn.Module:
-    """The module that `package.module:callable` makes; the working directory can be imported from.
+    """The module that `package.module:callable` makes, from whatever can be imported.
 
     Raises:
         ModelError: it cannot be imported, found or called, or is not a torch module.
     """
     module_name, _, attribute = target.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
     try:
         made = getattr(importlib.import_module(module_name), attribute)
         network = made if isinstance(made, nn.Module) else made()
     except Exception as error:  # whatever the user's code raises
         text = " ".join(str(error).split())
-        raise ModelError(f"{target} cannot be built: {type(error).__name__}: {text}") from None
-    finally:
-        sys.path.remove(str(Path.cwd()))
+        file = getattr(sys.modules.get(module_name), "__file__", None)
+        where = f" ({module_name} is {file})" if isinstance(error, AttributeError) and file else ""
+        raise ModelError(f"{target} cannot be built: {type(error).__name__}: {text}{where}") from None
     if not isinstance(network, nn.Module):
         raise ModelError(f"{target} must be or return a torch.nn.Module, got {type(network).__name__}")
     return network

@@ -1,7 +1,7 @@
 """Data sets by name, and every other form of data a user may bring."""
 
 from sparserobust.data.batches import batches
-from sparserobust.data.bundle import AnyData, AnySet, Data, as_dataset, images_in_range
+from sparserobust.data.bundle import AnyData, AnySet, Data, ImageTensors, as_dataset, images_in_range
 from sparserobust.data.load import list_data, load_data
 from sparserobust.data.subset import stratified_subset
 
@@ -9,6 +9,7 @@ __all__ = [
     "AnyData",
     "AnySet",
     "Data",
+    "ImageTensors",
     "as_dataset",
     "batches",
     "images_in_range",

@@ -30,6 +30,7 @@ class Data:
         classes: names, in label order.
         bounds: of every pixel.
         title: the name as it is usually written; the name itself where none is given.
+        recipe: how networks are trained on it in a comparison that names no other recipe; None for the general one.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Data:
     input_shape: tuple[int, ...]
     bounds: tuple[float, float] = (0.0, 1.0)
     title: str = ""
+    recipe: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)

@@ -15,8 +15,9 @@ from sparserobust.errors import DataError
 
 
 def load_folder(path: Path) -> Data:
-    """The images under PATH/train, PATH/val and PATH/test as RGB, or grey where the first image is.
+    """Image folders of your own, folder:PATH: PATH/train and PATH/test or PATH/val, one sub-folder per class.
 
+    The images are read as RGB, or as grey where the first one is.
     test/ is evaluated, val/ when there is no test/; a tenth of train/ becomes the validation split when
     there is no second one. All images must have the size of the first one. Mean and standard deviation are
     those of the training images, which are all read once for it.

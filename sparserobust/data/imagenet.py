@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ NAMES = {
 
 
 def load_imagenet(root: Path) -> Data:
-    """ImageNet: 224x224, from the class folders of imagenet/train and imagenet/val.
+    """ImageNet: 224x224, from the class folders of imagenet/train and imagenet/val in --data-root.
 
     The shorter side is resized to 256 and the middle 224x224 are taken, in training too unless the recipe
     crops at random. The official validation images are the test split; 50,000 training images (a tenth where
@@ -51,13 +52,13 @@ def load_imagenet(root: Path) -> Data:
             f"{folder / 'val'} has no class folders; sort the official validation images into them, "
             "as torchvision.datasets.ImageNet does"
         )
-    return _from_class_folders(
-        "imagenet", "ImageNet", folder, 224, partial(centre_crop, shorter=256, side=224)
-    )
+    sizing = partial(centre_crop, shorter=256, side=224)
+    data = _from_class_folders("imagenet", folder, 224, sizing)
+    return replace(data, title="ImageNet", recipe="starfire-imagenet")
 
 
 def load_imagenette(root: Path) -> Data:
-    """Imagenette: ten classes of ImageNet, 128x128, from imagenette2/, -320/ or -160/.
+    """Imagenette: ten classes of ImageNet, 128x128, from imagenette2/, -320/ or -160/ in --data-root.
 
     Resized without keeping the aspect, as SNIP-it does. Of several versions the largest is taken; where there
     is none, torchvision downloads the one whose shorter side is 320, SNIP-it's. SNIP-it used the first
@@ -70,9 +71,8 @@ def load_imagenette(root: Path) -> Data:
     present = [root / name for name in IMAGENETTE if (root / name).is_dir()]
     folder = present[0] if present else _downloaded(root)
     require("Imagenette", folder, ("train", "val"), "remove the folder and unpack the archive again")
-    return _from_class_folders(
-        "imagenette", "Imagenette", folder, 128, partial(resized, height=128, width=128)
-    )
+    data = _from_class_folders("imagenette", folder, 128, partial(resized, height=128, width=128))
+    return replace(data, title="Imagenette", recipe="snip-it-imagenette")
 
 
 def _downloaded(root: Path) -> Path:
@@ -88,7 +88,7 @@ def _downloaded(root: Path) -> Path:
     return root / "imagenette2-320"
 
 
-def _from_class_folders(name: str, title: str, folder: Path, side: int, sizing: Sizing) -> Data:
+def _from_class_folders(name: str, folder: Path, side: int, sizing: Sizing) -> Data:
     """train/ without what is held out for validation, and val/ as the test split."""
     shape = (3, side, side)
     files, labels, classes = class_folders(folder / "train")
@@ -103,4 +103,4 @@ def _from_class_folders(name: str, title: str, folder: Path, side: int, sizing: 
     rest, val = hold_out(train, min(HELD_OUT, max(1, len(train) // 10)))
     test = ImageFiles(held, held_labels, shape, sizing)
     names = tuple(NAMES.get(c, c) for c in classes)
-    return Data(name, rest, val, test, MEAN, STD, names, shape, title=title)
+    return Data(name, rest, val, test, MEAN, STD, names, shape)

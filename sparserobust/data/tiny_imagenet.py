@@ -17,7 +17,7 @@ MEAN, STD = (0.4802, 0.4481, 0.3975), (0.2770, 0.2691, 0.2821)
 
 
 def load_tiny_imagenet(root: Path) -> Data:
-    """Tiny ImageNet: 200 classes of 64x64 images, from tiny-imagenet-200/.
+    """Tiny ImageNet: 200 classes of 64x64 images, from tiny-imagenet-200/ in --data-root.
 
     The official test images have no labels, so the official validation images are the test split, as in the
     papers; a tenth of the training images, stratified and always the same, is the validation split. Labels
@@ -41,7 +41,8 @@ def load_tiny_imagenet(root: Path) -> Data:
     rest, val = hold_out(ImageFiles(files, labels, SHAPE), max(1, len(files) // 10))
     test = _official_validation(folder / "val", wnids)
     classes = _names(folder / "words.txt", wnids)
-    return Data("tiny-imagenet", rest, val, test, MEAN, STD, classes, SHAPE, title=TITLE)
+    recipe = "freezenet-tiny-imagenet"
+    return Data("tiny-imagenet", rest, val, test, MEAN, STD, classes, SHAPE, title=TITLE, recipe=recipe)
 
 
 def _official_validation(folder: Path, wnids: tuple[str, ...]) -> ImageFiles:

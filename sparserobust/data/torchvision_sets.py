@@ -18,13 +18,23 @@ from sparserobust.errors import DataError
 SPLIT_SEED = 0
 
 
-@dataclass(frozen=True)
+IDX = (
+    "train-images-idx3-ubyte.gz",
+    "train-labels-idx1-ubyte.gz",
+    "t10k-images-idx3-ubyte.gz",
+    "t10k-labels-idx1-ubyte.gz",
+)
+CIFAR_MEAN, CIFAR_STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+
+
+@dataclass(frozen=True, kw_only=True)
 class TorchvisionSet:
     """What is known of one set before it is there.
 
     `mean` and `std` are the constants that the papers' code uses; `folder` holds `files` below the root.
     """
 
+    name: str
     title: str
     class_name: str
     folder: str
@@ -32,31 +42,74 @@ class TorchvisionSet:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     validation: int
+    recipe: str
 
 
-_IDX = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
-)
-_CIFAR_STATISTICS = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-
-SETS = {
-    "mnist": TorchvisionSet("MNIST", "MNIST", "MNIST/raw", _IDX, (0.1307,), (0.3081,), 6000),
-    "fashion-mnist": TorchvisionSet(
-        "Fashion-MNIST", "FashionMNIST", "FashionMNIST/raw", _IDX, (0.2860,), (0.3530,), 6000
-    ),
-    "cifar10": TorchvisionSet(
-        "CIFAR-10", "CIFAR10", ".", ("cifar-10-python.tar.gz",), *_CIFAR_STATISTICS, 5000
-    ),
-    "cifar100": TorchvisionSet(
-        "CIFAR-100", "CIFAR100", ".", ("cifar-100-python.tar.gz",), *_CIFAR_STATISTICS, 5000
-    ),
-}
+def load_mnist(root: Path) -> Data:
+    """MNIST through torchvision, in --data-root: 54,000 images to train, 6,000 to validate, 10,000 to test."""
+    facts = TorchvisionSet(
+        name="mnist",
+        title="MNIST",
+        class_name="MNIST",
+        folder="MNIST/raw",
+        files=IDX,
+        mean=(0.1307,),
+        std=(0.3081,),
+        validation=6000,
+        recipe="freezenet-mnist",
+    )
+    return _load(facts, root)
 
 
-def load_torchvision(name: str, root: Path) -> Data:
+def load_fashion_mnist(root: Path) -> Data:
+    """Fashion-MNIST through torchvision, in --data-root: 54,000 images to train, 6,000 to validate, 10,000 to test."""
+    facts = TorchvisionSet(
+        name="fashion-mnist",
+        title="Fashion-MNIST",
+        class_name="FashionMNIST",
+        folder="FashionMNIST/raw",
+        files=IDX,
+        mean=(0.2860,),
+        std=(0.3530,),
+        validation=6000,
+        recipe="freezenet-mnist",
+    )
+    return _load(facts, root)
+
+
+def load_cifar10(root: Path) -> Data:
+    """CIFAR-10 through torchvision, in --data-root: 45,000 images to train, 5,000 to validate, 10,000 to test."""
+    facts = TorchvisionSet(
+        name="cifar10",
+        title="CIFAR-10",
+        class_name="CIFAR10",
+        folder=".",
+        files=("cifar-10-python.tar.gz",),
+        mean=CIFAR_MEAN,
+        std=CIFAR_STD,
+        validation=5000,
+        recipe="freezenet-cifar10",
+    )
+    return _load(facts, root)
+
+
+def load_cifar100(root: Path) -> Data:
+    """CIFAR-100 through torchvision, in --data-root: 45,000 images to train, 5,000 to validate, 10,000 to test."""
+    facts = TorchvisionSet(
+        name="cifar100",
+        title="CIFAR-100",
+        class_name="CIFAR100",
+        folder=".",
+        files=("cifar-100-python.tar.gz",),
+        mean=CIFAR_MEAN,
+        std=CIFAR_STD,
+        validation=5000,
+        recipe="freezenet-cifar100",
+    )
+    return _load(facts, root)
+
+
+def _load(facts: TorchvisionSet, root: Path) -> Data:
     """A torchvision set; downloads what is missing, verifies and unpacks.
 
     A tenth of the training images (9/1, as FreezeNet and DCTpS do) is split off for validation, stratified
@@ -67,7 +120,6 @@ def load_torchvision(name: str, root: Path) -> Data:
     """
     import torchvision
 
-    facts = SETS[name]
     factory: Callable[..., Any] = getattr(torchvision.datasets, facts.class_name)
     try:
         whole = factory(root, train=True, download=True)
@@ -76,9 +128,18 @@ def load_torchvision(name: str, root: Path) -> Data:
         raise DataError(_explain(facts, root, error)) from None
     rest, val = split_off(_pixels(whole), torch.as_tensor(whole.targets), facts.validation, SPLIT_SEED)
     held_out = ImageTensors(_pixels(test), torch.as_tensor(test.targets))
-    shape = tuple(held_out.images.shape[1:])
-    classes = tuple(map(str, whole.classes))
-    return Data(name, rest, val, held_out, facts.mean, facts.std, classes, shape, title=facts.title)
+    return Data(
+        facts.name,
+        rest,
+        val,
+        held_out,
+        facts.mean,
+        facts.std,
+        tuple(map(str, whole.classes)),
+        tuple(held_out.images.shape[1:]),
+        title=facts.title,
+        recipe=facts.recipe,
+    )
 
 
 def _pixels(dataset: Any) -> Tensor:

@@ -1,5 +1,5 @@
-"""Networks by name: `create_model` and the table of all architectures."""
+"""Networks by name: `create_model`, and what every network is made of."""
 
-from sparserobust.models.create import MODELS, create_model, list_models
+from sparserobust.models.create import create_model, list_models
 
-__all__ = ["MODELS", "create_model", "list_models"]
+__all__ = ["create_model", "list_models"]

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import nn
 
 from sparserobust.arguments import plain_numbers, seed_number, whole_number
-from sparserobust.errors import ConfigError, ModelError, did_you_mean
-from sparserobust.models import conv, fixup, lenet, mlp, mobilenet, resnet, vgg
+from sparserobust.errors import ConfigError
 from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
-from sparserobust.models.network import Network, title_of
+from sparserobust.models.network import Network, initialisation_of, title_of
 from sparserobust.models.redraw import redraw
 from sparserobust.origin import ModelOrigin
+from sparserobust.registry import models
 from sparserobust.weights.plan import prunable_modules
-
-MODELS: dict[str, Callable[[tuple[int, ...], int], nn.Module]] = {
-    "mlp5": mlp.mlp5,
-    "lenet-300-100": mlp.lenet_300_100,
-    "lenet5-caffe": lenet.lenet5_caffe,
-    "lenet5": lenet.lenet5,
-    "conv6": conv.conv6,
-    "conv2": conv.conv2,
-    "vgg16-d": vgg.vgg16_d,
-    "resnet34": resnet.resnet34,
-    "resnet18": resnet.resnet18,
-    "resnet50": resnet.resnet50,
-    "vgg19": vgg.vgg19,
-    "mobilenetv2": mobilenet.mobilenetv2,
-    "fixup-resnet110": fixup.fixup_resnet110,
-    "lenet5-dctps": lenet.lenet5_dctps,
-    "resnet18-snip-it": resnet.resnet18_snip_it,
-    "vgg16-snip-it": vgg.vgg16_snip_it,
-    "alexnet-snip-it": vgg.alexnet_snip_it,
-    "resnet50-v1": resnet.resnet50_v1,
-}
-"""name -> function of (input shape (c, h, w), number of classes) that builds the body."""
-
-OWN_INITIALISATION = {"fixup-resnet110": "fixup"}
-"""Networks that cannot be trained from Xavier-normal weights, which is what all others start from."""
 
 
 class ImageFacts(Protocol):
@@ -58,12 +34,17 @@ class ImageFacts(Protocol):
 
 def list_models() -> list[str]:
     """Names that `create_model` takes, besides torchvision:NAME for any network of torchvision."""
-    return list(MODELS)
+    return models.names()
 
 
 def is_model(name: str) -> bool:
     """Whether `create_model` takes that name; torchvision is imported for a name of its own only."""
-    return name in MODELS or (str(name).startswith(PREFIX) and name in torchvision_names())
+    return name in models.names() or (str(name).startswith(PREFIX) and name in torchvision_names())
+
+
+def own_initialisation(name: str) -> str | None:
+    """The initialisation that a network needs; None where any will do."""
+    return None if str(name).startswith(PREFIX) else initialisation_of(models.load(name))
 
 
 def create_model(
@@ -89,19 +70,15 @@ def create_model(
         seed: of the initial weights, 0 <= seed < 2**32; the same seed gives the same bits everywhere, but for
             orthogonal weights.
         initialisation: of the conv and linear weights, one of `models.initial.INITIALISATIONS`; their biases
-            start at 0. Without it "xavier-normal", and "fixup" for a Fixup network.
+            start at 0. Without it the one that the network states (a Fixup network's is "fixup"), else "xavier-normal".
 
     Raises:
         ModelError: unknown name, or an initialisation that is not for this network.
+        PluginError: a network of another package that cannot be loaded, fails, or is no torch module.
         ConfigError: shape or classes are missing, the seed is out of range, or an unknown initialisation.
         ShapeError: the architecture cannot take images of this size.
     """
-    if not is_model(name):
-        known = torchvision_names() if str(name).startswith(PREFIX) else MODELS
-        raise ModelError(
-            f"unknown model {name!r}{did_you_mean(name, known) or ';'} "
-            f"`sparserobust list models` shows all {len(MODELS)}, torchvision:NAME is any of torchvision's"
-        )
+    build = _builder(name)
     seed = seed_number(seed)
     shape, classes = _shape_and_classes(name, data, input_shape, num_classes)
     means = _per_channel("mean", mean if mean is not None or data is None else data.mean, shape[0], 0.0)
@@ -110,14 +87,22 @@ def create_model(
         raise ConfigError(f"std must be above 0 in every channel, got {stds}")
     with torch.random.fork_rng(devices=[]):  # torch's own initialisation would move the global stream
         torch.default_generator.manual_seed(seed)  # draws what is not prunable, such as a class token
-        body = MODELS[name](shape, classes) if name in MODELS else torchvision_network(name, shape, classes)
-        model = Network(body, means, stds)
-    initialisation = initialisation or OWN_INITIALISATION.get(name, "xavier-normal")
-    title = title_of(MODELS[name], name) if name in MODELS else name.removeprefix(PREFIX)
+        model = Network(build(shape, classes), means, stds)
+    title = title_of(build, name.removeprefix(PREFIX))
     model.origin = ModelOrigin(name, shape, classes, means, stds, seed, "", title=title)
-    redraw(model, initialisation, seed)
+    redraw(model, initialisation or initialisation_of(build) or "xavier-normal", seed)
     _zero_biases(model)
     return model
+
+
+def _builder(name: str) -> Callable[..., nn.Module]:
+    """The function that builds the network's body from (input shape, classes)."""
+    if not str(name).startswith(PREFIX):
+        return models.function(name, nn.Module)
+    known = torchvision_names()
+    if name not in known:
+        raise models.unknown(name, known)
+    return partial(torchvision_network, name)
 
 
 def _shape_and_classes(

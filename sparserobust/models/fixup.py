@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from sparserobust.models.network import titled
+from sparserobust.models.network import initialised_by, titled
 from sparserobust.weights.offset import dct_block
 from sparserobust.weights.plan import prunable_modules, values_of
 
@@ -63,6 +63,7 @@ class ScalarBias(nn.Module):
 
 
 @titled("Fixup ResNet-110")
+@initialised_by("fixup")
 def fixup_resnet110(input_shape: tuple[int, ...], num_classes: int) -> nn.Module:
     """FixupResNet110: 54 basic blocks without normalisation, [18, 18, 18] of 16, 32 and 64 channels.
 

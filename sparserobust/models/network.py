@@ -19,7 +19,17 @@ def titled(title: str) -> Callable[[Build], Build]:
     """For a network function: how the network's name is written for a reader; `title_of` reads it."""
 
     def mark(build: Build) -> Build:
-        vars(build)["title"] = title
+        build.title = title  # type: ignore[attr-defined]
+        return build
+
+    return mark
+
+
+def initialised_by(initialisation: str) -> Callable[[Build], Build]:
+    """For a network that cannot be trained from Xavier-normal weights: the initialisation that it needs."""
+
+    def mark(build: Build) -> Build:
+        build.initialisation = initialisation  # type: ignore[attr-defined]
         return build
 
     return mark
@@ -28,6 +38,11 @@ def titled(title: str) -> Callable[[Build], Build]:
 def title_of(build: Callable[..., nn.Module], name: str) -> str:
     """The title of a network function, the name where it has none."""
     return str(getattr(build, "title", name))
+
+
+def initialisation_of(build: Callable[..., nn.Module]) -> str | None:
+    """The initialisation that a network function states; None where any will do."""
+    return getattr(build, "initialisation", None)
 
 
 class Normalize(nn.Module):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.toml_files import presets
 
 if TYPE_CHECKING:
     from sparserobust.scoring import Evaluator
@@ -52,7 +52,7 @@ class Preset(BaseModel):
         Raises:
             PluginError: one of them is not installed. ConfigError: a setting that cannot be, or two of one name.
         """
-        from sparserobust.scoring.choice import build_evaluator, require_different_names
+        from sparserobust.scoring.named import build_evaluator, require_different_names
 
         try:
             built = [build_evaluator(row.name, row.settings) for row in self.evaluators]
@@ -66,8 +66,7 @@ class Preset(BaseModel):
 
 def list_presets() -> list[str]:
     """Names of the presets that come with the library."""
-    folder = resources.files("sparserobust.presets")
-    return sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml"))
+    return presets.names()
 
 
 def load_preset(name: str | os.PathLike[str]) -> list[Evaluator]:
@@ -126,16 +125,4 @@ def preset_text(name: str) -> str:
     Raises:
         ConfigError: unknown name, or a file that cannot be read.
     """
-    if name.endswith(".toml"):
-        try:
-            return Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ConfigError(f"preset {name} cannot be read ({why})") from None
-    known = list_presets()
-    if name not in known:
-        raise ConfigError(
-            f"unknown preset {name!r}{did_you_mean(name, known) or ';'} "
-            f"expected {', '.join(known)} or the path of a TOML file"
-        )
-    return (resources.files("sparserobust.presets") / f"{name}.toml").read_text("utf-8")
+    return presets.text(name)

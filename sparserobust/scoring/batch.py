@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from sparserobust.arguments import require_known_labels
-from sparserobust.attacks.oracle import as_logits, check_logits, input_gradient
+from sparserobust.attacks.oracle import Oracle, as_logits, check_logits, input_gradient
 from sparserobust.weights.isolation import Guard
 
 
@@ -107,6 +107,11 @@ class Batch:
         gradient = input_gradient(scalar, images, retain_graph=True)
         self.passes[kind] += len(self)
         return gradient
+
+    @cached_property
+    def oracle(self) -> Oracle:
+        """Answers an attack's questions about the model, and counts them here."""
+        return Oracle(self.model, self.passes)
 
     def only(self, chosen: Bool[Tensor, " n"], passes: Counter[str]) -> Batch:
         """Copies of the chosen examples; what this batch knows or will compute is not computed again."""

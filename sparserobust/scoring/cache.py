@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -35,11 +35,11 @@ class Entry:
 class Keyed(Protocol):
     """What the name of a file must know of an evaluator."""
 
-    name: str
+    sees_dense_model: ClassVar[bool]
 
     @property
-    def sees_dense_model(self) -> bool: ...
-    def settings(self) -> dict[str, Any]: ...
+    def label(self) -> str: ...
+    def resolved(self) -> dict[str, Any]: ...
 
 
 class Cache:
@@ -79,9 +79,9 @@ class Cache:
             seed: of the run.
             turn: counts the batches of a run.
         """
-        settings = {name: repr(value) for name, value in evaluator.settings().items()}
+        settings = {name: repr(value) for name, value in evaluator.resolved().items()}
         digest = hashlib.sha256(self._code(type(evaluator)).encode())
-        digest.update(json.dumps([evaluator.name, settings, seed, turn], sort_keys=True).encode())
+        digest.update(json.dumps([evaluator.label, settings, seed, turn], sort_keys=True).encode())
         dense = dense_fingerprint if evaluator.sees_dense_model else ""
         for text in (fingerprint, dense, str(batch.images.device.type)):
             digest.update(text.encode())

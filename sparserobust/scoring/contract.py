@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
+import copy
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import nn
@@ -19,6 +19,7 @@ from sparserobust.records import AttackFacts, Outcome, Remark, Run, Score, Score
 from sparserobust.records.score import BOUNDS
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
+from sparserobust.settings import Settings
 from sparserobust.stats import wilson
 from sparserobust.subject import Subject
 from sparserobust.weights.isolation import Guard
@@ -56,7 +57,7 @@ class Context:
         graph: the traced network, for walks along its paths; traced once for all evaluators of a run. Raises
             UnsupportedOperation.
         passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
-        dense_model: the dense reference itself, in evaluation mode, for attacks that are carried over; None
+        dense_model: the dense reference itself, in evaluation mode, for transfer attacks; None
             without one.
         cache: of attacks, None where nothing is to be kept.
         fingerprint, dense_fingerprint: of both models, "" without a cache or a model.
@@ -99,11 +100,12 @@ class Measurement(ABC):
         """The result over all batches."""
 
 
-class EvaluatorBase(ABC):
+@dataclass(frozen=True, kw_only=True)
+class EvaluatorBase(Settings, ABC):
     """What every evaluator has; plugins derive from `Evaluator`, which can be called on a model too.
 
-    A subclass sets the class variables, takes keyword-only hyper-parameters that it keeps under the same
-    names, and writes `begin`. Attacks derive from `AttackEvaluator` and write `perturb` instead.
+    A subclass is a frozen dataclass: its settings are its fields, its facts class variables. It writes `begin`.
+    Attacks derive from `FixedBudgetAttack` or `MinimumNormAttack` and write `within` or `nearest` instead.
 
     Attributes:
         name: lower case with hyphens, as in the entry point.
@@ -114,28 +116,39 @@ class EvaluatorBase(ABC):
         sees_dense_model: True for evaluators whose result follows from the dense model too.
     """
 
-    name: str
-    source: str
-    scores: tuple[ScoreSpec, ...]
-    title: ClassVar[str] = ""
+    source: ClassVar[str] = ""
+    scores: ClassVar[tuple[ScoreSpec, ...]] = ()
     sees_data: ClassVar[bool] = True
     sees_dense_model: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **options: Any) -> None:
-        """A class that is given a name of its own and no title gets one."""
-        super().__init_subclass__(**options)
-        own = vars(cls)
-        if isinstance(own.get("name"), str) and "title" not in own:
-            cls.title = own["name"].replace("-", " ")
+    @classmethod
+    def titled(cls, name: str) -> str:
+        """The name without hyphens."""
+        return name.replace("-", " ")
 
     @abstractmethod
     def begin(self, context: Context) -> Measurement:
         """Starts a measurement; raises `Skip` with the reason where it does not apply."""
 
-    def settings(self) -> dict[str, Any]:
-        """The hyper-parameters by name."""
-        names = list(inspect.signature(type(self).__init__).parameters)[1:]
-        return {name: getattr(self, name) for name in names if hasattr(self, name)}
+    @property
+    def label(self) -> str:
+        """The name that a run holds its outcome under."""
+        return str(self.__dict__.get("_label") or self.name)
+
+    def labelled(self, label: str) -> Self:
+        """The same evaluator under another label, so that a run can hold it twice."""
+        other = copy.copy(self)
+        object.__setattr__(other, "_label", label)
+        return other
+
+    @property
+    def score_specs(self) -> tuple[ScoreSpec, ...]:
+        """What is measured under these settings."""
+        return self.scores
+
+    def resolved(self) -> dict[str, Any]:
+        """The settings that run, as JSON values: what was left open is filled in."""
+        return self.params()
 
     def attack_facts(self) -> AttackFacts | None:
         """What kind of attack it is; None for what is no attack."""
@@ -144,21 +157,10 @@ class EvaluatorBase(ABC):
     def stated(self) -> dict[str, Any]:
         """What stands in each of its outcomes, whatever came out: title, measures and what kind of attack it is."""
         return {
-            "title": self._title(),
-            "measures": tuple(self.scores),
+            "title": self.titled(self.label) if "_label" in self.__dict__ else self.title,
+            "measures": self.score_specs,
             "attack": self.attack_facts(),
         }
-
-    def _title(self) -> str:
-        """That of the class, unless the instance was renamed to be used beside another one."""
-        own, norm = getattr(type(self), "name", None), getattr(self, "norm", None)
-        renamed = isinstance(own, str) and self.name not in (own, f"{own}-{norm}")
-        return self.title if self.title and not renamed else self.name.replace("-", " ")
-
-    def __repr__(self) -> str:
-        """The call that makes an equal evaluator."""
-        settings = ", ".join(f"{name}={value!r}" for name, value in self.settings().items())
-        return f"{type(self).__name__}({settings})"
 
     def score(self, name: str, value: float | None, **facts: Any) -> Score:
         """A score of this evaluator, with unit, direction and headline from its specification.
@@ -168,11 +170,11 @@ class EvaluatorBase(ABC):
         Raises:
             PluginError: the evaluator does not declare this score.
         """
-        spec = next((spec for spec in self.scores if spec.name == name), None)
+        spec = next((spec for spec in self.score_specs if spec.name == name), None)
         if spec is None:
-            declared = ", ".join(spec.name for spec in self.scores)
+            declared = ", ".join(spec.name for spec in self.score_specs)
             raise PluginError(
-                f"evaluator {self.name!r} does not declare score {name!r}; it declares {declared}"
+                f"evaluator {self.label!r} does not declare score {name!r}; it declares {declared}"
             )
         facts.setdefault("headline", spec.headline)
         if spec.unit in BOUNDS:
@@ -193,4 +195,4 @@ class EvaluatorBase(ABC):
 
     def outcome(self, **parts: Any) -> Outcome:
         """An ok outcome of this evaluator."""
-        return Outcome(**{"evaluator": self.name, "status": "ok", **self.stated(), **parts})
+        return Outcome(**{"evaluator": self.label, "status": "ok", **self.stated(), **parts})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,15 +10,23 @@ from torch import nn
 
 from sparserobust.records import Outcome
 from sparserobust.scoring.contract import EvaluatorBase
-from sparserobust.scoring.measure import measure
+from sparserobust.scoring.run import RunOptions, measure
 from sparserobust.subject import Subject
 
 
+@dataclass(frozen=True, kw_only=True)
 class Evaluator(EvaluatorBase):
-    """Scores any model the same way. Instances hold hyper-parameters only.
+    """Scores any model the same way. Instances hold settings only; see `EvaluatorBase` for what a subclass states.
 
-    A subclass sets the class variables, takes keyword-only hyper-parameters that it keeps under the same
-    names, and writes `begin`. Attacks derive from `AttackEvaluator` and write `perturb` instead.
+    @dataclass(frozen=True, kw_only=True)
+    class Kept(Evaluator):
+        name: ClassVar = "kept"
+        source: ClassVar = "ours"
+        scores: ClassVar = (ScoreSpec(name="kept", unit="count", headline=True),)
+        sees_data: ClassVar = False
+
+        def begin(self, context):
+            return Counting(self, context.subject)  # a Measurement: update(batch) and finish() -> Outcome
     """
 
     def __call__(
@@ -37,7 +46,5 @@ class Evaluator(EvaluatorBase):
             data: (images, labels) tensors, a Dataset, a DataLoader or a Data (its test split).
             dense_model: for evaluators that compare with the dense reference.
         """
-        measured = measure(
-            model, data, [self], seed=seed, device=device, batch_size=batch_size, dense_model=dense_model
-        )
-        return measured.outcomes[self.name]
+        options = RunOptions(seed=seed, device=device, batch_size=batch_size, dense_model=dense_model)
+        return measure(model, data, [self], options).outcomes[self.label]

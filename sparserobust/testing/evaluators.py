@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import json
 import math
+import re
+from dataclasses import fields, replace
 
 import numpy as np
 import torch
@@ -11,7 +15,8 @@ from sparserobust.apply import sparsify
 from sparserobust.data import Data
 from sparserobust.data.bundle import ImageTensors
 from sparserobust.records import Outcome
-from sparserobust.scoring import Evaluator
+from sparserobust.registry import evaluators as registry
+from sparserobust.scoring import Evaluator, FixedBudgetAttack
 from sparserobust.subject import Subject
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import train
@@ -22,36 +27,103 @@ TOLERANCE = 1e-5
 def check_evaluator(evaluator: Evaluator, *, tolerance: float = TOLERANCE) -> None:
     """Raises AssertionError, naming the clause, unless the evaluator keeps the contract.
 
-    On a trained network with BatchNorm and on a residual one: it is ok or skipped with a reason, declares
-    its scores with exactly one headline, gives each an n or an exact value inside its interval, gives the
-    same result for the same seed and for another batch size or order (unless it says that its random draws follow
-    the batch), and leaves the model and the random states as they were.
+    It is a frozen dataclass that states its name, its source and exactly one headline score, can be made again from
+    its settings and keeps nothing of a run. On a trained network with BatchNorm and on a residual one it is ok or
+    skipped with a reason, gives each declared score an n or an exact value inside its interval, results per example
+    for every example, the same for the same seed and for another batch size or order (unless it says that its random
+    draws follow the batch), leaves the model and the random states as they were, and fails neither where the model is
+    always wrong, nor in float64, nor on batches of one. An attack with a budget of 0 changes nothing.
 
     Args:
         evaluator: an instance; choose settings that finish in seconds.
         tolerance: how far values may move with the batch size, absolutely and relative to their size.
     """
-    data = small_data()
-    name = evaluator.name
-    headlines = [spec.name for spec in evaluator.scores if spec.headline]
-    assert len(headlines) == 1, f"{name} must declare exactly one headline score, got {headlines}"
-    assert evaluator.source, f"{name} must name its source"
-    for network in small_networks():
+    check_statement(evaluator)
+    data, label = small_data(), evaluator.label
+    for number, network in enumerate(small_networks()):
         subject = sparsify(network, "random", 0.5, data)
         train(subject, data, epochs=3, recipe="digits")
         outcome = _unchanged(evaluator, subject, data)
-        assert outcome.status in ("ok", "skipped"), f"{name} failed: {outcome.reason}"
+        assert outcome.status in ("ok", "skipped"), f"{label} failed: {outcome.reason}"
         if outcome.status == "skipped":
             continue
         _check_scores(evaluator, outcome)
-        _check_alike(name, "a second time", outcome, evaluator(subject, data, seed=0), 0.0)
+        _check_arrays(evaluator, outcome, data)
+        _check_alike(label, "a second time", outcome, evaluator(subject, data, seed=0), 0.0)
         if not getattr(evaluator, "draws_by_batch", False):
             _check_alike(
-                name, "with batches of 7", outcome, evaluator(subject, data, seed=0, batch_size=7), tolerance
+                label, "with batches of 7", outcome, evaluator(subject, data, seed=0, batch_size=7), tolerance
             )
             _check_order(evaluator, subject, data)
         assert Outcome.model_validate_json(outcome.model_dump_json()) == outcome, (
-            f"{name}: the record changes on disk"
+            f"{label}: the record changes on disk"
+        )
+        if number == 0:
+            _check_extremes(evaluator, subject, data)
+
+
+def check_statement(evaluator: Evaluator) -> None:
+    """Raises AssertionError unless the evaluator states what it is, and holds settings alone; nothing is measured."""
+    own = type(evaluator)
+    assert isinstance(evaluator, Evaluator), f"{own.__name__} must derive from sparserobust.scoring.Evaluator"
+    name = getattr(own, "name", None)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", str(name)), (
+        f"{own.__name__} must state its name, lower case with hyphens, got {name!r}: name: ClassVar = ..."
+    )
+    entries = [
+        entry for entry, value in registry.values().items() if value == f"{own.__module__}:{own.__qualname__}"
+    ]
+    assert not entries or name in entries, (
+        f"{own.__name__} is called {name!r}, its entry point {entries[0]!r}"
+    )
+    assert evaluator.source, f"{name} must name its source: paper, section, equation, or 'ours'"
+    written = own.__doc__ or ""  # a dataclass without one gets its signature
+    assert not f"{written}(".startswith(("(", f"{own.__name__}(")), (
+        f"{name} needs a docstring, whose first line `sparserobust list` shows"
+    )
+    specs = evaluator.score_specs
+    assert len({spec.name for spec in specs}) == len(specs), f"{name} declares a score twice"
+    headlines = [spec.name for spec in specs if spec.headline]
+    assert len(headlines) == 1, f"{name} must declare exactly one headline score, got {headlines}"
+    given = {field.name: getattr(evaluator, field.name) for field in fields(evaluator)}
+    assert own(**given) == evaluator, (
+        f"{name} made again from its settings is another one: keep them as given"
+    )
+    try:
+        json.dumps(evaluator.resolved(), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"resolved() of {name} must hold what JSON does: {error}") from None
+
+
+def _check_extremes(evaluator: Evaluator, subject: Subject, data: Data) -> None:
+    """Networks and data at the edges, which an author seldom tries."""
+    label = evaluator.label
+    assert isinstance(data.test, ImageTensors)
+    images, labels = data.test.slice(torch.arange(6))
+    with torch.no_grad():
+        wrong = (subject.model.eval()(images).argmax(dim=1) + 1) % data.num_classes
+    never = evaluator(subject, (images, wrong))
+    assert never.status != "failed", f"{label} fails where the model is right about nothing: {never.reason}"
+    single = evaluator(subject, (images, labels), batch_size=1)
+    assert single.status != "failed", f"{label} fails on batches of one: {single.reason}"
+    double = copy.deepcopy(subject)
+    double.model.double()
+    outcome = evaluator(double, (images.double(), labels))
+    assert outcome.status != "failed", f"{label} fails in float64: {outcome.reason}"
+    if isinstance(evaluator, FixedBudgetAttack):
+        nothing = replace(evaluator, eps=(0.0,))(subject, (images, labels))
+        assert nothing.status == "ok", f"{label} fails with eps 0: {nothing.reason}"
+        clean = float(nothing.per_example["correct"].mean())
+        robust = nothing.score("robust_accuracy", at=0.0).value
+        assert robust == clean, f"{label} with eps 0 leaves {robust}, the clean accuracy is {clean}"
+
+
+def _check_arrays(evaluator: Evaluator, outcome: Outcome, data: Data) -> None:
+    """Results per example have an entry for each of them."""
+    assert isinstance(data.test, ImageTensors)
+    for key, array in outcome.per_example.items():
+        assert array.shape[-1] == len(data.test), (
+            f"{evaluator.label}: {key} has shape {array.shape}, expected {len(data.test)} examples behind"
         )
 
 
@@ -60,23 +132,27 @@ def _unchanged(evaluator: Evaluator, subject: Subject, data: Data) -> Outcome:
     model = subject.model.train()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     random_states = torch.get_rng_state(), np.random.get_state(legacy=False)
+    held = repr(vars(evaluator))
     outcome = evaluator(subject, data, seed=0)
+    assert repr(vars(evaluator)) == held, (
+        f"{evaluator.label} keeps something of a run on itself; keep it on its Measurement"
+    )
     for key, tensor in model.state_dict().items():
-        assert torch.equal(tensor, before[key]), f"{evaluator.name} changed {key}"
-    assert all(m.training for m in model.modules()), f"{evaluator.name} changed the mode of a submodule"
-    assert all(p.grad is None for p in model.parameters()), f"{evaluator.name} left gradients behind"
-    assert all(p.requires_grad for p in model.parameters()), f"{evaluator.name} changed requires_grad"
+        assert torch.equal(tensor, before[key]), f"{evaluator.label} changed {key}"
+    assert all(m.training for m in model.modules()), f"{evaluator.label} changed the mode of a submodule"
+    assert all(p.grad is None for p in model.parameters()), f"{evaluator.label} left gradients behind"
+    assert all(p.requires_grad for p in model.parameters()), f"{evaluator.label} changed requires_grad"
     same = torch.equal(random_states[0], torch.get_rng_state())
     same &= str(random_states[1]) == str(np.random.get_state(legacy=False))
-    assert same, f"{evaluator.name} moved a global random state"
+    assert same, f"{evaluator.label} moved a global random state"
     return outcome
 
 
 def _check_scores(evaluator: Evaluator, outcome: Outcome) -> None:
-    declared = {spec.name: spec for spec in evaluator.scores}
-    assert outcome.scores, f"{evaluator.name} is ok without any score"
+    declared = {spec.name: spec for spec in evaluator.score_specs}
+    assert outcome.scores, f"{evaluator.label} is ok without any score"
     for score in outcome.scores:
-        where = f"{evaluator.name}: {score.name}" + (f" at {score.at}" if score.at is not None else "")
+        where = f"{evaluator.label}: {score.name}" + (f" at {score.at}" if score.at is not None else "")
         assert score.name in declared, f"{where} is not declared"
         assert score.unit == declared[score.name].unit, f"{where} has another unit than declared"
         assert score.at is None or declared[score.name].axis, f"{where} has a point but declares no axis"
@@ -109,5 +185,5 @@ def _check_order(evaluator: Evaluator, subject: Subject, data: Data) -> None:
             moved = array[..., order.numpy()]
             differing = int((moved != shuffled.per_example[key]).sum())
             assert differing == 0, (
-                f"{evaluator.name}: {differing} of {key} change with the order of the examples"
+                f"{evaluator.label}: {differing} of {key} change with the order of the examples"
             )

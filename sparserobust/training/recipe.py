@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Iterable
-from importlib import resources
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -14,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from torch import Tensor
 
 from sparserobust.data import Data
-from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.errors import ConfigError
+from sparserobust.toml_files import recipes
 from sparserobust.training.threat import Adversarial
 
 AUGMENTATIONS = ("flip", "crop_padding", "translate", "random_resized_crop")
@@ -129,8 +128,7 @@ class Recipe(BaseModel):
 
 def list_recipes() -> list[str]:
     """Names of the recipes that come with the library."""
-    folder = resources.files("sparserobust.training") / "recipes"
-    return sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml"))
+    return recipes.names()
 
 
 def load_recipe(name: str | os.PathLike[str] | Recipe) -> Recipe:
@@ -141,20 +139,7 @@ def load_recipe(name: str | os.PathLike[str] | Recipe) -> Recipe:
     """
     if isinstance(name, Recipe):
         return name
-    if str(name).endswith(".toml"):
-        try:
-            text = Path(name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise ConfigError(f"recipe {name} cannot be read ({why})") from None
-    else:
-        known = list_recipes()
-        if str(name) not in known:
-            raise ConfigError(
-                f"unknown recipe {str(name)!r}{did_you_mean(str(name), known) or ';'} "
-                f"expected {', '.join(known)} or the path of a TOML file"
-            )
-        text = (resources.files("sparserobust.training") / "recipes" / f"{name}.toml").read_text("utf-8")
+    text = recipes.text(str(name))
     try:
         return _validated(tomllib.loads(text), f"recipe {name}")
     except tomllib.TOMLDecodeError as error:

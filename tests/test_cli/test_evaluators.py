@@ -10,7 +10,7 @@ from sparserobust.cli.recorded import spelled_out
 from sparserobust.cli.variants import Variant, variants
 from sparserobust.errors import ConfigError, PluginError
 from sparserobust.presets import Row, read_preset
-from sparserobust.scoring.choice import CORE
+from sparserobust.scoring.named import CORE
 
 QUICK = read_preset("quick")
 
@@ -27,7 +27,7 @@ def named(text):
 
 
 def names(evaluators):
-    return [evaluator.name for evaluator in evaluators]
+    return [evaluator.label for evaluator in evaluators]
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_a_wrong_evaluator_is_one_clear_line(text, error, expected):
 def shown(text, settings=None):
     """Names and settings of the evaluators that the command line would run."""
     found = built([spelled_out(variant) for variant in named(text)], None, settings or {})
-    return [(evaluator.name, evaluator.settings()) for evaluator in found]
+    return [(evaluator.label, evaluator.resolved()) for evaluator in found]
 
 
 @pytest.mark.parametrize("name", ["pgd-l2", "square-l2", "autoattack-l2", "minimum-norm-linf"])
@@ -104,7 +104,7 @@ def test_a_name_that_a_record_holds_names_the_evaluator_that_it_is_held_for(name
 def test_the_names_of_records_follow_from_the_evaluators_and_from_no_list(monkeypatch):
     """A plugin that is called for its norm is known so too; one that has no such norm is unknown."""
     from sparserobust.registry import Registry
-    from sparserobust.scoring import choice
+    from sparserobust.scoring import named as choice
 
     pgd = choice.registry.load("pgd")
 
@@ -151,8 +151,8 @@ def test_one_number_is_a_list_of_one_and_a_fraction_is_a_number(written, expecte
         shown(f"fgsm[eps={written}]"),
         shown("fgsm", settings([f"fgsm.eps={written}"], ["fgsm"])),
     ):
-        assert fgsm[1]["eps"] == tuple(expected)
-    assert shown(f"pgd[eps={written}]")[0][1]["eps"] == tuple(expected)
+        assert fgsm[1]["eps"] == expected
+    assert shown(f"pgd[eps={written}]")[0][1]["eps"] == expected
     assert built(None, None, settings([f"fgsm.eps={written}"], ["fgsm"]))[1].eps == tuple(expected)
 
 
@@ -171,7 +171,7 @@ def test_a_preset_is_added_to_those_named_and_accuracy_is_always_there():
     assert names(built(None, QUICK, {})) == ["accuracy", "fgsm", "carlini-wagner", "pgd"]
     both = built(named("storage,pgd[norm=l2]"), QUICK, {})
     assert names(both) == ["storage", "pgd-l2", "accuracy", "fgsm", "carlini-wagner", "pgd"]
-    assert [e.steps for e in both if e.name.startswith("pgd")] == [40, 10]
+    assert [e.steps for e in both if e.label.startswith("pgd")] == [40, 10]
     bare = QUICK.model_copy(update={"evaluators": QUICK.evaluators[1:2]})
     assert names(built(named("storage"), bare, {})) == ["accuracy", "storage", "fgsm"]
     own = built([Variant("accuracy", {"train": False})], bare, {})

@@ -3,7 +3,7 @@
 import pytest
 
 import sparserobust as sr
-from sparserobust.cli.bound import Bound, bind
+from sparserobust.cli.bound import Bound, bound_variants
 from sparserobust.cli.main import main
 from sparserobust.cli.variants import Variant, folder_stem, variants
 from sparserobust.methods.random import Random
@@ -66,7 +66,7 @@ def test_a_wrong_bracket_is_one_clear_line(capsys, tmp_path, text, expected):
 def test_set_reaches_every_variant_of_its_method_and_the_bracket_has_the_last_word():
     named = variants("snip,snip[rescue=null],snip[offset=dct],freezenet")
     settings = {"snip": {"rescue": "random", "score_samples": 64}}
-    _, *bound = bind(named, settings, DIGITS)
+    _, *bound = bound_variants(named, settings, DIGITS)
     assert [b.params.get("rescue", "unset") for b in bound] == ["random", None, "random", "unset"]
     assert [b.method.score_samples for b in bound] == [64, 64, 64, DIGITS.score_samples]
 
@@ -75,12 +75,12 @@ def test_what_comes_out_alike_is_made_once_and_dense_comes_first():
     named = variants(
         "random,random[allocation=uniform],snip,dense,random[offset=dct],snip[score_samples=512]"
     )
-    bound = bind(named, {}, DIGITS)
+    bound = bound_variants(named, {}, DIGITS)
     assert [b.method.variant() for b in bound] == ["dense", "random", "snip", "random[offset=dct]"]
 
 
 def test_all_variants_that_see_examples_see_as_many():
-    bound = bind(variants("snip,snip[offset=frozen],freezenet[mask=random],random"), {}, DIGITS)
+    bound = bound_variants(variants("snip,snip[offset=frozen],freezenet[mask=random],random"), {}, DIGITS)
     seen = {b.method.variant(): b.params.get("score_samples") for b in bound}
     assert seen["snip"] == seen["snip[offset=frozen]"] == DIGITS.score_samples
     assert seen["random"] is seen["dense"] is None
@@ -172,7 +172,7 @@ def test_only_methods_of_one_event_share_a_scoring_between_sparsities():
         def events(self, prunable, k):
             return [2 * k, k]
 
-    bound = bind(variants("snip,random"), {}, DIGITS)
+    bound = bound_variants(variants("snip,random"), {}, DIGITS)
     assert all(b.scores_once for b in bound)
     assert not Bound(Variant("theirs", {}), TwoEvents(), {}).scores_once
 

@@ -230,8 +230,8 @@ def test_what_is_counted_lies_in_the_box_and_in_the_budget(shape, attack):
     final = spy.seen[-1]
     assert final.min() >= 0
     assert final.max() <= 1
-    if not evaluator.minimum_norm and len(final) == len(images):
-        assert float(distances(images, final, evaluator.norm).max()) <= evaluator.eps[-1] + 1e-6
+    if evaluator.goal == "fixed-budget" and len(final) == len(images):
+        assert float(distances(images, final, evaluator.norm).max()) <= evaluator.budgets[-1] + 1e-6
 
 
 def test_a_cached_attack_costs_nothing_and_says_so(tmp_path):
@@ -271,7 +271,7 @@ def test_the_same_code_with_another_setting_misses_the_cache(tmp_path):
     data = (images, model.eval()(images).argmax(dim=1))
 
     def cached(attack, **settings):
-        return sr.evaluate(model, data, [attack], cache=tmp_path, **settings).outcomes[attack.name].cached
+        return sr.evaluate(model, data, [attack], cache=tmp_path, **settings).outcomes[attack.label].cached
 
     assert cached(PGD(eps=(0.1,), steps=5)) == 0
     assert cached(PGD(eps=(0.1,), steps=5)) == 12

@@ -81,7 +81,7 @@ def test_a_black_image_returned_on_failure_is_not_a_success():
     assert outcome.score("median_l2").reason == remark("not-found", lost=24, of=24)
     short_travel = (remark("short-travel", travel=0.2, needed=8.0),)
     warned = {(score.name, score.at) for score in outcome.scores if score.warnings == short_travel}
-    assert warned == {("median_l2", None), *(("robust_accuracy", cap) for cap in short.eps)}
+    assert warned == {("median_l2", None), *(("robust_accuracy", cap) for cap in short.budgets)}
 
 
 @pytest.mark.parametrize(
@@ -139,11 +139,14 @@ def test_confidence_is_a_margin_that_is_really_reached():
     ("settings", "text"),
     [
         ({"eps": [0.0]}, "different distances > 0"),
-        ({"steps": 0}, "steps must be above 0, got 0"),
+        ({"steps": 0}, "steps of carlini-wagner must be a whole number, at least 1, or None, got 0"),
         ({"binary_search_steps": 3}, "backend 'native' has no binary_search_steps; it has steps, warm_start"),
         ({"backend": "foolbox", "warm_start": 3}, "backend 'foolbox' has no warm_start"),
-        ({"backend": "fool"}, "backend must be one of native, foolbox, torchattacks, got 'fool'"),
-        ({"confidence": -1.0}, "confidence must be at least 0"),
+        (
+            {"backend": "fool"},
+            "backend of carlini-wagner must be one of native, foolbox, torchattacks, got 'fool'",
+        ),
+        ({"confidence": -1.0}, "confidence of carlini-wagner must be a number, at least 0, got -1.0"),
         ({"backend": "foolbox", "early_stop": True}, "early_stop needs backend 'native'"),
     ],
 )

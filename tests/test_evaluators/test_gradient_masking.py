@@ -8,9 +8,9 @@ import torch
 
 import sparserobust as sr
 from evaluators import FGSM, PGD, CarliniWagner, GradientMasking, MinimumNorm
+from sparserobust.audit import audit
 from sparserobust.errors import ConfigError
 from sparserobust.records import AuditFacts, remark
-from sparserobust.scoring.masking import audit
 
 from .masked import must_be_caught, network
 
@@ -212,7 +212,23 @@ def test_a_model_that_gets_nothing_right_is_not_auditable():
 
 
 def test_settings_that_cannot_be_are_refused():
-    with pytest.raises(ConfigError, match="attack must be one of fgsm, pgd, got 'cw'"):
+    with pytest.raises(ConfigError, match="attack of gradient-masking must be one of fgsm, pgd, got 'cw'"):
         GradientMasking(attack="cw")
-    with pytest.raises(ConfigError, match="queries must be at least 1"):
+    with pytest.raises(
+        ConfigError, match="queries of gradient-masking must be a whole number, at least 1, got 0"
+    ):
         GradientMasking(queries=0)
+
+
+def test_a_batch_that_the_model_gets_all_wrong_is_no_gap_in_the_audit():
+    """In batches of one, the second of three images wrong: as in one batch of all three."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
+    images = torch.rand(3, 1, 4, 4)
+    labels = model(images).argmax(dim=1)
+    labels[1] = (labels[1] + 1) % 3
+    audit_of = GradientMasking(eps=(0.1,), steps=3, queries=10)
+    one_by_one, together = (audit_of(model, (images, labels), batch_size=size) for size in (1, 3))
+    assert one_by_one.status == "ok", one_by_one.reason
+    assert one_by_one.scores == together.scores
+    assert one_by_one.per_example["correct"].tolist() == [True, False, True]

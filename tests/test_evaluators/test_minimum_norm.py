@@ -150,15 +150,18 @@ def test_what_cannot_be_found_is_at_infinity(name):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: MinimumNorm(norm="l1"), "norm must be one of l2, linf, got 'l1'"),
+        (lambda: MinimumNorm(norm="l1"), "norm of minimum-norm must be one of linf, l2, got 'l1'"),
         (lambda: MinimumNorm(backend="foolbx"), "did you mean 'foolbox'"),
         (lambda: MinimumNorm(norm="linf", backend="foolbox"), "norm 'linf' needs backend 'native'"),
-        (lambda: MinimumNorm(steps=0), "steps must be at least 1, got 0"),
+        (lambda: MinimumNorm(steps=0), "steps of minimum-norm must be a whole number, at least 1, got 0"),
         (lambda: MinimumNorm(eps=[0.0]), "different distances > 0"),
-        (lambda: MinimumNorm(eps="ab"), "eps must be a list of numbers, got 'ab'"),
+        (lambda: MinimumNorm(eps="ab"), "eps of minimum-norm must be a list of numbers, or None, got 'ab'"),
         (lambda: PGD(eps=[8]), "did you mean n/255?"),
-        (lambda: PGD(loss="hinge"), "loss must be one of soft-margin, margin, cross-entropy, logit-ratio"),
-        (lambda: PGD(restarts=0), "restarts must be at least 1"),
+        (
+            lambda: PGD(loss="hinge"),
+            "loss of pgd must be one of soft-margin, margin, cross-entropy, logit-ratio",
+        ),
+        (lambda: PGD(restarts=0), "restarts of pgd must be a whole number, at least 1, got 0"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(make, text):

@@ -13,7 +13,7 @@ from sparserobust.models import list_models
 from sparserobust.presets import list_presets
 from sparserobust.registry import evaluators, methods
 from sparserobust.report.text.remarks import CODES
-from sparserobust.scoring.choice import build_evaluator
+from sparserobust.scoring.named import build_evaluator
 
 PACKAGE = Path(sparserobust.__file__).parent
 REPORT = PACKAGE / "report"
@@ -23,10 +23,10 @@ ANALYSIS = PACKAGE / "analysis"
 def registered() -> set[str]:
     """Every name that a plugin of ours is known by, those under which an evaluator is recorded among them."""
     recorded = {
-        build_evaluator(name, settings).name
+        build_evaluator(name, settings).label
         for name in evaluators.names()
         for settings in ({}, {"norm": "l2"}, {"norm": "linf"})
-        if not settings or "norm" in build_evaluator(name).settings()
+        if not settings or "norm" in build_evaluator(name).resolved()
     }
     return {*methods.names(), *recorded, *list_models(), *list_data(), *list_presets()} - {"dense"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
@@ -10,27 +11,28 @@ import torch
 from torch import Tensor, nn
 
 import sparserobust as sr
-from sparserobust.records import Run
+from sparserobust.records import Norm, Run
+from sparserobust.records.outcome import Access
 from sparserobust.report.page import build, render
 from sparserobust.report.sections.section import Section
-from sparserobust.scoring import AttackEvaluator, Batch
-from sparserobust.scoring.attack_scores import BUDGET_SCORES, distance_scores
+from sparserobust.scoring import Batch, FixedBudgetAttack, MinimumNormAttack
 
 
-class Checkerboard(AttackEvaluator):
+@dataclass(frozen=True, kw_only=True)
+class Checkerboard(FixedBudgetAttack):
     """A checkerboard of height eps, and its negative where that does not fool the model."""
 
-    name = "checkerboard"
+    name: ClassVar[str] = "checkerboard"
     title: ClassVar[str] = "Checkerboard"
-    source = "this test"
-    norm = "linf"
-    access = "black-box"
-    needs_gradient = False
-    scores = BUDGET_SCORES
-    eps = (0.05, 0.1, 0.2, 0.3)
-    headline_eps = 0.2
+    source: ClassVar[str] = "this test"
+    norm: ClassVar[Norm] = "linf"
+    access: ClassVar[Access] = "black-box"
+    needs_gradient: ClassVar[bool] = False
+    headline_eps: ClassVar[float] = 0.2
 
-    def perturb(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
+    eps: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3)
+
+    def within(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
         height, width = batch.images.shape[-2:]
         rows, columns = torch.arange(height).view(-1, 1), torch.arange(width)
         board = 1.0 - 2.0 * ((rows + columns) % 2)
@@ -42,20 +44,20 @@ class Checkerboard(AttackEvaluator):
             yield eps, images
 
 
-class Shrink(AttackEvaluator):
+@dataclass(frozen=True, kw_only=True)
+class Shrink(MinimumNormAttack):
     """The darkest image on the way to black that no longer gets its label: an l2 distance."""
 
-    name = "shrink"
+    name: ClassVar[str] = "shrink"
     title: ClassVar[str] = "Shrink to black"
-    source = "this test"
-    norm = "l2"
-    minimum_norm = True
-    needs_gradient = False
-    scores = distance_scores("l2")
-    eps = (0.5, 1.0, 2.0)
-    headline_eps = 1.0
+    source: ClassVar[str] = "this test"
+    norm: ClassVar[Norm] = "l2"
+    needs_gradient: ClassVar[bool] = False
+    headline_eps: ClassVar[float] = 1.0
 
-    def perturb(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    eps: tuple[float, ...] = (0.5, 1.0, 2.0)
+
+    def nearest(self, batch: Batch) -> tuple[Tensor, Tensor]:
         images, found = batch.images.clone(), torch.zeros(len(batch), dtype=torch.bool)
         for share in torch.linspace(0.95, 0.0, 20):
             darker = share * batch.images
@@ -135,15 +137,17 @@ def test_it_enters_the_worst_case_of_its_norm_image_by_image(pair: list[Run]) ->
 
 
 def test_a_stronger_unknown_attack_lowers_the_headline(digits_network: nn.Module) -> None:
+    @dataclass(frozen=True, kw_only=True)
     class Erase(Checkerboard):
         """Nothing is left within eps: an attack that breaks every image."""
 
-        name = "erase"
+        name: ClassVar[str] = "erase"
         title: ClassVar[str] = "Erase"
-        eps = (0.05, 0.1)
-        headline_eps = 0.1
+        headline_eps: ClassVar[float] = 0.1
 
-        def perturb(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        eps: tuple[float, ...] = (0.05, 0.1)
+
+        def within(self, batch: Batch) -> Iterator[tuple[float, Tensor]]:
             for eps in self.eps:
                 step = torch.autograd.grad(
                     nn.functional.cross_entropy(

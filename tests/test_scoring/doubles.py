@@ -10,21 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.records import Outcome, ScoreSpec
-from sparserobust.scoring import AttackEvaluator, Batch, Context, Evaluator, Measurement
+from sparserobust.scoring import (
+    Attack,
+    Batch,
+    Context,
+    Evaluator,
+    FixedBudgetAttack,
+    Measurement,
+    MinimumNormAttack,
+)
 from sparserobust.weights.plan import sha256_of
-
-ATTACK_SCORES = (
-    ScoreSpec(name="robust_accuracy", unit="fraction", higher_is_better=True, axis="eps", headline=True),
-    ScoreSpec(name="attack_success_rate", unit="fraction", higher_is_better=False, axis="eps"),
-)
-
-
-DISTANCE_SCORES = (
-    *ATTACK_SCORES,
-    ScoreSpec(name="median_l2", unit="l2", higher_is_better=True, headline=True),
-    ScoreSpec(name="rescaled_success_rate", unit="fraction", higher_is_better=False, axis="l2 distance"),
-    ScoreSpec(name="paper_success", unit="fraction", higher_is_better=False, axis="l2 distance"),
-)
 
 
 def evaluator_of(name: str, *, begin=None, update=None, finish=None) -> Evaluator:
@@ -58,35 +53,29 @@ def evaluator_of(name: str, *, begin=None, update=None, finish=None) -> Evaluato
     return evaluator
 
 
-def attack_of(
-    perturb: Callable[[Batch], object], *, eps=(0.1,), norm="linf", name="theirs"
-) -> AttackEvaluator:
+def attack_of(within: Callable[[Batch], object], *, eps=(0.1,), norm="linf", name="theirs") -> Attack:
     """A fixed-budget attack from a function."""
 
-    class FromFunction(AttackEvaluator):
+    class FromFunction(FixedBudgetAttack):
         source = "tests"
-        scores = ATTACK_SCORES
-        headline_eps = 0.1
 
-        def perturb(self, batch: Batch) -> object:
-            return perturb(batch)
+        def within(self, batch: Batch) -> object:
+            return within(batch)
 
-    FromFunction.name, FromFunction.norm, FromFunction.eps = name, norm, eps
-    return FromFunction()
+    FromFunction.name, FromFunction.norm = name, norm
+    return FromFunction(eps=eps)
 
 
-def minimum_of(perturb: Callable[[Batch], object], *, caps=(0.5, 1.0)) -> AttackEvaluator:
+def minimum_of(nearest: Callable[[Batch], object], *, caps=(0.5, 1.0)) -> Attack:
     """A minimum-norm attack from a function."""
 
-    class FromFunction(AttackEvaluator):
-        name, source, norm, eps, headline_eps = "minimum", "tests", "l2", caps, 0.5
-        scores = DISTANCE_SCORES
-        minimum_norm = True
+    class FromFunction(MinimumNormAttack):
+        name, source, norm = "minimum", "tests", "l2"
 
-        def perturb(self, batch: Batch) -> object:
-            return perturb(batch)
+        def nearest(self, batch: Batch) -> object:
+            return nearest(batch)
 
-    return FromFunction()
+    return FromFunction(eps=caps)
 
 
 class Threshold(nn.Module):

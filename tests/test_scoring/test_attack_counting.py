@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -108,3 +109,53 @@ def test_an_attack_that_draws_from_a_global_stream_repeats_by_the_seed_alone(tra
     assert np.array_equal(outcomes[0], outcomes[1])
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_an_attack_is_judged_on_what_it_yielded_whatever_it_writes_there_afterwards(backwards):
+    """One buffer for every budget, and a view of it: at .01 all of .48 stand, at .3 they fall."""
+    budgets = (0.3, 0.01) if backwards else (0.01, 0.3)
+
+    def reused(batch: Batch) -> Iterator[tuple[float, Tensor]]:
+        buffer = torch.zeros(2 * len(batch), *batch.images.shape[1:])
+        part = buffer[: len(batch)]
+        for eps in budgets:
+            part.copy_((batch.images + eps).clamp(0, 1))
+            yield eps, part
+        buffer.fill_(1.0)
+
+    data = grey([0.48, 0.3, 0.1], [0, 0, 0])
+    outcome = attack_of(reused, eps=budgets)(Threshold(), data)
+    fresh = attack_of(lambda b: iter([(e, (b.images + e).clamp(0, 1)) for e in budgets]), eps=budgets)
+    assert value(outcome, "robust_accuracy", at=0.01) == 1.0
+    assert value(outcome, "robust_accuracy", at=0.3) == 1 / 3
+    assert outcome.scores == fresh(Threshold(), data).scores
+
+
+@pytest.mark.parametrize(
+    ("within", "text"),
+    [
+        (lambda b: b.images, r"within\(\) of theirs must yield \(eps, images\) for every budget, got Tensor"),
+        (lambda b: None, r"within\(\) of theirs must yield \(eps, images\) for every budget, got NoneType"),
+        (
+            lambda b: iter([b.images]),
+            r"within\(\) of theirs must yield \(eps, images\) .*, got Tensor; write `yield",
+        ),
+        (
+            lambda b: iter([(0.1,)]),
+            r"within\(\) of theirs must yield \(eps, images\) .*, got tuple; write `yield",
+        ),
+    ],
+)
+def test_what_is_no_pair_of_budget_and_images_fails_by_name(within, text):
+    outcome = attack_of(within)(Threshold(), grey([0.4, 0.6], [0, 1]))
+    assert outcome.status == "failed"
+    assert re.search(text, str(outcome.reason)), outcome.reason
+
+
+def test_an_attack_that_says_no_budgets_has_those_of_its_norm_and_a_headline():
+    attacks = [attack_of(lambda b: iter([]), eps=None, norm=norm) for norm in ("linf", "l2")]
+    assert [a.headline_point for a in attacks] == [0.1, 0.5]
+    assert all(len(a.budgets) >= 3 for a in attacks)
+    assert attacks[0].resolved()["eps"] == list(attacks[0].budgets)
+    assert attacks[0].eps is None

@@ -91,7 +91,7 @@ def test_wrong_use_is_one_clear_line(trained, problem, arguments, error, text):
 def test_a_repr_makes_an_equal_evaluator():
     evaluator = FGSM(eps=(0.1, 0.2), margin=False)
     assert repr(evaluator) == "FGSM(eps=(0.1, 0.2), backend='native', margin=False)"
-    assert eval(repr(evaluator)).settings() == evaluator.settings()
+    assert eval(repr(evaluator)) == evaluator
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
-"""One evaluator's turns in a run: what it does wrong, how long it takes and what it changes stay its own."""
+"""One evaluator in a run: what it does wrong, how long it takes and what it changes stay its own."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import torch
 
@@ -16,8 +15,8 @@ from sparserobust.seeds import seed_everything
 from sparserobust.weights.isolation import random_states_kept
 
 
-class Turn:
-    """One evaluator's turns, with its failure, time and side effects kept apart from everybody else's."""
+class EvaluatorRun:
+    """One evaluator in a run, with its failure, time and side effects kept apart from everybody else's."""
 
     def __init__(self, evaluator: EvaluatorBase, context: Context) -> None:
         self.evaluator = evaluator
@@ -25,18 +24,21 @@ class Turn:
         self.measurement: Measurement | None = None
         self.result: Outcome | None = None
         self.seconds = 0.0
-        self.turns = 0
+        self.calls = 0
 
     def begin(self) -> None:
-        self._take(self._begin)
+        """Starts the measurement."""
+        self._call(self._begin)
 
     def update(self, batch: Batch) -> None:
+        """Hands it a copy of one batch."""
         measurement = self.measurement
         if measurement is not None:
-            self._take(lambda: measurement.update(batch.copy(batch.passes)))
+            self._call(lambda: measurement.update(batch.copy(batch.passes)))
 
     def finish(self) -> None:
-        self._take(self._finish)
+        """Asks for the result over all batches."""
+        self._call(self._finish)
 
     def _begin(self) -> None:
         self.measurement = self.evaluator.begin(self.context)
@@ -44,26 +46,26 @@ class Turn:
     def _finish(self) -> None:
         assert self.measurement is not None
         result = self.measurement.finish()
-        if not isinstance(result, Outcome) or result.evaluator != self.evaluator.name:
+        if not isinstance(result, Outcome) or result.evaluator != self.evaluator.label:
             raise PluginError(
-                f"finish() of {self.evaluator.name!r} must return its Outcome, got "
+                f"finish() of {self.evaluator.label!r} must return its Outcome, got "
                 + (f"that of {result.evaluator!r}" if isinstance(result, Outcome) else type(result).__name__)
             )
         self.result = result
 
-    def _take(self, action: Callable[[], None]) -> None:
+    def _call(self, action: Callable[[], None]) -> None:
         if self.result is not None:
             return
         start = time.perf_counter()
-        self.turns += 1
+        self.calls += 1
         try:
             with random_states_kept(), torch.enable_grad():
-                seed_everything(self.context.seed, f"{self.evaluator.name}, turn {self.turns}")
+                seed_everything(self.context.seed, f"{self.evaluator.label}, turn {self.calls}")
                 try:
                     action()
                 except Skip as skip:
                     self.result = Outcome(
-                        evaluator=self.evaluator.name, status="skipped", reason=skip.reason, **skip.parts
+                        evaluator=self.evaluator.label, status="skipped", reason=skip.reason, **skip.parts
                     )
         except Exception as error:  # a plugin may raise anything; the others go on
             self.result = self._failed(error)
@@ -74,31 +76,22 @@ class Turn:
             self.measurement = None
 
     def _failed(self, error: Exception) -> Outcome:
-        return Outcome(evaluator=self.evaluator.name, status="failed", reason=raised(error))
+        return Outcome(evaluator=self.evaluator.label, status="failed", reason=raised(error))
 
     def outcome(self) -> Outcome:
-        """The result with what the library knows of the evaluator and of its turns, whatever the plugin wrote there."""
+        """The result with what the library knows of the evaluator and of its run, whatever the plugin wrote there."""
         assert self.result is not None
+        result, evaluator, context = self.result, self.evaluator, self.context
         try:
-            result, stated = self.result, self.evaluator.stated()
+            stated = {**evaluator.stated(), "settings": evaluator.resolved(), "source": evaluator.source}
+            Outcome(evaluator=evaluator.label, status="ok", **stated)  # raises for what no record can hold
         except Exception as error:  # an attack without a norm, say
-            result, stated = self._failed(error), {"title": self.evaluator.name.replace("-", " ")}
+            result, stated = self._failed(error), {"title": evaluator.titled(evaluator.label)}
         return result.model_copy(
             update={
                 **stated,
-                "settings": _plain(self.evaluator.settings()),
-                "source": getattr(self.evaluator, "source", ""),
-                "passes": dict(self.context.passes),
-                "seconds": round(self.seconds + self.context.cached_seconds, 4),
-                "cached": self.context.cached_examples,
+                "passes": dict(context.passes),
+                "seconds": round(self.seconds + context.cached_seconds, 4),
+                "cached": context.cached_examples,
             }
         )
-
-
-def _plain(value: Any) -> Any:
-    """Settings as JSON values: tuples become lists, anything unknown its repr."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, str | int | float | bool | None) else repr(value)

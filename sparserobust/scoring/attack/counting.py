@@ -11,7 +11,7 @@ from torch import Tensor
 from sparserobust.attacks.oracle import FLAT, Oracle
 from sparserobust.errors import ModelError
 from sparserobust.records import Remark, Score, remark
-from sparserobust.scoring.attack_base import AttackBase
+from sparserobust.scoring.attack.base import Attack
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.contract import Context
 from sparserobust.scoring.per_batch import Arrays, PerBatch
@@ -29,7 +29,7 @@ class AttackMeasurement(PerBatch):
         flat: (n,) whether no gradient reaches the image, once all batches are joined; empty where none is needed.
     """
 
-    def __init__(self, attack: AttackBase, context: Context) -> None:
+    def __init__(self, attack: Attack, context: Context) -> None:
         super().__init__(attack, context)
         self.attack = attack
         self.classes = 0

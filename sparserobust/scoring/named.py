@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.registry import evaluators as registry
@@ -43,26 +43,28 @@ def default_evaluators(settings: Mapping[str, dict[str, Any]] | None = None) -> 
         try:
             built.append(build_evaluator(name, (settings or {}).get(name)))
         except PluginError as error:
-            built.append(Unloadable(name, error))
+            built.append(Unloadable(error=error).labelled(name))
     return built
 
 
+@dataclass(frozen=True, kw_only=True)
 class Unloadable(Evaluator):
-    """Stands for an evaluator that cannot be loaded: its outcome is failed and says why."""
+    """Stands for an evaluator that cannot be loaded: its outcome is failed and says why.
 
-    scores = ()
-    source = ""
+    Attributes:
+        error: why.
+    """
 
-    def __init__(self, name: str, error: PluginError) -> None:
-        self.name = name
-        self.error = error
+    name: ClassVar[str] = "unloadable"
+
+    error: PluginError
 
     def begin(self, context: Context) -> Measurement:
         """Raises why."""
         raise self.error
 
-    def settings(self) -> dict[str, Any]:
-        """None."""
+    def resolved(self) -> dict[str, Any]:
+        """None: there is nothing that could take settings."""
         return {}
 
 
@@ -96,12 +98,8 @@ def build_evaluator(evaluator: object, settings: dict[str, Any] | None = None) -
         name = getattr(evaluator, "__name__", None)
         got = f"the class {name}; did you mean {name}()?" if isinstance(evaluator, type) else repr(evaluator)
         raise ConfigError(f"an evaluator must be a name or an instance, got {got}")
-    factory = registry.load(evaluator)
-    try:
-        factory()
-    except Exception as error:
-        raise PluginError(f"evaluator {evaluator!r} cannot be made without settings: {error}") from None
-    known = list(inspect.signature(factory.__init__).parameters)[1:]
+    factory = loaded(evaluator)
+    known = [field.name for field in fields(factory)]
     for key in settings or {}:
         if key not in known:
             raise ConfigError(
@@ -109,10 +107,26 @@ def build_evaluator(evaluator: object, settings: dict[str, Any] | None = None) -
                 f"it takes {', '.join(known) or 'none'}"
             )
     try:
-        built: Evaluator = factory(**settings or {})
-    except (TypeError, ValueError) as error:
+        return factory(**settings or {})
+    except ConfigError as error:
         raise ConfigError(f"evaluator {evaluator!r}: {error}") from None
-    return built
+    except (TypeError, ValueError) as error:  # a setting without a default, an abstract class
+        raise PluginError(f"evaluator {evaluator!r} cannot be made: {error}") from None
+
+
+def loaded(name: str) -> type[Evaluator]:
+    """The class of a registered evaluator.
+
+    Raises:
+        PluginError: unknown name, its import fails, or it is no evaluator class.
+    """
+    factory = registry.load(name)
+    if not (isinstance(factory, type) and issubclass(factory, Evaluator)):
+        got = factory.__name__ if isinstance(factory, type) else repr(factory)
+        raise PluginError(
+            f"evaluator {name!r} must be a class derived from sparserobust.scoring.Evaluator, got {got}"
+        )
+    return factory
 
 
 def require_different_names(named: Sequence[tuple[str, Evaluator]]) -> None:
@@ -123,9 +137,9 @@ def require_different_names(named: Sequence[tuple[str, Evaluator]]) -> None:
     """
     seen: dict[str, str] = {}
     for text, evaluator in named:
-        if evaluator.name in seen:
+        if evaluator.label in seen:
             raise ConfigError(
-                f"{seen[evaluator.name]} and {text} are both recorded as {evaluator.name!r}, which a run holds once; "
+                f"{seen[evaluator.label]} and {text} are both recorded as {evaluator.label!r}, which a run holds once; "
                 "measure them in two runs"
             )
-        seen[evaluator.name] = text
+        seen[evaluator.label] = text

@@ -1,0 +1,14 @@
+from evaluators.accuracy import Accuracy as Accuracy
+from evaluators.autoattack import AutoAttack as AutoAttack
+from evaluators.carlini_wagner import CarliniWagner as CarliniWagner
+from evaluators.connectivity import Connectivity as Connectivity
+from evaluators.fgsm import FGSM as FGSM
+from evaluators.flops import FLOPs as FLOPs
+from evaluators.gradient_masking import GradientMasking as GradientMasking
+from evaluators.gradient_norm import GradientNorm as GradientNorm
+from evaluators.minimum_norm import MinimumNorm as MinimumNorm
+from evaluators.pgd import PGD as PGD
+from evaluators.saliency import Saliency as Saliency
+from evaluators.square import Square as Square
+from evaluators.storage import Storage as Storage
+from evaluators.transfer import Transfer as Transfer

@@ -1,0 +1,48 @@
+"""The names on a command line, checked before torch is imported, so that a mistyped one is answered at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparserobust.cli.variants import Variant, names_of
+from sparserobust.registry import data, data_place, evaluators, methods, models
+from sparserobust.toml_files import presets, recipes
+
+
+def check_names(
+    *,
+    data_name: str,
+    model: str | None = None,
+    named_methods: Sequence[Variant] = (),
+    named_evaluators: Sequence[Variant] = (),
+    recipe: str | None = None,
+    preset: str | None = None,
+) -> None:
+    """Raises for the first name that nothing has, as its use would.
+
+    What only an import can tell is left to it: a network of torchvision, and names such as `pgd-l2`, which an
+    evaluator has with other settings.
+
+    Raises:
+        PluginError: a method or evaluator that is not there, or anything that is defined twice.
+        ModelError, DataError: a network or data set that is not there.
+        ConfigError: a recipe or preset that is not there.
+    """
+    if preset is not None:
+        presets.text(preset)
+    known = evaluators.names()
+    for name in names_of(named_evaluators):
+        if name in known or not may_be_recorded(name, known):
+            evaluators.require(name)
+    for name in names_of(named_methods):
+        methods.require(name)
+    if recipe not in (None, "own"):
+        recipes.text(recipe)
+    if model is not None and ":" not in model:
+        models.require(model)
+    data.require(data_place(data_name)[0])
+
+
+def may_be_recorded(name: str, known: Sequence[str]) -> bool:
+    """Whether a record can hold an evaluator under this name: it begins with the name of one."""
+    return any(name.startswith(f"{base}-") for base in known)
