@@ -23,6 +23,7 @@ from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectR
 from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
 from sparserobust.scoring.attack.optimality import with_optimality
 from sparserobust.scoring.cache import Cache
+from sparserobust.scoring.code import run_code
 from sparserobust.scoring.named import build_evaluator, chosen, default_evaluators, list_evaluators
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
@@ -86,6 +87,7 @@ def evaluate(
         require_module(dense_model)
     target = resolve_device(device)
     start = time.perf_counter()
+    code = run_code(subject.model, named)
     options = RunOptions(
         seed=seed,
         device=target,
@@ -109,6 +111,7 @@ def evaluate(
         environment=environment_of(target, measured.batch_size, time.perf_counter() - start, command),
         passes=measured.passes,
         dense=dense.id if dense is not None else None,
+        code=code,
     )
 
 

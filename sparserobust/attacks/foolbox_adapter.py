@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from sparserobust.attacks.budget import Norm, project
-from sparserobust.attacks.third_party import Lent, usable
+from sparserobust.attacks.third_party import Ascent, Lent, ThirdPartyPGD, usable
 from sparserobust.device import repeatable
 from sparserobust.seeds import derived_seed
 
@@ -27,6 +26,10 @@ def _foolbox() -> Any:
     return foolbox
 
 
+def _wrapped(lent: Lent, images: Tensor) -> Any:
+    return _foolbox().PyTorchModel(lent, bounds=(0, 1), device=images.device)
+
+
 def fgsm(
     model: nn.Module,
     images: Float[Tensor, "n c h w"],
@@ -35,10 +38,8 @@ def fgsm(
     passes: Counter[str] | None = None,
 ) -> list[Tensor]:
     """Adversarial images for every eps, by foolbox's LinfFastGradientAttack without random start."""
-    foolbox = _foolbox()
-    wrapped = foolbox.PyTorchModel(Lent(model, images, passes), bounds=(0, 1), device=images.device)
-    attack = foolbox.attacks.LinfFastGradientAttack(random_start=False)
-    _, clipped, _ = attack(wrapped, images, labels, epsilons=list(eps))
+    attack = _foolbox().attacks.LinfFastGradientAttack(random_start=False)
+    _, clipped, _ = attack(_wrapped(Lent(model, images, passes), images), images, labels, epsilons=list(eps))
     return list(clipped)
 
 
@@ -62,10 +63,7 @@ def carlini_wagner(
 
     Source: Carlini and Wagner 2017, arXiv:1608.04644, sec. VI-D.
     """
-    foolbox = _foolbox()
-    lent = Lent(model, images, passes)
-    wrapped = foolbox.PyTorchModel(lent, bounds=(0, 1), device=images.device)
-    attack = foolbox.attacks.L2CarliniWagnerAttack(
+    attack = _foolbox().attacks.L2CarliniWagnerAttack(
         binary_search_steps=binary_search_steps,
         steps=steps,
         stepsize=stepsize,
@@ -73,50 +71,22 @@ def carlini_wagner(
         initial_const=initial_const,
         abort_early=False,
     )
-    raw, _, fooled = attack(wrapped, images, labels, epsilons=None)
+    raw, _, fooled = attack(_wrapped(Lent(model, images, passes), images), images, labels, epsilons=None)
     black = (raw.flatten(1) == 0).all(dim=1)
     found = fooled.to(torch.bool) & ~black
     return torch.where(found.view(-1, 1, 1, 1), usable(images, raw), images)
 
 
-def pgd(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    labels: Int[Tensor, " n"],
-    *,
-    norm: Norm,
-    eps: float,
-    steps: int,
-    stepsize: float,
-    random_start: bool = True,
-    seed: int,
-    passes: Counter[str] | None = None,
-) -> Float[Tensor, "n c h w"]:
-    """The last iterate of foolbox's LinfPGD or L2PGD on the cross-entropy, whether it fools or not.
-
-    The random start is drawn for the whole batch at once and follows the batch. An image that is not finite
-    becomes the clean one.
-
-    Args:
-        model: in evaluation mode, its parameters not asking for gradients.
-        images: in [0, 1].
-        labels: what the model is to be led away from.
-        norm: of the budget.
-        eps: budget in pixel units.
-        steps: of gradient ascent.
-        stepsize: in pixel units.
-        random_start: whether to start in the budget at random or at the image.
-        seed: of the random start.
-        passes: where "forward" and "backward" are counted, one for each example; foolbox looks once more in
-            the end.
-    """
+def _pgd(lent: Lent, images: Tensor, labels: Tensor, ascent: Ascent) -> Tensor:
+    """What foolbox's LinfPGD or L2PGD finds; it looks once more in the end."""
     foolbox = _foolbox()
-    kind = foolbox.attacks.LinfPGD if norm == "linf" else foolbox.attacks.L2PGD
-    attack = kind(abs_stepsize=stepsize, steps=steps, random_start=random_start)
-    wrapped = foolbox.PyTorchModel(Lent(model, images, passes), bounds=(0, 1), device=images.device)
-    with repeatable(derived_seed(seed, "foolbox pgd"), images.device), torch.enable_grad():
-        _, found, _ = attack(wrapped, images, labels, epsilons=eps)
-    return project(images, usable(images, found), norm, eps)
+    kind = foolbox.attacks.LinfPGD if ascent.norm == "linf" else foolbox.attacks.L2PGD
+    attack = kind(abs_stepsize=ascent.stepsize, steps=ascent.steps, random_start=ascent.random_start)
+    found: Tensor = attack(_wrapped(lent, images), images, labels, epsilons=ascent.eps)[1]
+    return found
+
+
+pgd = ThirdPartyPGD(library="foolbox", attack=_pgd)
 
 
 def ddn(
@@ -147,9 +117,8 @@ def ddn(
             the end.
     Source: Rony et al. 2019, arXiv:1811.09600.
     """
-    foolbox = _foolbox()
-    attack = foolbox.attacks.DDNAttack(init_epsilon=init_eps, steps=steps, gamma=gamma)
-    wrapped = foolbox.PyTorchModel(Lent(model, images, passes), bounds=(0, 1), device=images.device)
+    attack = _foolbox().attacks.DDNAttack(init_epsilon=init_eps, steps=steps, gamma=gamma)
+    wrapped = _wrapped(Lent(model, images, passes), images)
     with repeatable(derived_seed(seed, "foolbox ddn"), images.device), torch.enable_grad():
         found, _, _ = attack(wrapped, images, labels, epsilons=None)
     return usable(images, found)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sparserobust.attacks.budget import Norm, project
 from sparserobust.attacks.oracle import NOT_DIFFERENTIABLE, check_gradient
+from sparserobust.device import repeatable
 from sparserobust.errors import ModelError
+from sparserobust.seeds import derived_seed
 
 
 class Lent(nn.Module):
@@ -54,3 +59,61 @@ def usable(images: Float[Tensor, "n c h w"], found: Float[Tensor, "n c h w"]) ->
     found = found.detach().to(images)
     finite = torch.isfinite(found).flatten(1).all(dim=1)
     return torch.where(finite.view(-1, 1, 1, 1), found, images).clamp(0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ascent:
+    """What projected gradient ascent is given beside model, images and labels; eps and stepsize in pixel units."""
+
+    norm: Norm
+    eps: float
+    steps: int
+    stepsize: float
+    random_start: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThirdPartyPGD:
+    """PGD of another library, on the cross-entropy: the last iterate, whether it fools or not.
+
+    The random start is drawn for the whole batch at once and follows the batch. An image that is not finite
+    becomes the clean one.
+
+    Attributes:
+        library: its name; each draws from a stream of its own.
+        attack: calls it.
+    """
+
+    library: str
+    attack: Callable[[Lent, Tensor, Tensor, Ascent], Tensor]
+
+    def __call__(
+        self,
+        model: nn.Module,
+        images: Float[Tensor, "n c h w"],
+        labels: Int[Tensor, " n"],
+        *,
+        norm: Norm,
+        eps: float,
+        steps: int,
+        stepsize: float,
+        random_start: bool = True,
+        seed: int,
+        passes: Counter[str] | None = None,
+    ) -> Float[Tensor, "n c h w"]:
+        """Images within the budget.
+
+        Args:
+            model: in evaluation mode, its parameters not asking for gradients.
+            images: in [0, 1].
+            labels: what the model is to be led away from.
+            norm: of the budget `eps`, which is in pixel units as `stepsize` is.
+            steps: of gradient ascent.
+            random_start: whether to start in the budget at random or at the image.
+            seed: of the random start.
+            passes: where "forward" and "backward" are counted, one for each example.
+        """
+        ascent = Ascent(norm=norm, eps=eps, steps=steps, stepsize=stepsize, random_start=random_start)
+        with repeatable(derived_seed(seed, f"{self.library} pgd"), images.device), torch.enable_grad():
+            found = self.attack(Lent(model, images, passes), images, labels, ascent)
+        return project(images, usable(images, found), norm, eps)

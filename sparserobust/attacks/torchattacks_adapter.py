@@ -10,11 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from sparserobust.attacks.budget import Norm, project
-from sparserobust.attacks.third_party import Lent, usable
-from sparserobust.device import repeatable
+from sparserobust.attacks.third_party import Ascent, Lent, ThirdPartyPGD, usable
 from sparserobust.errors import ConfigError
-from sparserobust.seeds import derived_seed
 
 INSET = 1e-3
 """How far `cw` moves pixels away from 0 and 1 before it starts."""
@@ -48,38 +45,21 @@ def fgsm(
         return [library().FGSM(lent, eps=e)(images, labels) for e in eps]
 
 
-def pgd(
-    model: nn.Module,
-    images: Float[Tensor, "n c h w"],
-    labels: Int[Tensor, " n"],
-    *,
-    norm: Norm,
-    eps: float,
-    steps: int,
-    stepsize: float,
-    random_start: bool = True,
-    seed: int,
-    passes: Counter[str] | None = None,
-) -> Float[Tensor, "n c h w"]:
-    """The last iterate of torchattacks.PGD or PGDL2 on the cross-entropy, whether it fools or not.
+def _pgd(lent: Lent, images: Tensor, labels: Tensor, ascent: Ascent) -> Tensor:
+    """What torchattacks.PGD or PGDL2 finds.
 
-    The random start is drawn for the whole batch at once and follows the batch. PGDL2 adds 1e-10 to the norm
-    of the gradient, which is that of the batch's mean and may be smaller: here it adds next to nothing.
-    Where it returns NaN, as for eps 0, the clean image comes back.
-
-    Args:
-        eps: budget in pixel units.
-        stepsize: in pixel units.
-        passes: where "forward" and "backward" are counted.
+    PGDL2 adds 1e-10 to the norm of the gradient, which is that of the batch's mean and may be smaller: here it adds
+    next to nothing. Where it returns NaN the clean image comes back.
     """
-    attacks, lent = library(), Lent(model, images, passes)
-    settings = {"eps": eps, "alpha": stepsize, "steps": steps, "random_start": random_start}
-    with repeatable(derived_seed(seed, "torchattacks pgd"), images.device), torch.enable_grad():
-        if norm == "linf":
-            found = attacks.PGD(lent, **settings)(images, labels)
-        else:
-            found = attacks.PGDL2(lent, **settings, eps_for_division=1e-30)(images.contiguous(), labels)
-    return project(images, usable(images, found), norm, eps)
+    settings: dict[str, Any] = {"eps": ascent.eps, "alpha": ascent.stepsize, "steps": ascent.steps}
+    kind = library().PGD
+    if ascent.norm == "l2":
+        kind, settings["eps_for_division"] = library().PGDL2, 1e-30
+    found: Tensor = kind(lent, random_start=ascent.random_start, **settings)(images.contiguous(), labels)
+    return found
+
+
+pgd = ThirdPartyPGD(library="torchattacks", attack=_pgd)
 
 
 def carlini_wagner(

@@ -15,6 +15,7 @@ from sparserobust.records import Environment, Run, load_run
 from sparserobust.records.files import RUN_FILE
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
+from sparserobust.scoring.code import run_code
 from sparserobust.subject import Subject
 
 MODEL_FILE = "model.sparse"
@@ -72,7 +73,8 @@ def scored_before(
 ) -> Run | None:
     """The folder's record if the same command made it: of these weights and examples, by these evaluators.
 
-    None as well under other versions, and where something had failed, which may go better now.
+    None as well under other versions or other code of the model or an evaluator, and where something had failed,
+    which may go better now.
 
     Args:
         folder: of one subject.
@@ -94,6 +96,7 @@ def scored_before(
         and {name: outcome.settings for name, outcome in run.outcomes.items()} == _settings(evaluators)
         and all(outcome.status != "failed" for outcome in run.outcomes.values())
         and run.subject.weights_sha256 == subject.record().weights_sha256
+        and run.code == run_code(subject.model, evaluators)
     )
     return run if same and run.data.sha256 == examples(dtype_of(subject.model)) else None
 

@@ -65,7 +65,8 @@ class History(Record):
             where that was not done.
         steps: optimizer steps taken; `examples`: training examples seen, repetitions counted.
         started_from: sha256 of all that decides what a training comes to, but for device and threads: model,
-            masks, method, recipe, seed and examples; "" in records of earlier versions.
+            masks, method, recipe, seed and examples, the code of model and method among it; "" in records of
+            earlier versions.
     """
 
     recipe: str

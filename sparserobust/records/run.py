@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sparserobust.records.base import SCHEMA_VERSION, Record
 from sparserobust.records.files import RUN_FILE, sealed, write_atomic
@@ -59,6 +59,7 @@ class Run(Record):
         integrity: "measured" (as `evaluate` made it; a file of it carries the sha256 of its content), "unverified"
             (from a version that kept no sha256) or "edited" (its content was changed after writing, and whoever
             read it accepted that). It goes along when the record is saved again.
+        code: sha256 of the code that its numbers come from, the model's and the evaluators'; "" where not known.
     """
 
     kind: Literal["sparserobust run"] = KIND
@@ -72,6 +73,7 @@ class Run(Record):
     environment: Environment
     passes: dict[str, int] = {}
     dense: str | None = None
+    code: str = ""
 
     @model_validator(mode="after")
     def _outcomes_are_of_these_examples(self) -> Run:
@@ -85,6 +87,12 @@ class Run(Record):
                         f"{self.data.n}"
                     )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_an_unknown_code(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there was a `code` keep their bytes."""
+        raw: dict[str, Any] = dump(self)
+        return raw if self.code else {key: value for key, value in raw.items() if key != "code"}
 
     @property
     def id(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
-import inspect
 import io
 import json
 import os
@@ -11,8 +11,6 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -21,9 +19,8 @@ import numpy as np
 from sparserobust.errors import ConfigError
 from sparserobust.records.files import write_atomic
 from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.code import evaluator_code
 from sparserobust.weights.plan import bytes_of
-
-FOREIGN = ("torch", "foolbox", "torchattacks", "numpy")
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,10 @@ class Keyed(Protocol):
 class Cache:
     """A folder with one small file for each batch that was attacked.
 
-    The name of a file follows from everything that decides its content: weights, structure and plain
-    attributes of the model, the logits it returned, images and labels, the evaluator's settings and seed, the
-    code of the attacks and the versions of the libraries behind them. So nothing in it is ever out of date, and
-    it can be deleted at any time.
+    The name of a file follows from everything that decides its content: weights, structure, attributes and code
+    of the model, the logits it returned, images and labels, the evaluator's settings and seed, our own code of
+    attacks, all code of the evaluator with what it imports (of a plugin its whole distribution) and the versions of
+    the libraries behind them. So nothing in it is ever out of date, and it can be deleted at any time.
 
     Args:
         folder: made when first written to.
@@ -59,6 +56,7 @@ class Cache:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
+        self._code = functools.cache(evaluator_code)  # one run has one code
         if self.folder.exists() and not self.folder.is_dir():
             raise ConfigError(f"the cache must be a folder, {self.folder} is a file")
 
@@ -82,7 +80,7 @@ class Cache:
             turn: counts the batches of a run.
         """
         settings = {name: repr(value) for name, value in evaluator.resolved().items()}
-        digest = hashlib.sha256(_code(_file(evaluator)).encode())
+        digest = hashlib.sha256(self._code(type(evaluator)).encode())
         digest.update(json.dumps([evaluator.label, settings, seed, turn], sort_keys=True).encode())
         dense = dense_fingerprint if evaluator.sees_dense_model else ""
         for text in (fingerprint, dense, str(batch.images.device.type)):
@@ -114,29 +112,3 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.npz"
-
-
-def _file(evaluator: Keyed) -> str:
-    try:
-        return inspect.getfile(evaluator.__class__)
-    except (OSError, TypeError):
-        return ""
-
-
-@cache
-def _code(evaluator_file: str) -> str:
-    """The code that decides a result, as sha256: attacks, scoring, the evaluator's file, versions of libraries."""
-    digest = hashlib.sha256()
-    package = Path(__file__).parent.parent
-    files = [*(package / "attacks").glob("*.py"), *(package / "scoring").glob("*.py"), Path(evaluator_file)]
-    for file in sorted(file for file in files if file.is_file()):
-        digest.update(file.read_bytes())
-    digest.update(json.dumps([_version(name) for name in FOREIGN]).encode())
-    return digest.hexdigest()
-
-
-def _version(name: str) -> Any:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

@@ -12,6 +12,7 @@ import torch
 from sparserobust.data import AnySet
 from sparserobust.data.digest import digest_of
 from sparserobust.errors import ConfigError, RecordError
+from sparserobust.source_code import code_digest
 from sparserobust.storage.modelfile import read_model, write_model
 from sparserobust.storage.tree import pack, unpack
 from sparserobust.subject import Subject
@@ -23,9 +24,13 @@ KIND = "training"
 
 
 def identity(subject: Subject, recipe: Recipe, seed: int, train_set: AnySet, val_set: AnySet | None) -> str:
-    """What a training starts from, as sha256: model, masks, method, recipe, seed and examples."""
+    """What a training starts from, as sha256: model, masks, method, recipe, seed and examples.
+
+    The code of the model counts, and that of a method that prunes while it trains; another method is in its masks.
+    """
     facts = [subject.label, subject.params, subject.seed, recipe.settings(), seed]
     facts += [fingerprint(subject.model), sha256_of(subject.weights.masks)]
+    facts += [] if subject.pruning is None else [code_digest(subject.pruning)]
     facts += [digest_of(train_set), digest_of(val_set)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
@@ -48,8 +53,8 @@ def read_checkpoint(path: Path, start: str) -> dict[str, Any]:
         raise RecordError(f"{path} is no checkpoint of a training; name another file")
     if header["start"] != start:
         raise ConfigError(
-            f"checkpoint {path} is of another training (other weights, method, recipe, seed or data); make the subject "
-            "as it was before training, delete the file to start anew, or name another"
+            f"checkpoint {path} is of another training (other weights, code, method, recipe, seed or data); make the "
+            "subject as it was before training, delete the file to start anew, or name another"
         )
     state: dict[str, Any] = unpack(header["state"], tensors)
     return state
