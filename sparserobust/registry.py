@@ -11,8 +11,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sparserobust.docstrings import find_spec, first_line
 from sparserobust.errors import DataError, ModelError, PluginError, SparseRobustError, did_you_mean
-from sparserobust.sources import find_spec, first_line
 
 T = TypeVar("T")
 

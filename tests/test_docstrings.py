@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from sparserobust import registry
-from sparserobust.sources import find_spec, first_line
+from sparserobust.docstrings import find_spec, first_line
 
 FILES = {
     "told/__init__.py": "raise SystemExit('a package was imported')",
