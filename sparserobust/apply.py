@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any, overload
 
@@ -16,24 +16,21 @@ from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
 from sparserobust.data.examples import ScoringExamples
 from sparserobust.data.subset import without_loader
 from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
-from sparserobust.errors import ConfigError, ModelError, did_you_mean
-from sparserobust.methods.base import Choice, FixedMask
-from sparserobust.methods.during import DuringTraining
-from sparserobust.models.fixup import fixup_alphas
+from sparserobust.errors import ConfigError, ModelError, PluginError, did_you_mean
+from sparserobust.methods.base import ChosenMasks, Method, PruneDuringTraining
 from sparserobust.models.network import Network
-from sparserobust.models.redraw import redraw
 from sparserobust.origin import origin_of
 from sparserobust.records import remark
 from sparserobust.registry import methods
-from sparserobust.seeds import derived_seed, generator
+from sparserobust.seeds import generator
 from sparserobust.sparsity.allocation import check_sparsity
-from sparserobust.sparsity.probe import Probe
+from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.subject import Subject
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.isolation import random_states_kept
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import dense_state
-from sparserobust.weights.plan import check_finite, prunable_modules, require_module
+from sparserobust.weights.plan import check_finite, prunable_modules, require_module, weight_of
 
 
 def list_methods() -> list[str]:
@@ -105,35 +102,38 @@ def sparsify(
     targets = wanted if isinstance(wanted, list) else [wanted]
     for target in targets:
         check_sparsity(target)
-    bound = build_method(method, params)
-    choices = choose_masks(model, bound, targets, data, seed, device)
+    built = build_method(method, params)
     subjects = [
-        bind(copy.deepcopy(model), bound, choice, target, seed)
-        for choice, target in zip(choices, targets, strict=True)
+        make_subject(copy.deepcopy(model), built, chosen, target, seed)
+        for chosen, target in zip(
+            choose_masks(model, built, targets, data, seed, device), targets, strict=True
+        )
     ]
     return subjects if isinstance(wanted, list) else subjects[0]
 
 
 def choose_masks(
     model: nn.Module,
-    method: FixedMask,
+    method: Method,
     targets: Sequence[float],
     data: AnyData | None,
     seed: int,
     device: str | torch.device,
-) -> list[Choice]:
+) -> list[ChosenMasks]:
     """What a method keeps of a plain network at each sparsity; the network stays as it is.
 
     Raises:
         ModelError: nothing in it can be sparse, or it is not plain. The others are those of `sparsify`.
+        PluginError: the masks are not those of this network.
     """
     if isinstance(model, Subject):
         raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
     require_module(model)
     check_finite(model)
-    if not prunable_modules(model):
+    modules = prunable_modules(model)
+    if not modules:
         raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
-    if any(dct_offset_of(module) is not None for module in prunable_modules(model).values()):
+    if any(dct_offset_of(module) is not None for module in modules.values()):
         raise ModelError(
             "the model already has a DCT offset; sparsify the plain network that it was made from"
         )
@@ -143,22 +143,49 @@ def choose_masks(
                 f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
             )
     with random_states_kept(), repeatable_kernels(), torch.enable_grad():
-        probe = _probe(model, method, data, seed, resolve_device(device))
-        return [method.choose(probe, target, generator(seed, "select")) for target in targets]
+        scoring = _scoring_model(model, method, data, seed, resolve_device(device))
+        chosen = [method.choose(scoring, target, generator(seed, "select")) for target in targets]
+    for one in chosen:
+        _check_masks(method, one, modules)
+    return chosen
 
 
-def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, seed: int) -> Subject:
+def _check_masks(method: Method, chosen: object, modules: Mapping[str, nn.Module]) -> None:
+    """Raises PluginError unless a method has chosen one mask for each prunable weight, and for nothing else."""
+    if not isinstance(chosen, ChosenMasks):
+        raise PluginError(f"{method.name} must choose ChosenMasks(masks), got {type(chosen).__name__}")
+    masks = chosen.masks
+    if missing := [name for name in modules if name not in masks]:
+        raise PluginError(f"{method.name} chose no mask for {missing[0]}; every prunable weight needs one")
+    if more := [name for name in masks if name not in modules]:
+        raise PluginError(f"{method.name} chose a mask for {more[0]}, which is not prunable; leave it out")
+    for name, module in modules.items():
+        mask, shape = masks[name], tuple(weight_of(module).shape)
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+            got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+            raise PluginError(
+                f"{method.name} chose a mask of {got} for {name}; it must be torch.bool, True = kept"
+            )
+        if tuple(mask.shape) != shape:
+            raise PluginError(
+                f"{method.name} chose a mask of shape {tuple(mask.shape)} for {name}; it must be that of the weight, "
+                f"{shape}"
+            )
+
+
+def make_subject(
+    model: nn.Module, method: Method, chosen: ChosenMasks, sparsity: float, seed: int
+) -> Subject:
     """The model itself under the masks, with new weights where the method asks for a draw."""
-    if method.control == "reinitialised":
-        redraw(model, method.initialisation, derived_seed(seed, "reinitialised"))
+    method.redraw(model, seed)
     parent = dense_state(model)  # before the masks change it
-    empty = [name for name, mask in choice.masks.items() if not mask.any()]
+    empty = [name for name, mask in chosen.masks.items() if not mask.any()]
     weights = SparseWeights(
         model,
-        choice.masks,
+        chosen.masks,
         method.offset,
         trainable_alpha=method.trainable_alpha,
-        initial_alpha=_alphas(model, method),
+        initial_alpha=method.initial_alphas(model),
         decay_offset=method.decay_offset,
     )
     return Subject(
@@ -166,78 +193,57 @@ def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, s
         parent=parent,
         weights=weights,
         name=origin_of(model, "name") or type(model).__name__,
-        label="dense" if method.name == "dense" else f"{method.variant()} {sparsity:g}",
-        method=method.name,
-        method_title=method.title,
-        method_source=method.source,
-        params=method.params(),
-        changed=method.changed(),
-        seed=seed,
-        target_sparsity=sparsity,
-        positions=method.positions,
-        rescued=choice.rescued,
-        score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
+        **method.made(sparsity, seed),
+        rescued=chosen.rescued,
         recipe=method.recipe,
-        pruning=method.pruner if isinstance(method, DuringTraining) else None,
-        prune_at_end=getattr(method, "prune_at_end", False),
-        warnings=(*(remark("layer-collapsed", layer=name) for name in empty), *choice.notes),
+        pruning=method.pruner if isinstance(method, PruneDuringTraining) else None,
+        prune_at_end=method.prune_at_end,
+        warnings=(*(remark("layer-collapsed", layer=name) for name in empty), *chosen.notes),
     )
 
 
-def _alphas(model: nn.Module, method: FixedMask) -> dict[str, float] | None:
-    """Name -> alpha at the start of a DCT offset, None where it is 1 everywhere.
-
-    Raises:
-        ModelError: Fixup's initialisation is asked for and the network has no Fixup block.
-    """
-    if method.offset != "dct" or method.initial_alpha == "one":
-        return None
-    alphas = fixup_alphas(model, published=method.initial_alpha != "fixup")
-    if alphas is None and method.initial_alpha != "auto":
-        raise ModelError(
-            f"initial_alpha={method.initial_alpha!r} needs a Fixup network, got "
-            f"{origin_of(model, 'name') or type(model).__name__}; use 'one'"
-        )
-    return alphas
-
-
-def build_method(name: str, params: dict[str, Any]) -> FixedMask:
+def build_method(name: str, params: Mapping[str, Any]) -> Method:
     """The method with its parameters.
 
     Raises:
-        PluginError: unknown method. ConfigError: unknown parameter.
+        PluginError: unknown method, or what is registered by that name is none. ConfigError: unknown parameter.
     """
     factory = methods.load(name)
+    if not (isinstance(factory, type) and issubclass(factory, Method)):
+        raise PluginError(
+            f"method {name!r} must be a class derived from sparserobust.methods.Method, got {factory!r}"
+        )
+    if missing := sorted(factory.__abstractmethods__):
+        raise PluginError(f"method {name!r} ({factory.__name__}) does not write {', '.join(missing)}; add it")
     known = [field.name for field in fields(factory)]
     for param in params:
         if param not in known:
             raise ConfigError(
-                f"{name} has no parameter {param!r}{did_you_mean(param, known) or ';'} it takes {', '.join(known)}"
+                f"{name} has no parameter {param!r}{did_you_mean(param, known) or ';'} "
+                f"it takes {', '.join(known) or 'none'}"
             )
-    method: FixedMask = factory(**params)
-    return method
+    return factory(**params)
 
 
-def _probe(
-    model: nn.Module, method: FixedMask, data: AnyData | None, seed: int, device: torch.device
-) -> Probe:
+def _scoring_model(
+    model: nn.Module, method: Method, data: AnyData | None, seed: int, device: torch.device
+) -> ScoringModel:
     """The copy that the method scores on, with its examples or the shape of an image."""
     settings, split = method.scoring(), None if data is None else as_dataset(data, "train")
-    if method.rule.needs == "shape" and "input_shape" not in settings:
+    examples = None
+    if method.needs == "shape" and "input_shape" not in settings:
         shape = origin_of(model, "input_shape")
         if shape is None and data is not None:
             shape = data.input_shape if isinstance(data, Data) else _shape_of(as_dataset(data, "test"))
         settings["input_shape"] = shape
-    if method.needs_data:
+    if method.samples is not None:
         if split is None:
             raise ConfigError(f"{method.name} scores weights on training examples; give data=")
-        settings["examples"] = ScoringExamples(
-            without_loader(split), getattr(method, "score_samples", 100), seed, device, dtype_of(model)
-        )
-    probe = Probe(model, device, generator(seed, "score"), **settings)
-    if method.rule.needs == "shape" and isinstance(probe.model, Network):
-        probe.model.normalize = nn.Identity()  # type: ignore[assignment]  # the criterion's input is ready-made
-    return probe
+        examples = ScoringExamples(without_loader(split), method.samples, seed, device, dtype_of(model))
+    scoring = ScoringModel(model, device, generator(seed, "score"), examples=examples, **settings)
+    if method.needs == "shape" and isinstance(scoring.network, Network):
+        scoring.network.normalize = nn.Identity()  # type: ignore[assignment]  # the input is ready-made
+    return scoring
 
 
 def _shape_of(dataset: AnySet) -> tuple[int, ...]:

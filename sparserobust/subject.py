@@ -7,13 +7,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
 from sparserobust.origin import ModelOrigin, origin_of
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import (
     SCHEMA_VERSION,
     ChangedParameter,
@@ -31,7 +32,6 @@ from sparserobust.weights.others import as_drawn, others_of, outside
 from sparserobust.weights.plan import (
     Plan,
     check_finite,
-    effective_weights,
     plain_copy,
     prunable_modules,
     require_module,
@@ -42,6 +42,26 @@ from sparserobust.weights.plan import (
 
 STARTS_FULL = remark("starts-full")
 """Not trained yet: the method prunes while it trains, and the mask is the one it starts from."""
+
+
+class MadeBy(TypedDict):
+    """What a subject and its record both say of how it was made; see `Subject`."""
+
+    label: str
+    method: str | None
+    method_title: str
+    method_source: str
+    params: dict[str, Any]
+    changed: tuple[ChangedParameter, ...]
+    positions: Literal["stored", "seeded"]
+    target_sparsity: float | None
+    score_samples: int | None
+    seed: int | None
+
+
+def made_by(holder: Subject | SubjectRecord) -> MadeBy:
+    """How a subject, or that of a record, was made."""
+    return cast(MadeBy, {name: getattr(holder, name) for name in MadeBy.__annotations__})
 
 
 @dataclass(eq=False)
@@ -59,8 +79,8 @@ class Subject:
         positions: "seeded" when the support can be drawn again from the seed.
         rescued: weight name -> how many weights a rescue rule added.
         recipe: name of the method's default training recipe.
-        pruning: what its method does while it trains, given the `Course` of the training; None where the mask is
-            fixed, and after training.
+        pruning: what its method does while it trains, given the state of the training; None where the mask is fixed,
+            and after training.
         prune_at_end: whether training ends with setting a frozen offset to zero.
         warnings: what a reader should know of how it was made.
         history: of its last training.
@@ -84,7 +104,7 @@ class Subject:
     rescued: dict[str, int] = field(default_factory=dict)
     score_samples: int | None = None
     recipe: str | None = None
-    pruning: Callable[[Any], Any] | None = None
+    pruning: Callable[[TrainingState], Pruner] | None = None
     prune_at_end: bool = False
     warnings: tuple[Remark, ...] = ()
     history: History | None = None
@@ -112,12 +132,12 @@ class Subject:
             return model
         require_module(model)
         check_finite(model)
-        masks = {}
-        for key, module in prunable_modules(model).items():
+        modules, masks = prunable_modules(model), {}
+        for key, module in modules.items():
             support = weight_of(module).detach() != 0
             masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
         name = name or origin_of(model, "name") or type(model).__name__
-        return cls(model, SparseWeights(model, masks, "zero", enforce=False), name, name)
+        return cls(model, SparseWeights(model, masks, "zero", enforce=False, modules=modules), name, name)
 
     @property
     def plan(self) -> Plan:
@@ -126,7 +146,7 @@ class Subject:
 
     def effective_weights(self) -> dict[str, Tensor]:
         """Name -> dense tensor that the network computes with, prunable weights only, as copies."""
-        return effective_weights(self.model)
+        return self.weights.effective()
 
     @property
     def model_title(self) -> str:
@@ -141,7 +161,7 @@ class Subject:
     @property
     def prunable(self) -> int:
         """How many weights the masks cover."""
-        return sum(mask.numel() for mask in self.weights.masks.values())
+        return self.weights.prunable
 
     @property
     def sparsity(self) -> float:
@@ -181,30 +201,21 @@ class Subject:
             for name, mask in self.weights.masks.items()
         )
         parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
-        trainable = {name for name, _ in self.model.named_parameters()} | set(prunable_modules(self.model))
+        trainable = {name for name, _ in self.model.named_parameters()} | set(self.weights.modules)
         weights_sha256, initial = sha256_of(self.model.state_dict()), initial_sha256(self)
         file_sha256, of_weights = self.saved or (None, None)
         return SubjectRecord(
-            label=self.label,
+            **made_by(self),
             label_given=self.label_given or self.label != self._label,
             model=self.name,
             model_title=self.model_title,
             parameters=sum(tensor.numel() for name, tensor in parameters.items() if name in trainable),
-            method=self.method,
-            method_title=self.method_title,
-            method_source=self.method_source,
-            params=self.params,
-            changed=self.changed,
             offset=self.weights.kind,
-            positions=self.positions,
-            target_sparsity=self.target_sparsity,
             sparsity=self.sparsity,
             kept=self.kept,
             prunable=self.prunable,
-            outside=outside(self.model),
+            outside=outside(self.model, self.weights.modules),
             rescued=sum(self.rescued.values()),
-            seed=self.seed,
-            score_samples=self.score_samples,
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
             training=_training(self, initial),
             layers=layers,
@@ -220,7 +231,7 @@ class Subject:
         A frozen offset that `create_model` drew is not stored: it comes from the seed again, checked by its
         sha256. Any other frozen offset is stored whole, and so is one that not every machine draws alike.
         """
-        modules = prunable_modules(self.model)
+        modules = self.weights.modules
         tensors: dict[str, Tensor] = {}
         for key, module in modules.items():
             mask = self.weights.masks[key]
@@ -232,7 +243,7 @@ class Subject:
             if self.weights.decay is not None:
                 gamma = self.weights.decay.gamma[key]
                 tensors[f"{key}:gamma"] = torch.tensor(gamma, dtype=torch.float64)
-        tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model).items()}
+        tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model, modules).items()}
         if self.weights.kind == "frozen" and not drawn_by_us(self):
             tensors |= {f"{key}:offset": offset for key, offset in self.weights.frozen.items()}
         origin = getattr(self.model, "origin", None)
@@ -257,7 +268,7 @@ def initial_sha256(subject: Subject) -> str | None:
     """sha256 of the prunable weights of the parent, None without one."""
     if subject.parent is None:
         return None
-    return sha256_of({name: subject.parent[name] for name in prunable_modules(subject.model)})
+    return sha256_of({name: subject.parent[name] for name in subject.weights.modules})
 
 
 def drawn_by_us(subject: Subject) -> bool:
@@ -277,6 +288,6 @@ def _training(subject: Subject, initial: str | None) -> Literal["none", "recorde
         return "recorded"
     if subject.parent is None:
         return "unknown"
-    if not as_drawn(subject.model, subject.weights.masks, subject.parent):
+    if not as_drawn(subject.model, subject.weights.modules, subject.weights.masks, subject.parent):
         return "elsewhere" if subject.history is None else "unknown"
     return "none" if _drawn(subject, initial) else "unknown"

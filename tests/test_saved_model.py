@@ -10,7 +10,7 @@ from torch import nn
 import sparserobust as sr
 from sparserobust import registry
 from sparserobust.errors import ModelError, RecordError
-from sparserobust.methods.during import DuringTraining
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.models import redraw
 from sparserobust.records import remark
 from sparserobust.storage.modelfile import read_model
@@ -35,7 +35,7 @@ def logits(subject, digits):
 
 
 OLD = ["dense", "random", "magnitude", "snip", "freezenet", "dctps"]
-FIXED = [n for n in sr.list_methods() if not issubclass(registry.methods.load(n), DuringTraining)]
+FIXED = [n for n in sr.list_methods() if not issubclass(registry.methods.load(n), PruneDuringTraining)]
 """The conformance kit saves the others, before and after their training."""
 METHODS = [
     *(

@@ -65,8 +65,6 @@ def _method(name: str) -> None:
     click.echo(f"\nparameters (--set {name}.PARAMETER=VALUE, or --methods {name}[PARAMETER=VALUE,...])")
     about = _documented_attributes(factory)
     for field in fields(factory):
-        if field.name in method.fixed:
-            continue
         click.echo(f"  {field.name} = {getattr(method, field.name)!r}")
         if field.name in about:
             click.echo(textwrap.fill(about[field.name], 110, initial_indent=INDENT, subsequent_indent=INDENT))

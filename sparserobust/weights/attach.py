@@ -13,7 +13,7 @@ from sparserobust.errors import ModelError, ShapeError
 from sparserobust.weights.decay import OffsetDecay
 from sparserobust.weights.mask_tensors import MaskTensors
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
-from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
+from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of, weight_of
 
 
 class SparseWeights:
@@ -31,10 +31,15 @@ class SparseWeights:
         initial_alpha: for "dct", name -> alpha at the start where it is not 1.
         decay_offset: for "frozen": weight decay shrinks the offset to gamma * W0, see `OffsetDecay`.
         enforce: False where the masks were read off the weights, which then are not touched (-0.0 stays).
+        modules: the model's `prunable_modules`, where they are known already.
 
     Raises:
         ShapeError: a mask is missing or has another shape than its weight.
         ModelError: a DCT offset for layers that share one weight tensor, or for a transposed convolution.
+
+    Attributes:
+        modules: name of the weight -> its module, as `prunable_modules` gives it: made once for a model, and good
+            for as long as its layers are the same, on any device and under any offset.
     """
 
     def __init__(
@@ -47,8 +52,9 @@ class SparseWeights:
         initial_alpha: Mapping[str, float] | None = None,
         decay_offset: bool = False,
         enforce: bool = True,
+        modules: Mapping[str, nn.Module] | None = None,
     ) -> None:
-        self.modules = modules = prunable_modules(model)
+        self.modules = modules = prunable_modules(model) if modules is None else dict(modules)
         for name, module in modules.items():
             shape = tuple(values_of(module).shape)
             if name not in masks or tuple(masks[name].shape) != shape:
@@ -69,7 +75,7 @@ class SparseWeights:
                     alpha = alphas.get(name, 1.0)
                     add_dct_offset(module, trainable_alpha=trainable_alpha, initial_alpha=alpha)
         elif kind == "frozen":
-            self._frozen = {name: values_of(module).detach().clone() for name, module in modules.items()}
+            self._frozen = {name: values.detach().clone() for name, values in self.values.items()}
         if enforce and kind != "frozen":  # frozen weights are their offset
             self.restore()
 
@@ -83,6 +89,20 @@ class SparseWeights:
                 if name in self._frozen:
                     self._frozen[name] = self._frozen[name].to(device)
         return self._masks
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """Name -> tensor that training changes, as `values_of` says, of every prunable weight."""
+        return {name: values_of(module) for name, module in self.modules.items()}
+
+    def effective(self) -> dict[str, Tensor]:
+        """Name -> the dense tensor that the network computes with (W_eff), as copies."""
+        return {name: weight_of(module).detach().clone() for name, module in self.modules.items()}
+
+    @property
+    def prunable(self) -> int:
+        """How many weights the masks cover."""
+        return sum(mask.numel() for mask in self._masks.values())
 
     @property
     def kept(self) -> int:
@@ -183,8 +203,7 @@ class SparseWeights:
 
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if self.decay is not None:
-                values = {name: values_of(module) for name, module in self.modules.items()}
-                self.decay.step(optimizer, values)
+                self.decay.step(optimizer, self.values)
             self.restore()
 
         return optimizer.register_step_post_hook(after_step)
