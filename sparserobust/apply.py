@@ -143,14 +143,17 @@ def choose_masks(
                 f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
             )
     with random_states_kept(), repeatable_kernels(), torch.enable_grad():
-        scoring = _scoring_model(model, method, data, seed, resolve_device(device))
+        target = resolve_device(device)
+        scoring = _scoring_model(model, method, data, seed, target)
         chosen = [method.choose(scoring, target, generator(seed, "select")) for target in targets]
     for one in chosen:
-        _check_masks(method, one, modules)
+        _check_masks(method, one, modules, target)
     return chosen
 
 
-def _check_masks(method: Method, chosen: object, modules: Mapping[str, nn.Module]) -> None:
+def _check_masks(
+    method: Method, chosen: object, modules: Mapping[str, nn.Module], device: torch.device
+) -> None:
     """Raises PluginError unless a method has chosen one mask for each prunable weight, and for nothing else."""
     if not isinstance(chosen, ChosenMasks):
         raise PluginError(f"{method.name} must choose ChosenMasks(masks), got {type(chosen).__name__}")
@@ -165,6 +168,10 @@ def _check_masks(method: Method, chosen: object, modules: Mapping[str, nn.Module
             got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
             raise PluginError(
                 f"{method.name} chose a mask of {got} for {name}; it must be torch.bool, True = kept"
+            )
+        if mask.device.type not in ("cpu", device.type):
+            raise PluginError(
+                f"{method.name} chose a mask on {mask.device} for {name}; it must be on the CPU or on {device}"
             )
         if tuple(mask.shape) != shape:
             raise PluginError(

@@ -1,7 +1,7 @@
 """What a method does while a network trains: the hooks, and what they may know and touch.
 
-A method that fixes its mask before training has no pruner. Any other has one for each training; the loop, or a user's
-own, calls its hooks in this order:
+A method that fixes its mask before training has `NoPruning`. Any other has one for each training; the loop, or a
+user's own, calls its hooks in this order:
 
     before_training
     for each step:   penalty, (backward), after_backward, (optimizer step), after_step
@@ -127,11 +127,12 @@ class Pruner:
 
     @property
     def settled(self) -> bool:
-        """Whether the mask is what the method means to end with, so that an epoch may be chosen by its accuracy.
+        """Whether the mask is what the method means to end with: here as soon as no more is kept than is asked for.
 
-        A method that is not settled when training ends gets there in `finish`, and then the last weights count.
+        Only epochs that end so are chosen by their accuracy. A method that is not settled when training ends gets
+        there in `finish`, and then the last weights count.
         """
-        return True
+        return self.training.kept <= self.training.k
 
     def before_training(self) -> None:
         """Before the first step; not called again where a training is resumed."""
@@ -159,3 +160,12 @@ class Pruner:
 
     def resume(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave, its tensors on the model's device."""
+
+
+class NoPruning(Pruner):
+    """Where the mask is fixed, whatever was asked for."""
+
+    @property
+    def settled(self) -> bool:
+        """From the start."""
+        return True

@@ -57,10 +57,6 @@ class _Cubic(Pruner):
                 f"{training.sparsity:g} that is asked for"
             )
 
-    @property
-    def settled(self) -> bool:
-        return self.training.kept <= self.training.k
-
     def after_step(self) -> None:
         training, done = self.training, self.training.step - self.first
         if done < 0 or training.step > self.last or (done % self.every and training.step != self.last):

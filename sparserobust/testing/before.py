@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from sparserobust.apply import choose_masks, sparsify
 from sparserobust.data import Data
-from sparserobust.errors import ConfigError
+from sparserobust.errors import ConfigError, DegenerateScores
 from sparserobust.methods.base import Method
 from sparserobust.methods.by_score import PruneByScore
 from sparserobust.methods.parameters import WithAllocation, WithControl
@@ -92,29 +92,35 @@ def _check_count(subject: Subject, method: Method, sparsity: float) -> None:
 def _check_repeats(subject: Subject, method: Method, model: nn.Module, data: Data, sparsity: float) -> None:
     """The seed alone decides: not the call before, not a global random state, not another sparsity before it."""
 
-    def chosen(targets: Sequence[float], global_seed: int) -> dict[str, Tensor]:
+    def chosen(*targets: float, global_seed: int = 0) -> list[dict[str, Tensor]]:
         with random_states_kept():
             torch.manual_seed(global_seed)
             np.random.seed(global_seed)
             random.seed(global_seed)
-            return choose_masks(model, method, targets, data, SEED, "cpu")[-1].masks
+            return [one.masks for one in choose_masks(model, method, targets, data, SEED, "cpu")]
 
-    first = chosen([sparsity], 0)
-    draws = "draw from the generator that is given, and keep nothing on the method"
-    cases = [
-        (chosen([sparsity], 0), "for the same seed", draws),
-        (chosen([sparsity], 1), "under another global random state", draws),
-        (_masks(subject), "for the same seed", draws),
-    ]
-    if sparsity:
-        alone = (
-            "leave the weights of the network that it looks at as they are, and keep nothing on the method"
-        )
-        cases.append((chosen([0.5, sparsity], 0), "after one at sparsity 0.5", alone))
-    for masks, when, remedy in cases:
-        for key, mask in first.items():
-            same = torch.equal(mask.cpu(), masks[key].cpu())
+    def check(a: dict[str, Tensor], b: dict[str, Tensor], when: str, remedy: str) -> None:
+        for key, mask in a.items():
+            same = torch.equal(mask.cpu(), b[key].cpu())
             assert same, f"{method.name} drew another mask of {key} {when}; {remedy}"
+
+    draws = "draw from the generator that is given, and keep nothing on the method"
+    alone = "leave the weights of the network that it looks at as they are, and keep nothing on the method"
+    (first,), (again,), (elsewhere,) = chosen(sparsity), chosen(sparsity), chosen(sparsity, global_seed=1)
+    check(first, again, "for the same seed", draws)
+    check(first, _masks(subject), "for the same seed", draws)
+    check(first, elsewhere, "under another global random state", draws)
+    if not sparsity:
+        return
+    (half,) = chosen(0.5)
+    try:
+        _, half_after, after_half = chosen(sparsity, 0.5, sparsity)
+    except DegenerateScores as error:
+        raise AssertionError(
+            f"{method.name} cannot choose after another sparsity ({error}); {alone}"
+        ) from error
+    check(half, half_after, "after another sparsity", alone)
+    check(first, after_half, "after another sparsity", alone)
 
 
 def _check_examples(method: PruneByScore, model: nn.Module, data: Data) -> None:

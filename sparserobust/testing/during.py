@@ -93,7 +93,7 @@ def _check(
     fits = plain.kept in expected if isinstance(expected, range) else plain.kept == expected
     assert fits, (
         f"{name} keeps {plain.kept} weights, expected exactly {expected}; prune to training.k, "
-        "or say in `reaches` how many"
+        "be not `settled` until then, or say in `reaches` how many"
     )
     assert plain.history is not None
     assert plain.history.steps == steps, f"{name} took {plain.history.steps} steps, expected {steps}"

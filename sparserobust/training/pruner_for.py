@@ -12,7 +12,7 @@ from sparserobust.data import AnySet
 from sparserobust.data.examples import ScoringExamples
 from sparserobust.device import device_of, dtype_of
 from sparserobust.errors import ConfigError
-from sparserobust.pruner import Pruner, TrainingState
+from sparserobust.pruner import NoPruning, Pruner, TrainingState
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
 from sparserobust.training.recipe import Recipe
@@ -45,7 +45,7 @@ def pruner_for(
         generator=generator(seed, f"pruning, seed {subject.seed}"),
     )
     if subject.pruning is None:
-        return Pruner(training)
+        return NoPruning(training)
     if subject.score_samples is not None and examples is not None:
         model = subject.model
         training.examples = ScoringExamples(
