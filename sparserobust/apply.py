@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, overload
 
 import numpy as np
@@ -41,7 +41,7 @@ def list_methods() -> list[str]:
 @overload
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: float = 0.0,
     data: AnyData | None = None,
     *,
@@ -52,7 +52,7 @@ def sparsify(
 @overload
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: Sequence[float],
     data: AnyData | None = None,
     *,
@@ -63,7 +63,7 @@ def sparsify(
 @overload
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: np.ndarray[Any, Any] | Tensor,
     data: AnyData | None = None,
     *,
@@ -73,7 +73,7 @@ def sparsify(
 ) -> Subject | list[Subject]: ...
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: float | Sequence[float] | np.ndarray[Any, Any] | Tensor = 0.0,
     data: AnyData | None = None,
     *,
@@ -85,7 +85,7 @@ def sparsify(
 
     Args:
         model: any module with conv or linear layers that maps images to logits.
-        method: one of `list_methods()`.
+        method: one of `list_methods()`, or a `Method` of one's own.
         sparsity: fraction of prunable weights not kept, in [0, 1); a list or an array gives a list of subjects
             from one scoring.
         data: where the criterion needs examples: its training split, or the examples given.
@@ -209,27 +209,29 @@ def make_subject(
     )
 
 
-def build_method(name: str, params: Mapping[str, Any]) -> Method:
-    """The method with its parameters.
+def build_method(method: str | Method, params: Mapping[str, Any]) -> Method:
+    """The method with its parameters; of one that is given whole these are changed.
 
     Raises:
         PluginError: unknown method, or what is registered by that name is none. ConfigError: unknown parameter.
     """
-    factory = methods.load(name)
+    factory = type(method) if isinstance(method, Method) else methods.load(method)
     if not (isinstance(factory, type) and issubclass(factory, Method)):
         raise PluginError(
-            f"method {name!r} must be a class derived from sparserobust.methods.Method, got {factory!r}"
+            f"method {method!r} must be a class derived from sparserobust.methods.Method, got {factory!r}"
         )
     if missing := sorted(factory.__abstractmethods__):
-        raise PluginError(f"method {name!r} ({factory.__name__}) does not write {', '.join(missing)}; add it")
+        raise PluginError(
+            f"method {method!r} ({factory.__name__}) does not write {', '.join(missing)}; add it"
+        )
     known = [field.name for field in fields(factory)]
     for param in params:
         if param not in known:
             raise ConfigError(
-                f"{name} has no parameter {param!r}{did_you_mean(param, known) or ';'} "
+                f"{factory.name} has no parameter {param!r}{did_you_mean(param, known) or ';'} "
                 f"it takes {', '.join(known) or 'none'}"
             )
-    return factory(**params)
+    return replace(method, **params) if isinstance(method, Method) else factory(**params)
 
 
 def _scoring_model(

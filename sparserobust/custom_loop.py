@@ -14,6 +14,7 @@ from sparserobust.data import AnyData, as_dataset
 from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
 from sparserobust.errors import ConfigError
+from sparserobust.methods.base import Method
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached, is_held
 from sparserobust.training.pruner_for import pruner_for
@@ -22,7 +23,7 @@ from sparserobust.weights.plan import prunable_modules, require_module, values_o
 
 
 def attach(
-    method: str,
+    method: str | Method,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     *,
@@ -40,7 +41,7 @@ def attach(
     out is `attached.subject`, to be saved and evaluated like any other.
 
     Args:
-        method: one of `list_methods()`, before or during training.
+        method: one of `list_methods()`, or a `Method` of one's own; before or during training.
         model: a plain network; its weights change now where the method prunes before training.
         optimizer: over its parameters. The scale of a DCT offset joins it as a group of its own.
         sparsity: in [0, 1).

@@ -11,7 +11,9 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
+import sparserobust as sr
 from sparserobust import registry
+from sparserobust.errors import ConfigError
 from sparserobust.methods import (
     ChosenMasks,
     Method,
@@ -122,6 +124,45 @@ def test_a_method_has_the_parameters_that_it_obeys_and_no_others():
     assert list(Drawn().params()) == list(HalfWay().params()) == []
 
 
+def test_a_method_of_ones_own_needs_no_registration(network, problem):
+    subject = sr.sparsify(network, ByFanIn(allocation="erk"), 0.5, offset="frozen")
+    assert subject.label == "by-fan-in[allocation=erk, offset=frozen] 0.5"
+    assert subject.kept == subject.prunable // 2
+    with pytest.raises(ConfigError, match="half-way has no parameter 'every'; it takes none"):
+        sr.sparsify(network, HalfWay(), 0.5, every=3)
+
+
+def test_scores_may_come_in_any_order(network):
+    @method
+    class Backwards(ByFanIn):
+        name: ClassVar[str] = "backwards"
+
+        def score(self, model):
+            return dict(reversed(super().score(model).items()))
+
+        def events(self, prunable, k):
+            return [2 * k, k]
+
+    one, other = (sr.sparsify(network, cls(), 0.8).weights.masks for cls in (ByFanIn, Backwards))
+    assert all(torch.equal(mask, other[name]) for name, mask in one.items())
+
+
+def test_a_subject_looks_for_its_prunable_weights_once(network, problem, monkeypatch, tmp_path):
+    subject = sr.sparsify(network, "freezenet-wd", 0.5, problem(32), prune_at_end=True)
+
+    def again(model):
+        raise AssertionError("the network is walked through again")
+
+    loaded = [module for name, module in sys.modules.items() if name.startswith("sparserobust")]
+    walkers = [module for module in loaded if "prunable_modules" in vars(module)]
+    assert len(walkers) > 5
+    for module in walkers:
+        monkeypatch.setattr(module, "prunable_modules", again)
+    sr.train(subject, problem(32), epochs=1, recipe="freezenet-cifar10")
+    subject.save(tmp_path / "m.sparse")
+    assert list(subject.effective_weights()) == list(subject.plan) == list(subject.untrained().weights.values)
+
+
 # what is easily done wrong before training
 
 
@@ -201,6 +242,22 @@ class Pruning(Magnitude):
             model.dense[name].mul_(mask)
         model.first = None
         return chosen
+
+
+@method
+class PerLayer(ByFanIn):
+    name: ClassVar[str] = "per-layer"
+
+    def score(self, model):
+        return {name: score.mean() for name, score in super().score(model).items()}
+
+
+@method
+class Partial(ByFanIn):
+    name: ClassVar[str] = "partial"
+
+    def score(self, model):
+        return dict(list(super().score(model).items())[1:])
 
 
 @method
@@ -315,6 +372,8 @@ def test_masks_that_are_not_those_of_the_network_are_refused(check, name):
             FirstBatch,
             "first-batch gives .* another score when the same examples come in three batches; add up",
         ),
+        (PerLayer, r"per-layer must score .* by a tensor of shape \(.*\), got \(\)"),
+        (Partial, r"partial must score .* by a tensor of shape \(.*\), got none"),
         (Turning, "turning drew another mask of .* after another sparsity; leave the weights"),
         (NeverDense, "never-dense at sparsity 0 does not keep every weight"),
         (

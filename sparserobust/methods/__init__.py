@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from sparserobust.methods.by_score import ScoreOnExamples as ScoreOnExamples
     from sparserobust.methods.during import StartsFull as StartsFull
     from sparserobust.methods.during import StartsSparse as StartsSparse
+    from sparserobust.methods.during import keep_highest as keep_highest
+    from sparserobust.methods.during import magnitudes as magnitudes
     from sparserobust.pruner import Pruner as Pruner
     from sparserobust.pruner import TrainingState as TrainingState
     from sparserobust.sparsity.scoring_model import ScoringModel as ScoringModel

@@ -140,7 +140,7 @@ class PruneBeforeTraining(Method):
 
     def parts(self) -> dict[str, str]:
         """With when it prunes."""
-        return {"schedule": "one shot, before training"} | super().parts()
+        return {"schedule": "before training"} | super().parts()
 
 
 @dataclass(frozen=True, kw_only=True)

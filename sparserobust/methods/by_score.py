@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sparserobust.errors import PluginError
 from sparserobust.methods.base import ChosenMasks, PruneBeforeTraining
 from sparserobust.methods.parameters import (
     WithAllocation,
@@ -61,15 +62,16 @@ class PruneByScore(WithAlpha, WithControl, WithOffset, WithAllocation, PruneBefo
         return "draw"
 
     def parts(self) -> dict[str, str]:
-        """With the first line of what is written of the score."""
+        """With the first line of what is written of the score, and in how many events it is taken."""
         written = (type(self).score.__doc__ or "").strip()
-        return ({"score": written.splitlines()[0].rstrip(".")} if written else {}) | super().parts()
+        score = {"score": written.splitlines()[0].rstrip(".")} if written else {}
+        return score | super().parts() | {"schedule": "one shot, before training"}
 
     def choose(self, model: ScoringModel, sparsity: float, generator: torch.Generator) -> ChosenMasks:
         """Masks that keep exactly k = floor((1 - sparsity) * prunable) weights, and what a rescue added."""
         pruned = prune(
             model,
-            self.score,
+            self._scores,
             self.events(model.prunable, model.kept_at(sparsity)),
             allocation=self.allocation,
             revive=self.revive,
@@ -79,6 +81,19 @@ class PruneByScore(WithAlpha, WithControl, WithOffset, WithAllocation, PruneBefo
         )
         masks = {name: mask.clone() for name, mask in pruned.masks.items()}
         return ChosenMasks(*self.controlled(masks, generator), pruned.notes)
+
+    def _scores(self, model: ScoringModel) -> dict[str, Tensor]:
+        """The scores in the order of the network.
+
+        Raises:
+            PluginError: a weight has none, or one of another shape.
+        """
+        scores = self.score(model)
+        for name, shape in model.shapes.items():
+            got = tuple(scores[name].shape) if name in scores else "none"
+            if got != shape:
+                raise PluginError(f"{self.name} must score {name} by a tensor of shape {shape}, got {got}")
+        return {name: scores[name] for name in model.dense}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,7 @@
-"""Parameters that many methods take, one class each with what follows from it; a method derives from those it obeys."""
+"""Parameters that many methods take, one class each with what follows from it.
+
+A method derives from those that it obeys: `class Mine(WithAllocation, PruneDuringTraining)`.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ class WithOffset(Method):
 
 @dataclass(frozen=True, kw_only=True)
 class WithAlpha(WithOffset):
-    """And the scale of a DCT offset.
+    """A method whose masks go with any offset, and the scale of one that is a DCT.
 
     Attributes:
         trainable_alpha: of a DCT offset; False keeps alpha as it starts.
@@ -179,7 +182,7 @@ class WithSchedule(Method):
 
     Attributes:
         schedule: "exponential" or "linear" (in `steps` events), "halving" (steps + 2 events) or "one-shot".
-        steps: see there.
+        steps: how many events; see schedule.
     """
 
     schedule: str = "exponential"

@@ -42,7 +42,7 @@ class SNIPit(ScoreInEvents):
 
 @dataclass(frozen=True, kw_only=True)
 class SNIPitDuring(WithSchedule, WithExamples, WithAllocation, PruneDuringTraining):
-    """The same events, one after every few epochs, on the weights as training has made them.
+    """SNIP-it's events, one after every few epochs, on the weights as training has made them.
 
     Pruned weights are 0 and stay away. Where fewer weights than an event keeps have a gradient, the others are drawn.
 

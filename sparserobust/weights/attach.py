@@ -64,7 +64,7 @@ class SparseWeights:
         self.kind: OffsetKind = kind
         self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
         self._kept: int | None = None
-        self._numbers: dict[str, MaskTensors] = {}
+        self._tensors: dict[str, MaskTensors] = {}
         self._frozen: dict[str, Tensor] = {}
         self.decay = OffsetDecay(list(modules)) if decay_offset else None
         if kind == "dct":
@@ -122,7 +122,7 @@ class SparseWeights:
         masks = self.masks
         for name, module in self.modules.items():
             values, gamma = values_of(module), 1.0 if self.decay is None else self.decay.gamma[name]
-            self._numbers_of(name, masks[name], values).restore(values, gamma)
+            self._tensors_of(name, masks[name], values).restore(values, gamma)
 
     @torch.no_grad()
     def set_masks(self, masks: Mapping[str, Tensor], optimizer: torch.optim.Optimizer | None = None) -> None:
@@ -149,11 +149,11 @@ class SparseWeights:
         self._kept = None
         self.restore()
 
-    def _numbers_of(self, name: str, mask: Tensor, values: Tensor) -> MaskTensors:
-        """The mask of a layer as numbers, made again when it has changed or moved."""
-        known = self._numbers.get(name)
+    def _tensors_of(self, name: str, mask: Tensor, values: Tensor) -> MaskTensors:
+        """What keeps the law in a layer, made again when it has changed or moved."""
+        known = self._tensors.get(name)
         if known is None or not known.are_of(mask, values):
-            known = self._numbers[name] = MaskTensors.of(mask, values, self._frozen.get(name))
+            known = self._tensors[name] = MaskTensors.of(mask, values, self._frozen.get(name))
         return known
 
     def _frozen_offset(self, name: str) -> Tensor:
@@ -164,7 +164,7 @@ class SparseWeights:
     def drop_offset(self) -> None:
         """Sets a frozen offset to zero for good: the subject is a pruned network from here on."""
         self._frozen.clear()
-        self._numbers.clear()
+        self._tensors.clear()
         self.decay = None
         self.kind = "zero"
         self.restore()
@@ -178,7 +178,7 @@ class SparseWeights:
             if values.grad is not None:
                 size = values.grad.abs()  # and its sum: many times faster than an l1 norm
                 whole.append(size.sum())
-                kept.append(self._numbers_of(name, masks[name], values).sum_of(size, whole[-1]))
+                kept.append(self._tensors_of(name, masks[name], values).sum_of(size, whole[-1]))
         if not whole:
             return torch.zeros(()), torch.zeros(())
         return torch.stack(whole).sum(), torch.stack(kept).sum()
@@ -190,7 +190,7 @@ class SparseWeights:
         for name, module in self.modules.items():
             values = values_of(module)
             if values.grad is not None:
-                self._numbers_of(name, masks[name], values).silence(values.grad)
+                self._tensors_of(name, masks[name], values).silence(values.grad)
 
     def hold(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
         """Restores after each step of `optimizer`, in any training loop; remove the handle to stop.
@@ -224,7 +224,7 @@ class SparseWeights:
                 values.copy_(state[name])
                 if name in self._frozen:
                     self._frozen[name] = values.detach().clone()
-                    self._numbers.clear()
+                    self._tensors.clear()
         if self.decay is not None:
             self.decay = OffsetDecay(list(self.modules))
         own = self.model.state_dict()
