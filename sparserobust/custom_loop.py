@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparserobust.apply import build_method, choose_masks, make_subject
+from sparserobust.apply import build_method, make_subject
 from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, as_dataset
 from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Method
+from sparserobust.methods.choose import choose_masks
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached, is_held
 from sparserobust.training.pruner_for import pruner_for

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sparserobust.apply import build_method
 from sparserobust.errors import ModelError, RecordError
+from sparserobust.made_by import made_by
 from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.models.create import create_model, is_model
 from sparserobust.origin import ModelOrigin
@@ -21,7 +22,7 @@ from sparserobust.records.migrations import migrated_history, migrated_subject
 from sparserobust.registry import methods
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import file_sha256, read_model
-from sparserobust.subject import STARTS_FULL, Subject, initial_sha256, made_by
+from sparserobust.subject import STARTS_FULL, Subject, initial_sha256
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import dense_state, others_of

@@ -7,12 +7,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypedDict, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
+from sparserobust.made_by import made_by
 from sparserobust.origin import ModelOrigin, origin_of
 from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import (
@@ -42,26 +43,6 @@ from sparserobust.weights.plan import (
 
 STARTS_FULL = remark("starts-full")
 """Not trained yet: the method prunes while it trains, and the mask is the one it starts from."""
-
-
-class MadeBy(TypedDict):
-    """What a subject and its record both say of how it was made; see `Subject`."""
-
-    label: str
-    method: str | None
-    method_title: str
-    method_source: str
-    params: dict[str, Any]
-    changed: tuple[ChangedParameter, ...]
-    positions: Literal["stored", "seeded"]
-    target_sparsity: float | None
-    score_samples: int | None
-    seed: int | None
-
-
-def made_by(holder: Subject | SubjectRecord) -> MadeBy:
-    """How a subject, or that of a record, was made."""
-    return cast(MadeBy, {name: getattr(holder, name) for name in MadeBy.__annotations__})
 
 
 @dataclass(eq=False)

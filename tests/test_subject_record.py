@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import sparserobust as sr
-from sparserobust.apply import build_method, choose_masks, make_subject
+from sparserobust.apply import build_method, make_subject
+from sparserobust.methods.choose import choose_masks
 from sparserobust.methods.snip import SNIP
 from sparserobust.models import MODELS
 from sparserobust.models.network import title_of

@@ -15,11 +15,11 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from sparserobust.made_by import MadeBy
 from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.records import Remark
 from sparserobust.settings import Settings
 from sparserobust.sparsity.scoring_model import ScoringModel, ScoringSettings
-from sparserobust.subject import MadeBy
 from sparserobust.weights.plan import OffsetKind
 
 

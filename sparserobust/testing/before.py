@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import copy
-import random
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from sparserobust.apply import choose_masks, sparsify
+from sparserobust.apply import sparsify
 from sparserobust.data import Data
-from sparserobust.errors import ConfigError, DegenerateScores
+from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Method
 from sparserobust.methods.by_score import PruneByScore
 from sparserobust.methods.parameters import WithAllocation, WithControl
 from sparserobust.restore import load_subject
 from sparserobust.sparsity.allocation import allocate, kept_count
-from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.subject import Subject
-from sparserobust.testing.networks import random_state, small_data, small_networks
-from sparserobust.weights.isolation import random_states_kept
+from sparserobust.testing.choice import SEED, check_examples, check_repeats
+from sparserobust.testing.networks import examples_of, random_state, small_data, small_networks
 from sparserobust.weights.plan import effective_weights, sha256_of
 
 SPARSITY = 0.8
-SEED = 3
 
 
 def check_before(method: Method, params: dict[str, Any]) -> None:
@@ -57,10 +53,10 @@ def check_before(method: Method, params: dict[str, Any]) -> None:
             assert after[what] == was, f"scoring by {name} changed {what}"
         _check_count(subject, method, sparsity)
         _check_start(subject, model, method)
-        _check_repeats(subject, method, model, data, sparsity)
+        check_repeats(subject, method, model, data, sparsity)
         own_statistics = method.scoring().get("batchnorm") == "batch"  # of each batch: its size counts
         if isinstance(method, PruneByScore) and method.samples is not None and not own_statistics:
-            _check_examples(method, model, data)
+            check_examples(method, model, data)
         if method.offset != "dct" and not control and not published:
             _check_zero(make(0.0), model, name)
         if isinstance(method, WithControl) and not control:
@@ -87,65 +83,6 @@ def _check_count(subject: Subject, method: Method, sparsity: float) -> None:
     assert asked or not rescued, f"{name} rescued weights without a stated rescue rule"
     assert subject.sparsity == 1 - subject.kept / subject.prunable, f"{name} reports another sparsity"
     assert subject.target_sparsity == sparsity
-
-
-def _check_repeats(subject: Subject, method: Method, model: nn.Module, data: Data, sparsity: float) -> None:
-    """The seed alone decides: not the call before, not a global random state, not another sparsity before it."""
-
-    def chosen(*targets: float, global_seed: int = 0) -> list[dict[str, Tensor]]:
-        with random_states_kept():
-            torch.manual_seed(global_seed)
-            np.random.seed(global_seed)
-            random.seed(global_seed)
-            return [one.masks for one in choose_masks(model, method, targets, data, SEED, "cpu")]
-
-    def check(a: dict[str, Tensor], b: dict[str, Tensor], when: str, remedy: str) -> None:
-        for key, mask in a.items():
-            same = torch.equal(mask.cpu(), b[key].cpu())
-            assert same, f"{method.name} drew another mask of {key} {when}; {remedy}"
-
-    draws = "draw from the generator that is given, and keep nothing on the method"
-    alone = "leave the weights of the network that it looks at as they are, and keep nothing on the method"
-    (first,), (again,), (elsewhere,) = chosen(sparsity), chosen(sparsity), chosen(sparsity, global_seed=1)
-    check(first, again, "for the same seed", draws)
-    check(first, _masks(subject), "for the same seed", draws)
-    check(first, elsewhere, "under another global random state", draws)
-    if not sparsity:
-        return
-    (half,) = chosen(0.5)
-    try:
-        _, half_after, after_half = chosen(sparsity, 0.5, sparsity)
-    except DegenerateScores as error:
-        raise AssertionError(
-            f"{method.name} cannot choose after another sparsity ({error}); {alone}"
-        ) from error
-    check(half, half_after, "after another sparsity", alone)
-    check(first, after_half, "after another sparsity", alone)
-
-
-def _check_examples(method: PruneByScore, model: nn.Module, data: Data) -> None:
-    """The score of all examples in one batch is that of the same examples in three."""
-    images, labels = _examples(data)
-    images, double = images.double(), copy.deepcopy(model).double()
-    parts = [(images[a:b], labels[a:b]) for a, b in ((0, 4), (4, 20), (20, 32))]
-    scored: list[dict[str, Tensor]] = []
-    for batches in ([(images, labels)], parts):
-        looked_at = ScoringModel(
-            double,
-            torch.device("cpu"),
-            torch.Generator(),
-            examples=lambda event, own=batches: own,  # type: ignore[misc]
-            **method.scoring(),
-        )
-        method.prepare(looked_at)
-        looked_at.move(0, None)
-        scored.append({key: score.clone() for key, score in method.score(looked_at).items()})
-    for key, whole in scored[0].items():
-        atol = 1e-5 * float(whole.abs().max())
-        assert torch.allclose(scored[1][key], whole, rtol=1e-5, atol=atol), (
-            f"{method.name} gives {key} another score when the same examples come in three batches; add up over all of "
-            "model.batches"
-        )
 
 
 def _check_start(subject: Subject, model: nn.Module, method: Method) -> None:
@@ -193,7 +130,7 @@ def _check_controls(subject: Subject, make: Callable[..., Any], method: Method) 
 
 def _check_saved(subject: Subject, model: nn.Module, data: Data, name: str) -> None:
     """A file brings back logits, masks and offsets, bit for bit."""
-    images = _examples(data)[0]
+    images = examples_of(data)[0]
     with tempfile.TemporaryDirectory() as folder:
         back = load_subject(subject.save(Path(folder) / "m.sparse"), model=copy.deepcopy(model))
     with torch.no_grad():
@@ -216,7 +153,7 @@ def _check_law(subject: Subject, data: Data, optimizer: Any, method: Method) -> 
             return
         raise AssertionError(f"{name}: Adam decays each weight by another factor and was not refused")
     handle = subject.weights.hold(stepper)
-    images, labels = _examples(data)
+    images, labels = examples_of(data)
     start, initial = _values(subject), subject.plan
     gamma = dict.fromkeys(initial, 1.0)
     for _ in range(3):
@@ -258,11 +195,6 @@ def _state(model: nn.Module) -> dict[str, Any]:
 
 def _masks(subject: Subject) -> dict[str, Tensor]:
     return subject.weights.masks
-
-
-def _examples(data: Data) -> tuple[Tensor, Tensor]:
-    images, labels = data.train.slice(torch.arange(32))  # type: ignore[union-attr]
-    return images, labels
 
 
 def _values(subject: Subject) -> list[Tensor]:

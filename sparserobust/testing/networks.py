@@ -83,3 +83,9 @@ def random_state() -> dict[str, Any]:
         "the global random state of numpy": [np.asarray(part).tolist() for part in np.random.get_state()],
         "the global random state of Python": random.getstate(),
     }
+
+
+def examples_of(data: Data) -> tuple[Tensor, Tensor]:
+    """The first 32 training examples."""
+    images, labels = data.train.slice(torch.arange(32))  # type: ignore[union-attr]
+    return images, labels

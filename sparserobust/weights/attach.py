@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sparserobust.errors import ModelError, ShapeError
+from sparserobust.errors import ShapeError
 from sparserobust.weights.decay import OffsetDecay
 from sparserobust.weights.mask_tensors import MaskTensors
-from sparserobust.weights.offset import add_dct_offset, dct_offset_of
+from sparserobust.weights.offset import add_dct_offset, dct_offset_of, refuse_tied
 from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of, weight_of
 
 
@@ -55,8 +55,8 @@ class SparseWeights:
         modules: Mapping[str, nn.Module] | None = None,
     ) -> None:
         self.modules = modules = prunable_modules(model) if modules is None else dict(modules)
-        for name, module in modules.items():
-            shape = tuple(values_of(module).shape)
+        for name, values in self.values.items():
+            shape = tuple(values.shape)
             if name not in masks or tuple(masks[name].shape) != shape:
                 got = tuple(masks[name].shape) if name in masks else "none"
                 raise ShapeError(f"mask of {name} must have shape {shape}, got {got}")
@@ -68,7 +68,7 @@ class SparseWeights:
         self._frozen: dict[str, Tensor] = {}
         self.decay = OffsetDecay(list(modules)) if decay_offset else None
         if kind == "dct":
-            _refuse_tied(model)
+            refuse_tied(model)
             alphas = initial_alpha or {}
             for name, module in modules.items():
                 if dct_offset_of(module) is None:
@@ -82,12 +82,11 @@ class SparseWeights:
     @property
     def masks(self) -> dict[str, Tensor]:
         """Name -> mask, the live tensors, on the device of their weight."""
-        for name, module in self.modules.items():
-            device = values_of(module).device
-            if self._masks[name].device != device:
-                self._masks[name] = self._masks[name].to(device)
+        for name, values in self.values.items():
+            if self._masks[name].device != values.device:
+                self._masks[name] = self._masks[name].to(values.device)
                 if name in self._frozen:
-                    self._frozen[name] = self._frozen[name].to(device)
+                    self._frozen[name] = self._frozen[name].to(values.device)
         return self._masks
 
     @property
@@ -120,8 +119,8 @@ class SparseWeights:
     def restore(self) -> None:
         """Puts every entry off the mask back to what the offset says, exactly."""
         masks = self.masks
-        for name, module in self.modules.items():
-            values, gamma = values_of(module), 1.0 if self.decay is None else self.decay.gamma[name]
+        for name, values in self.values.items():
+            gamma = 1.0 if self.decay is None else self.decay.gamma[name]
             self._tensors_of(name, masks[name], values).restore(values, gamma)
 
     @torch.no_grad()
@@ -173,8 +172,7 @@ class SparseWeights:
     def l1_of_gradients(self) -> tuple[Tensor, Tensor]:
         """(l1 norm of the dense gradients of all layers together, the same of what the masks keep)."""
         masks, whole, kept = self.masks, [], []
-        for name, module in self.modules.items():
-            values = values_of(module)
+        for name, values in self.values.items():
             if values.grad is not None:
                 size = values.grad.abs()  # and its sum: many times faster than an l1 norm
                 whole.append(size.sum())
@@ -187,8 +185,7 @@ class SparseWeights:
     def mask_gradients(self) -> None:
         """Zeroes the gradients off the mask, so that clipping and logging see trainable weights only."""
         masks = self.masks
-        for name, module in self.modules.items():
-            values = values_of(module)
+        for name, values in self.values.items():
             if values.grad is not None:
                 self._tensors_of(name, masks[name], values).silence(values.grad)
 
@@ -246,17 +243,6 @@ class SparseWeights:
                 offset = torch.zeros_like(values_of(module)).detach()
             plan[name] = TensorPlan(masks[name].clone(), self.kind, offset)
         return plan
-
-
-def _refuse_tied(model: nn.Module) -> None:
-    """A parametrization belongs to one module: layers that share a tensor would fall apart."""
-    names: dict[int, str] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        if id(parameter) in names:
-            raise ModelError(
-                f"{names[id(parameter)]} and {name} share one tensor; a DCT offset needs a weight of its own per layer"
-            )
-        names[id(parameter)] = name
 
 
 @torch.no_grad()
