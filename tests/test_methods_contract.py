@@ -187,6 +187,12 @@ class Sourceless(PruneBeforeTraining):
         return ChosenMasks(some(model, model.kept_at(sparsity), generator))
 
 
+@dataclass(frozen=True)
+class Positional(Drawn):
+    name: ClassVar[str] = "positional"
+    steps: int = 5
+
+
 @method
 class NamedByParameter(Drawn):
     name: str = "named-by-parameter"
@@ -358,6 +364,10 @@ def test_masks_that_are_not_those_of_the_network_are_refused(check, name):
         (
             NamedByParameter,
             r"name of named-by-parameter must not be a parameter; write `name: ClassVar\[str\]",
+        ),
+        (
+            Positional,
+            r"steps of positional can be given without its name; write @dataclass\(frozen=True, kw_",
         ),
         (Scoreless, r"method 'scoreless' \(Scoreless\) does not write score; add it"),
         (Holding, "shares of holding is a dict, which can change; make it a tuple or a number"),

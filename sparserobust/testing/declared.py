@@ -37,6 +37,10 @@ def check_declared(name: str, factory: Any) -> None:
     assert not own, (
         f"{own[0].name} of {name} must not be a parameter; write `{own[0].name}: ClassVar[str] = ...`"
     )
+    positional = [field.name for field in fields(factory) if not field.kw_only]
+    assert not positional, (
+        f"{positional[0]} of {name} can be given without its name; write @dataclass(frozen=True, kw_only=True)"
+    )
 
 
 def contents(method: Method) -> dict[str, str]:
