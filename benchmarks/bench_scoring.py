@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 import sparserobust as sr
 from sparserobust.seeds import generator
-from sparserobust.sparsity.probe import Probe, flat
-from sparserobust.sparsity.scores import CRITERIA
+from sparserobust.sparsity.scoring_model import ScoringModel, flat
 from sparserobust.sparsity.select import select
+from sparserobust.sparsity.synflow import make_positive, synflow
 
 BATCH = 128  # one training batch of the papers on CIFAR
 ROUNDS = 9
@@ -85,10 +85,9 @@ def test_one_shot_methods(benchmark, rows, model, data, method, floor) -> None:
 
 def test_synflow_iteration(benchmark, rows, model) -> None:
     """Score, select and go to the next point, against the two passes of one image at that point."""
-    probe = Probe(model, torch.device("cpu"), generator(0, "score"), input_shape=(3, 32, 32))
-    criterion = CRITERIA["synflow"]
-    criterion.prepare(probe)
-    total = sum(weight.numel() for weight in probe.dense.values())
+    scoring_model = ScoringModel(model, torch.device("cpu"), generator(0, "score"), input_shape=(3, 32, 32))
+    make_positive(scoring_model)
+    total = sum(weight.numel() for weight in scoring_model.dense.values())
     counts = iter([round(total * (1 - SPARSITY) ** (t / ITERATIONS)) for t in range(ITERATIONS + 1)])
     ones = torch.ones(1, 3, 32, 32)
     masks: dict[str, Tensor] = {}
@@ -97,13 +96,15 @@ def test_synflow_iteration(benchmark, rows, model) -> None:
 
     def before() -> None:
         start = time.perf_counter()
-        torch.autograd.grad(probe.model(ones).sum(), probe.weights)
+        torch.autograd.grad(scoring_model.network(ones).sum(), scoring_model.weights)
         floors.append(time.perf_counter() - start)
 
     def iteration() -> None:
         start = time.perf_counter()
-        probe.move(0, flat(masks) if masks else None)
-        masks.update(select(criterion.score(probe), next(counts), counts=None, generator=probe.generator))
+        scoring_model.move(0, flat(masks) if masks else None)
+        masks.update(
+            select(synflow(scoring_model), next(counts), counts=None, generator=scoring_model.generator)
+        )
         seconds.append(time.perf_counter() - start)
 
     benchmark.pedantic(iteration, setup=before, rounds=ITERATIONS)

@@ -22,7 +22,7 @@ import sparserobust as sr
 from sparserobust.apply import build_method
 from sparserobust.data import Data
 from sparserobust.data.bundle import ImageTensors
-from sparserobust.methods.during import DuringTraining
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.training import Recipe
 
 STEPS = 8
@@ -95,7 +95,7 @@ def main() -> None:
                 ratios[method].append(ours(network, method, data, batch) / floor)
         print(f"\n{network}, batches of {batch}, torch {torch.__version__}, one thread")
         for method, values in ratios.items():
-            moving = isinstance(build_method(method, {}), DuringTraining)
+            moving = isinstance(build_method(method, {}), PruneDuringTraining)
             print(
                 f"  {method:<24} {statistics.median(values):5.2f} x plain (target {1.5 if moving else 1.15})"
             )

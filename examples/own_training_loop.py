@@ -35,7 +35,7 @@ def main() -> None:
             loss.backward()
             attached.step()
         attached.end_epoch()
-        print(f"epoch {epoch + 1}: loss {loss.item():.3f}, {attached.course.kept:,} weights kept")
+        print(f"epoch {epoch + 1}: loss {loss.item():.3f}, {attached.training.kept:,} weights kept")
     attached.finish()
 
     run = sr.evaluate(attached.subject, data, ["accuracy", "fgsm", "storage"])

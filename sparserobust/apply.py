@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from typing import Any, overload
 
 import numpy as np
@@ -12,28 +12,17 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.arguments import plain_numbers, seed_number
-from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
-from sparserobust.data.examples import ScoringExamples
-from sparserobust.data.subset import without_loader
-from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
-from sparserobust.errors import ConfigError, ModelError, did_you_mean
-from sparserobust.methods.base import Choice, FixedMask
-from sparserobust.methods.during import DuringTraining
-from sparserobust.models.fixup import fixup_alphas
-from sparserobust.models.network import Network
-from sparserobust.models.redraw import redraw
+from sparserobust.data import AnyData
+from sparserobust.errors import ConfigError, PluginError, did_you_mean
+from sparserobust.methods.base import ChosenMasks, Method, PruneDuringTraining
+from sparserobust.methods.choose import choose_masks
 from sparserobust.origin import origin_of
 from sparserobust.records import remark
 from sparserobust.registry import methods
-from sparserobust.seeds import derived_seed, generator
 from sparserobust.sparsity.allocation import check_sparsity
-from sparserobust.sparsity.probe import Probe
 from sparserobust.subject import Subject
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.isolation import random_states_kept
-from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import dense_state
-from sparserobust.weights.plan import check_finite, prunable_modules, require_module
 
 
 def list_methods() -> list[str]:
@@ -44,7 +33,7 @@ def list_methods() -> list[str]:
 @overload
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: float = 0.0,
     data: AnyData | None = None,
     *,
@@ -55,7 +44,7 @@ def sparsify(
 @overload
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: Sequence[float],
     data: AnyData | None = None,
     *,
@@ -66,7 +55,7 @@ def sparsify(
 @overload
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: np.ndarray[Any, Any] | Tensor,
     data: AnyData | None = None,
     *,
@@ -76,7 +65,7 @@ def sparsify(
 ) -> Subject | list[Subject]: ...
 def sparsify(
     model: nn.Module,
-    method: str,
+    method: str | Method,
     sparsity: float | Sequence[float] | np.ndarray[Any, Any] | Tensor = 0.0,
     data: AnyData | None = None,
     *,
@@ -88,7 +77,7 @@ def sparsify(
 
     Args:
         model: any module with conv or linear layers that maps images to logits.
-        method: one of `list_methods()`.
+        method: one of `list_methods()`, or a `Method` of one's own.
         sparsity: fraction of prunable weights not kept, in [0, 1); a list or an array gives a list of subjects
             from one scoring.
         data: where the criterion needs examples: its training split, or the examples given.
@@ -105,60 +94,29 @@ def sparsify(
     targets = wanted if isinstance(wanted, list) else [wanted]
     for target in targets:
         check_sparsity(target)
-    bound = build_method(method, params)
-    choices = choose_masks(model, bound, targets, data, seed, device)
+    built = build_method(method, params)
     subjects = [
-        bind(copy.deepcopy(model), bound, choice, target, seed)
-        for choice, target in zip(choices, targets, strict=True)
+        make_subject(copy.deepcopy(model), built, chosen, target, seed)
+        for chosen, target in zip(
+            choose_masks(model, built, targets, data, seed, device), targets, strict=True
+        )
     ]
     return subjects if isinstance(wanted, list) else subjects[0]
 
 
-def choose_masks(
-    model: nn.Module,
-    method: FixedMask,
-    targets: Sequence[float],
-    data: AnyData | None,
-    seed: int,
-    device: str | torch.device,
-) -> list[Choice]:
-    """What a method keeps of a plain network at each sparsity; the network stays as it is.
-
-    Raises:
-        ModelError: nothing in it can be sparse, or it is not plain. The others are those of `sparsify`.
-    """
-    if isinstance(model, Subject):
-        raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
-    require_module(model)
-    check_finite(model)
-    if not prunable_modules(model):
-        raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
-    if any(dct_offset_of(module) is not None for module in prunable_modules(model).values()):
-        raise ModelError(
-            "the model already has a DCT offset; sparsify the plain network that it was made from"
-        )
-    for name, module in model.named_modules():
-        if "weight_orig" in module._parameters:
-            raise ModelError(
-                f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
-            )
-    with random_states_kept(), repeatable_kernels(), torch.enable_grad():
-        probe = _probe(model, method, data, seed, resolve_device(device))
-        return [method.choose(probe, target, generator(seed, "select")) for target in targets]
-
-
-def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, seed: int) -> Subject:
+def make_subject(
+    model: nn.Module, method: Method, chosen: ChosenMasks, sparsity: float, seed: int
+) -> Subject:
     """The model itself under the masks, with new weights where the method asks for a draw."""
-    if method.control == "reinitialised":
-        redraw(model, method.initialisation, derived_seed(seed, "reinitialised"))
+    method.redraw(model, seed)
     parent = dense_state(model)  # before the masks change it
-    empty = [name for name, mask in choice.masks.items() if not mask.any()]
+    empty = [name for name, mask in chosen.masks.items() if not mask.any()]
     weights = SparseWeights(
         model,
-        choice.masks,
+        chosen.masks,
         method.offset,
         trainable_alpha=method.trainable_alpha,
-        initial_alpha=_alphas(model, method),
+        initial_alpha=method.initial_alphas(model),
         decay_offset=method.decay_offset,
     )
     return Subject(
@@ -166,80 +124,35 @@ def bind(model: nn.Module, method: FixedMask, choice: Choice, sparsity: float, s
         parent=parent,
         weights=weights,
         name=origin_of(model, "name") or type(model).__name__,
-        label="dense" if method.name == "dense" else f"{method.variant()} {sparsity:g}",
-        method=method.name,
-        method_title=method.title,
-        method_source=method.source,
-        params=method.params(),
-        changed=method.changed(),
-        seed=seed,
-        target_sparsity=sparsity,
-        positions=method.positions,
-        rescued=choice.rescued,
-        score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
+        **method.made(sparsity, seed),
+        rescued=chosen.rescued,
         recipe=method.recipe,
-        pruning=method.pruner if isinstance(method, DuringTraining) else None,
-        prune_at_end=getattr(method, "prune_at_end", False),
-        warnings=(*(remark("layer-collapsed", layer=name) for name in empty), *choice.notes),
+        pruning=method.pruner if isinstance(method, PruneDuringTraining) else None,
+        prune_at_end=method.prune_at_end,
+        warnings=(*(remark("layer-collapsed", layer=name) for name in empty), *chosen.notes),
     )
 
 
-def _alphas(model: nn.Module, method: FixedMask) -> dict[str, float] | None:
-    """Name -> alpha at the start of a DCT offset, None where it is 1 everywhere.
+def build_method(method: str | Method, params: Mapping[str, Any]) -> Method:
+    """The method with its parameters; of one that is given whole these are changed.
 
     Raises:
-        ModelError: Fixup's initialisation is asked for and the network has no Fixup block.
+        PluginError: unknown method, or what is registered by that name is none. ConfigError: unknown parameter.
     """
-    if method.offset != "dct" or method.initial_alpha == "one":
-        return None
-    alphas = fixup_alphas(model, published=method.initial_alpha != "fixup")
-    if alphas is None and method.initial_alpha != "auto":
-        raise ModelError(
-            f"initial_alpha={method.initial_alpha!r} needs a Fixup network, got "
-            f"{origin_of(model, 'name') or type(model).__name__}; use 'one'"
+    factory = type(method) if isinstance(method, Method) else methods.load(method)
+    if not (isinstance(factory, type) and issubclass(factory, Method)):
+        raise PluginError(
+            f"method {method!r} must be a class derived from sparserobust.methods.Method, got {factory!r}"
         )
-    return alphas
-
-
-def build_method(name: str, params: dict[str, Any]) -> FixedMask:
-    """The method with its parameters.
-
-    Raises:
-        PluginError: unknown method. ConfigError: unknown parameter.
-    """
-    factory = methods.load(name)
+    if missing := sorted(factory.__abstractmethods__):
+        raise PluginError(
+            f"method {method!r} ({factory.__name__}) does not write {', '.join(missing)}; add it"
+        )
     known = [field.name for field in fields(factory)]
     for param in params:
         if param not in known:
             raise ConfigError(
-                f"{name} has no parameter {param!r}{did_you_mean(param, known) or ';'} it takes {', '.join(known)}"
+                f"{factory.name} has no parameter {param!r}{did_you_mean(param, known) or ';'} "
+                f"it takes {', '.join(known) or 'none'}"
             )
-    method: FixedMask = factory(**params)
-    return method
-
-
-def _probe(
-    model: nn.Module, method: FixedMask, data: AnyData | None, seed: int, device: torch.device
-) -> Probe:
-    """The copy that the method scores on, with its examples or the shape of an image."""
-    settings, split = method.scoring(), None if data is None else as_dataset(data, "train")
-    if method.rule.needs == "shape" and "input_shape" not in settings:
-        shape = origin_of(model, "input_shape")
-        if shape is None and data is not None:
-            shape = data.input_shape if isinstance(data, Data) else _shape_of(as_dataset(data, "test"))
-        settings["input_shape"] = shape
-    if method.needs_data:
-        if split is None:
-            raise ConfigError(f"{method.name} scores weights on training examples; give data=")
-        settings["examples"] = ScoringExamples(
-            without_loader(split), getattr(method, "score_samples", 100), seed, device, dtype_of(model)
-        )
-    probe = Probe(model, device, generator(seed, "score"), **settings)
-    if method.rule.needs == "shape" and isinstance(probe.model, Network):
-        probe.model.normalize = nn.Identity()  # type: ignore[assignment]  # the criterion's input is ready-made
-    return probe
-
-
-def _shape_of(dataset: AnySet) -> tuple[int, ...]:
-    images, _ = next(batches(dataset, 1, torch.device("cpu")))
-    return tuple(images.shape[1:])
+    return replace(method, **params) if isinstance(method, Method) else factory(**params)

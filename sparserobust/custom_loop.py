@@ -8,21 +8,23 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparserobust.apply import bind, build_method, choose_masks
+from sparserobust.apply import build_method, make_subject
 from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, as_dataset
 from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
 from sparserobust.errors import ConfigError
+from sparserobust.methods.base import Method
+from sparserobust.methods.choose import choose_masks
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached, is_held
-from sparserobust.training.bind import pruner_of
+from sparserobust.training.pruner_for import pruner_for
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import prunable_modules, require_module, values_of
 
 
 def attach(
-    method: str,
+    method: str | Method,
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     *,
@@ -40,7 +42,7 @@ def attach(
     out is `attached.subject`, to be saved and evaluated like any other.
 
     Args:
-        method: one of `list_methods()`, before or during training.
+        method: one of `list_methods()`, or a `Method` of one's own; before or during training.
         model: a plain network; its weights change now where the method prunes before training.
         optimizer: over its parameters. The scale of a DCT offset joins it as a group of its own.
         sparsity: in [0, 1).
@@ -60,18 +62,16 @@ def attach(
     check_sparsity(sparsity)
     epochs = whole_number("epochs", epochs, least=1)
     steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch, least=1)
-    seed, bound = seed_number(seed), build_method(method, params)
-    choice = choose_masks(model, bound, [sparsity], data, seed, device_of(model))[0]
+    seed, built = seed_number(seed), build_method(method, params)
+    chosen = choose_masks(model, built, [sparsity], data, seed, device_of(model))[0]
     split = None if data is None else as_dataset(data, "train")
 
     def attached_to(model: nn.Module, optimizer: torch.optim.Optimizer) -> Attached:
-        subject = bind(model, bound, choice, sparsity, seed)
-        offsets = [
-            dct for module in prunable_modules(model).values() if (dct := dct_offset_of(module)) is not None
-        ]
-        if alphas := [dct.alpha for dct in offsets if dct.alpha.requires_grad]:
+        subject = make_subject(model, built, chosen, sparsity, seed)
+        offsets = [dct_offset_of(module) for module in subject.weights.modules.values()]
+        if alphas := [dct.alpha for dct in offsets if dct is not None and dct.alpha.requires_grad]:
             optimizer.add_param_group({"params": alphas})
-        pruner = pruner_of(
+        pruner = pruner_for(
             subject,
             optimizer,
             epochs=epochs,

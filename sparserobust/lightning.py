@@ -15,6 +15,7 @@ except ImportError as missing:
 from sparserobust.custom_loop import attach
 from sparserobust.data import AnyData
 from sparserobust.errors import ConfigError
+from sparserobust.methods.base import Method
 from sparserobust.training.attached import Attached
 
 
@@ -36,7 +37,7 @@ class Sparsify(Callback):
 
     def __init__(
         self,
-        method: str,
+        method: str | Method,
         *,
         sparsity: float,
         network: str = "",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -11,11 +12,14 @@ from torch import Tensor, nn
 
 from sparserobust.apply import build_method
 from sparserobust.errors import ModelError, RecordError
-from sparserobust.methods.during import DuringTraining
+from sparserobust.made_by import made_by
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.models.create import create_model, is_model
 from sparserobust.origin import ModelOrigin
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import SCHEMA_VERSION, History, SubjectRecord
 from sparserobust.records.migrations import migrated_history, migrated_subject
+from sparserobust.registry import methods
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import file_sha256, read_model
 from sparserobust.subject import STARTS_FULL, Subject, initial_sha256
@@ -23,6 +27,18 @@ from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import dense_state, others_of
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+
+ONCE_SHARED: dict[str, tuple[str | bool | None, ...]] = {
+    "allocation": ("global", "uniform"),
+    "offset": ("zero",),
+    "rescue": (None,),
+    "control": (None,),
+    "initialisation": (None,),
+    "trainable_alpha": (True,),
+    "initial_alpha": ("auto",),
+    "ties": ("draw",),
+}
+"""Parameters that earlier versions wrote for every method, with the values at which they did nothing."""
 
 
 def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None) -> Subject:
@@ -57,25 +73,17 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
             f"{path} is damaged: its header cannot be read ({str(error).splitlines()[0]})"
         ) from None
     base = model if model is not None else _drawn_again(origin, record, path)
-    _check_shapes(base, shapes, path)
+    modules = prunable_modules(base)
+    _check_shapes(modules, shapes, path)
     base.to(getattr(torch, dtype))
     subject = Subject(
         model=base,
         parent=None if model is not None else dense_state(base),
-        weights=SparseWeights(base, masks, "zero"),
+        weights=SparseWeights(base, masks, "zero", modules=modules),
         name=record.model,
-        label=record.label,
+        **made_by(record),
         label_given=record.label_given,
-        method=record.method,
-        method_title=record.method_title,
-        method_source=record.method_source,
-        params=dict(record.params),
-        changed=record.changed,
-        seed=record.seed,
-        target_sparsity=record.target_sparsity,
-        positions=record.positions,
         rescued={layer.name: layer.rescued for layer in record.layers if layer.rescued},
-        score_samples=record.score_samples,
         recipe=recipe,
         pruning=_pruning(record) if pruning else None,
         prune_at_end=prune_at_end,
@@ -104,12 +112,17 @@ def _records(header: dict[str, Any], path: str | os.PathLike[str]) -> tuple[Subj
     return SubjectRecord.model_validate(subject), None if raw is None else History.model_validate(raw)
 
 
-def _pruning(record: SubjectRecord) -> Callable[[Any], Any]:
+def _pruning(record: SubjectRecord) -> Callable[[TrainingState], Pruner]:
     """What the method of a subject that was saved before its training does in it."""
     assert record.method is not None
-    params = {key: tuple(value) if isinstance(value, list) else value for key, value in record.params.items()}
+    taken = {own.name for own in fields(methods.load(record.method))}
+    params = {
+        key: value
+        for key, value in record.params.items()
+        if key in taken or value not in ONCE_SHARED.get(key, ())
+    }
     method = build_method(record.method, params)
-    assert isinstance(method, DuringTraining)
+    assert isinstance(method, PruneDuringTraining)
     return method.pruner
 
 
@@ -146,8 +159,10 @@ def _drawn_again(
     )
 
 
-def _check_shapes(model: nn.Module, shapes: dict[str, tuple[int, ...]], path: str | os.PathLike[str]) -> None:
-    own = {name: tuple(values_of(module).shape) for name, module in prunable_modules(model).items()}
+def _check_shapes(
+    modules: Mapping[str, nn.Module], shapes: dict[str, tuple[int, ...]], path: str | os.PathLike[str]
+) -> None:
+    own = {name: tuple(values_of(module).shape) for name, module in modules.items()}
     if own != shapes:
         differing = sorted(set(own.items()) ^ set(shapes.items()))[0][0]
         raise ModelError(
@@ -161,8 +176,7 @@ def _fill(
     subject: Subject, record: SubjectRecord, tensors: dict[str, Tensor], path: str | os.PathLike[str]
 ) -> None:
     """Puts the offset and the stored values into the model and binds the masks."""
-    model, masks = subject.model, subject.weights.masks
-    modules = prunable_modules(model)
+    model, masks, modules = subject.model, subject.weights.masks, subject.weights.modules
     try:
         if record.offset == "frozen":
             for name, module in modules.items():
@@ -181,6 +195,7 @@ def _fill(
             record.offset,
             trainable_alpha=bool(record.params.get("trainable_alpha", True)),
             decay_offset=any(name.endswith(":gamma") for name in tensors),
+            modules=modules,
         )
         if (decay := subject.weights.decay) is not None:
             decay.gamma = {name: float(tensors[f"{name}:gamma"]) for name in modules}
@@ -190,7 +205,7 @@ def _fill(
             if (dct := dct_offset_of(module)) is not None:
                 dct.alpha.copy_(tensors[f"{name}:alpha"])
                 dct.initial_alpha = float(tensors.get(f"{name}:initial_alpha", torch.ones(())))
-        for key, tensor in others_of(model).items():
+        for key, tensor in others_of(model, modules).items():
             tensor.copy_(tensors[f"{key}:whole"])
     except (KeyError, RuntimeError) as error:
         raise RecordError(

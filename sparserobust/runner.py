@@ -18,7 +18,7 @@ from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, Data
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, DegenerateScores
-from sparserobust.methods.base import FixedMask
+from sparserobust.methods.base import Method
 from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord, remark
 from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
 from sparserobust.scoring.attack.optimality import with_optimality
@@ -115,7 +115,7 @@ def evaluate(
     )
 
 
-def failed_run(dense: Run, method: FixedMask, sparsity: float, error: Exception) -> Run:
+def failed_run(dense: Run, method: Method, sparsity: float, error: Exception) -> Run:
     """The record of a subject that could not be made: its target stands there, and every outcome says why.
 
     A criterion that cannot choose is a result of the method, and the outcomes are skipped; after any other
@@ -135,24 +135,15 @@ def failed_run(dense: Run, method: FixedMask, sparsity: float, error: Exception)
     else:
         status, reason = "failed", remark("not-made", error=type(error).__name__, message=message)
     subject = SubjectRecord(
-        label=f"{method.variant()} {sparsity:g}",
+        **method.made(sparsity, own.seed),
         model=own.model,
         model_title=own.model_title,
         parameters=own.parameters,
-        method=method.name,
-        method_title=method.title,
-        method_source=method.source,
-        params=method.params(),
-        changed=method.changed(),
         offset=method.offset,
-        positions=method.positions,
-        target_sparsity=sparsity,
         sparsity=sparsity,
         kept=kept,
         prunable=own.prunable,
         outside=own.outside,
-        seed=own.seed,
-        score_samples=getattr(method, "score_samples", None) if method.needs_data else None,
         decay_towards="offset" if method.offset == "dct" else "zero",
         initial_sha256=own.initial_sha256,
         weights_sha256="",

@@ -13,7 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
+from sparserobust.made_by import made_by
 from sparserobust.origin import ModelOrigin, origin_of
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import (
     SCHEMA_VERSION,
     ChangedParameter,
@@ -31,7 +33,6 @@ from sparserobust.weights.others import as_drawn, others_of, outside
 from sparserobust.weights.plan import (
     Plan,
     check_finite,
-    effective_weights,
     plain_copy,
     prunable_modules,
     require_module,
@@ -59,8 +60,8 @@ class Subject:
         positions: "seeded" when the support can be drawn again from the seed.
         rescued: weight name -> how many weights a rescue rule added.
         recipe: name of the method's default training recipe.
-        pruning: what its method does while it trains, given the `Course` of the training; None where the mask is
-            fixed, and after training.
+        pruning: what its method does while it trains, given the state of the training; None where the mask is fixed,
+            and after training.
         prune_at_end: whether training ends with setting a frozen offset to zero.
         warnings: what a reader should know of how it was made.
         history: of its last training.
@@ -84,7 +85,7 @@ class Subject:
     rescued: dict[str, int] = field(default_factory=dict)
     score_samples: int | None = None
     recipe: str | None = None
-    pruning: Callable[[Any], Any] | None = None
+    pruning: Callable[[TrainingState], Pruner] | None = None
     prune_at_end: bool = False
     warnings: tuple[Remark, ...] = ()
     history: History | None = None
@@ -112,12 +113,12 @@ class Subject:
             return model
         require_module(model)
         check_finite(model)
-        masks = {}
-        for key, module in prunable_modules(model).items():
+        modules, masks = prunable_modules(model), {}
+        for key, module in modules.items():
             support = weight_of(module).detach() != 0
             masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
         name = name or origin_of(model, "name") or type(model).__name__
-        return cls(model, SparseWeights(model, masks, "zero", enforce=False), name, name)
+        return cls(model, SparseWeights(model, masks, "zero", enforce=False, modules=modules), name, name)
 
     @property
     def plan(self) -> Plan:
@@ -126,7 +127,7 @@ class Subject:
 
     def effective_weights(self) -> dict[str, Tensor]:
         """Name -> dense tensor that the network computes with, prunable weights only, as copies."""
-        return effective_weights(self.model)
+        return self.weights.effective()
 
     @property
     def model_title(self) -> str:
@@ -141,7 +142,7 @@ class Subject:
     @property
     def prunable(self) -> int:
         """How many weights the masks cover."""
-        return sum(mask.numel() for mask in self.weights.masks.values())
+        return self.weights.prunable
 
     @property
     def sparsity(self) -> float:
@@ -181,30 +182,21 @@ class Subject:
             for name, mask in self.weights.masks.items()
         )
         parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
-        trainable = {name for name, _ in self.model.named_parameters()} | set(prunable_modules(self.model))
+        trainable = {name for name, _ in self.model.named_parameters()} | set(self.weights.modules)
         weights_sha256, initial = sha256_of(self.model.state_dict()), initial_sha256(self)
         file_sha256, of_weights = self.saved or (None, None)
         return SubjectRecord(
-            label=self.label,
+            **made_by(self),
             label_given=self.label_given or self.label != self._label,
             model=self.name,
             model_title=self.model_title,
             parameters=sum(tensor.numel() for name, tensor in parameters.items() if name in trainable),
-            method=self.method,
-            method_title=self.method_title,
-            method_source=self.method_source,
-            params=self.params,
-            changed=self.changed,
             offset=self.weights.kind,
-            positions=self.positions,
-            target_sparsity=self.target_sparsity,
             sparsity=self.sparsity,
             kept=self.kept,
             prunable=self.prunable,
-            outside=outside(self.model),
+            outside=outside(self.model, self.weights.modules),
             rescued=sum(self.rescued.values()),
-            seed=self.seed,
-            score_samples=self.score_samples,
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
             training=_training(self, initial),
             layers=layers,
@@ -220,7 +212,7 @@ class Subject:
         A frozen offset that `create_model` drew is not stored: it comes from the seed again, checked by its
         sha256. Any other frozen offset is stored whole, and so is one that not every machine draws alike.
         """
-        modules = prunable_modules(self.model)
+        modules = self.weights.modules
         tensors: dict[str, Tensor] = {}
         for key, module in modules.items():
             mask = self.weights.masks[key]
@@ -232,7 +224,7 @@ class Subject:
             if self.weights.decay is not None:
                 gamma = self.weights.decay.gamma[key]
                 tensors[f"{key}:gamma"] = torch.tensor(gamma, dtype=torch.float64)
-        tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model).items()}
+        tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model, modules).items()}
         if self.weights.kind == "frozen" and not drawn_by_us(self):
             tensors |= {f"{key}:offset": offset for key, offset in self.weights.frozen.items()}
         origin = getattr(self.model, "origin", None)
@@ -257,7 +249,7 @@ def initial_sha256(subject: Subject) -> str | None:
     """sha256 of the prunable weights of the parent, None without one."""
     if subject.parent is None:
         return None
-    return sha256_of({name: subject.parent[name] for name in prunable_modules(subject.model)})
+    return sha256_of({name: subject.parent[name] for name in subject.weights.modules})
 
 
 def drawn_by_us(subject: Subject) -> bool:
@@ -277,6 +269,6 @@ def _training(subject: Subject, initial: str | None) -> Literal["none", "recorde
         return "recorded"
     if subject.parent is None:
         return "unknown"
-    if not as_drawn(subject.model, subject.weights.masks, subject.parent):
+    if not as_drawn(subject.model, subject.weights.modules, subject.weights.masks, subject.parent):
         return "elsewhere" if subject.history is None else "unknown"
     return "none" if _drawn(subject, initial) else "unknown"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import sparserobust as sr
 from sparserobust.data.bundle import ImageTensors
-from sparserobust.testing import during, evaluators, methods
+from sparserobust.testing import before, during, evaluators
 
 settings.register_profile("sparserobust", derandomize=True, deadline=None, max_examples=50, database=None)
 settings.load_profile("sparserobust")
@@ -150,7 +150,7 @@ def one_of_kit(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
     decides. Evaluators see 24 of its images. All of it costs six times as much: it is for the tests marked `slow`."""
     number = zlib.crc32(request.node.name.encode())
     networks, recipes = during.small_networks, list(during.RECIPES.items())
-    for module in (during, evaluators, methods):
+    for module in (before, during, evaluators):
         monkeypatch.setattr(module, "small_networks", lambda: [networks()[number % 2]])
     monkeypatch.setattr(during, "RECIPES", dict([recipes[number // 2 % len(recipes)]]))
     data = during.small_data()

@@ -126,8 +126,8 @@ class Greedy(SNIP):
 
     name: ClassVar[str] = "greedy"
 
-    def choose(self, probe, sparsity, generator):
-        choice = super().choose(probe, sparsity, generator)
+    def choose(self, model, sparsity, generator):
+        choice = super().choose(model, sparsity, generator)
         mask = next((m for m in choice.masks.values() if not m.all()), None)
         if mask is not None:
             mask.view(-1)[int((~mask).view(-1).int().argmax())] = True
@@ -140,8 +140,8 @@ class Fickle(SNIP):
 
     name: ClassVar[str] = "fickle"
 
-    def choose(self, probe, sparsity, generator):
-        choice = super().choose(probe, sparsity, generator)
+    def choose(self, model, sparsity, generator):
+        choice = super().choose(model, sparsity, generator)
         stream = torch.Generator().manual_seed(next(COUNTER))
         return dataclasses.replace(choice, masks=shuffle_within_layers(choice.masks, generator=stream))
 
@@ -155,8 +155,8 @@ class Helpful(SNIP):
 
     name: ClassVar[str] = "helpful"
 
-    def choose(self, probe, sparsity, generator):
-        choice = super().choose(probe, sparsity, generator)
+    def choose(self, model, sparsity, generator):
+        choice = super().choose(model, sparsity, generator)
         name, mask = next((n, m) for n, m in choice.masks.items() if not m.all())
         mask.view(-1)[int((~mask).view(-1).int().argmax())] = True
         return dataclasses.replace(choice, rescued={name: 1})

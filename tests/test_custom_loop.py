@@ -13,7 +13,7 @@ import sparserobust as sr
 from sparserobust import registry
 from sparserobust.apply import build_method
 from sparserobust.errors import ConfigError, ModelError
-from sparserobust.methods.during import DuringTraining
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.records import remark
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import Recipe
@@ -173,7 +173,9 @@ def test_an_optimizer_takes_one_method_at_a_time():
     sr.attach("random", plain, optimizer, **settings)
 
 
-DURING = [name for name in registry.methods.names() if isinstance(build_method(name, {}), DuringTraining)]
+DURING = [
+    name for name in registry.methods.names() if isinstance(build_method(name, {}), PruneDuringTraining)
+]
 
 
 @pytest.mark.parametrize("method", DURING)
@@ -191,9 +193,9 @@ def test_a_loop_that_ends_early_gets_there_or_says_so(method):
     attached.finish()
     subject = attached.subject
     shapes = {name: tuple(mask.shape) for name, mask in subject.weights.masks.items()}
-    expected = build_method(method, {}).reaches(shapes, attached.course.k)
+    expected = build_method(method, {}).reaches(shapes, attached.training.k)
     there = subject.kept in expected if isinstance(expected, range) else subject.kept == expected
-    ended = remark("ended-early", epochs=1, of=8, kept=subject.kept, wanted=attached.course.k)
+    ended = remark("ended-early", epochs=1, of=8, kept=subject.kept, wanted=attached.training.k)
     warned = ended in subject.warnings
     assert there != warned, (subject.kept, expected, subject.warnings)
     assert subject.record().warnings == subject.warnings

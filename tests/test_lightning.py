@@ -108,7 +108,7 @@ def test_gradients_may_be_accumulated():
     pruning = Sparsify("hoyer-square", sparsity=0.8, network="net", decay=0.01)
     fit(Classifier(first), [pruning], max_epochs=EPOCHS, accumulate_grad_batches=4)
     expected = by_hand(second, "sgd", "hoyer-square", accumulate=4, sparsity=0.8, decay=0.01)
-    assert pruning.attached.course.step == expected.course.step == 2 * EPOCHS
+    assert pruning.attached.training.step == expected.training.step == 2 * EPOCHS
     for name, value in second.state_dict().items():
         torch.testing.assert_close(first.state_dict()[name], value, rtol=1e-4, atol=1e-5)
 
@@ -122,7 +122,7 @@ def test_validation_sees_the_mask_that_the_epoch_ended_with():
     class Watched(Classifier):
         def validation_step(self, batch):
             if hasattr(pruning, "attached"):
-                seen.append(pruning.attached.course.epoch)
+                seen.append(pruning.attached.training.epoch)
 
     pruning = Sparsify("set", sparsity=0.8, network="net")
     fit(Watched(small_networks()[1]), [pruning], max_epochs=2)
@@ -151,4 +151,4 @@ def test_an_interruption_lets_the_optimizer_go():
     module, pruning = Broken(small_networks()[1]), Sparsify("set", sparsity=0.8, network="net")
     with pytest.raises(RuntimeError, match="broken"):
         fit(module, [pruning], max_epochs=2)
-    assert not pruning.attached.course.optimizer._optimizer_step_post_hooks
+    assert not pruning.attached.training.optimizer._optimizer_step_post_hooks

@@ -10,7 +10,7 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust import registry
-from sparserobust.methods.during import DuringTraining
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.records import remark
 from sparserobust.sparsity.allocation import allocate, kept_count
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
@@ -73,7 +73,7 @@ def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 def test_the_built_in_methods_are_listed():
     assert set(sr.list_methods()) == set(OFFSETS) | DURING
     assert all(
-        issubclass(registry.methods.load(name), DuringTraining) == (name in DURING)
+        issubclass(registry.methods.load(name), PruneDuringTraining) == (name in DURING)
         for name in sr.list_methods()
     )
 

@@ -134,7 +134,7 @@ from sparserobust.weights.plan import prunable_modules
         (
             {"method": "dense", "control": "layer-shuffled", "sparsity": 0.0},
             ConfigError,
-            "dense keeps every weight and takes no offset, allocation, rescue or control",
+            "dense has no parameter 'control'; it takes none",
         ),
         ({"method": "iter-snip", "data": None}, ConfigError, "iter-snip scores weights on training examples"),
         ({"method": "grasp", "data": None}, ConfigError, "grasp scores weights on training examples"),

@@ -90,7 +90,7 @@ def test_examples_that_fill_several_batches_take_a_pass_each(problem, method):
     ],
 )
 def test_a_grid_in_any_order_equals_single_calls(problem, method, params):
-    """Bit for bit: masks, weights and records; what one sparsity leaves in the probe must not reach the next."""
+    """Bit for bit: masks, weights and records; what one sparsity leaves behind must not reach the next."""
     torch.manual_seed(1)
     model, data = Counted(), problem(200)
     together = sr.sparsify(model, method, GRID, data, seed=3, **params)

@@ -9,8 +9,8 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust import registry
-from sparserobust.errors import ModelError, RecordError
-from sparserobust.methods.during import DuringTraining
+from sparserobust.errors import ConfigError, ModelError, RecordError
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.models import redraw
 from sparserobust.records import remark
 from sparserobust.storage.modelfile import read_model
@@ -35,7 +35,7 @@ def logits(subject, digits):
 
 
 OLD = ["dense", "random", "magnitude", "snip", "freezenet", "dctps"]
-FIXED = [n for n in sr.list_methods() if not issubclass(registry.methods.load(n), DuringTraining)]
+FIXED = [n for n in sr.list_methods() if not issubclass(registry.methods.load(n), PruneDuringTraining)]
 """The conformance kit saves the others, before and after their training."""
 METHODS = [
     *(
@@ -227,3 +227,40 @@ def test_a_model_in_double_precision_comes_back_in_double_precision(digits, tmp_
     back = sr.load_subject(subject.save(tmp_path / "m.sparse"))
     images = digits.test.slice(torch.arange(20))[0].double()
     assert torch.equal(subject.model.eval()(images), back.model.eval()(images))
+
+
+ONCE_SHARED = {
+    "offset": "zero",
+    "rescue": None,
+    "control": None,
+    "initialisation": None,
+    "trainable_alpha": True,
+    "initial_alpha": "auto",
+    "ties": "draw",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "gone"), [("snip-it-during", ONCE_SHARED), ("starfire-ck", {"allocation": "uniform"})]
+)
+def test_parameters_that_did_nothing_and_are_gone_do_not_keep_an_older_file_from_training(
+    digits, tmp_path, method, gone
+):
+    def older(header):
+        header["subject"]["params"] |= gone
+
+    subject = sr.sparsify(sr.create_model("conv2", digits, seed=5), method, 0.9, digits, seed=2)
+    path = subject.save(tmp_path / "m.sparse")
+    with_header(path, older)
+    back = sr.load_subject(path)
+    assert back.pruning is not None
+    assert back.pruning.__self__ == subject.pruning.__self__, "the same method with the same parameters"
+    assert {name: back.params[name] for name in gone} == gone, "the record stays as it was written"
+
+
+def test_a_parameter_that_is_gone_and_did_something_is_refused(digits, tmp_path):
+    subject = sr.sparsify(sr.create_model("conv2", digits, seed=5), "snip-it-during", 0.9, digits, seed=2)
+    path = subject.save(tmp_path / "m.sparse")
+    with_header(path, lambda header: header["subject"]["params"].update(offset="frozen"))
+    with pytest.raises(ConfigError, match="snip-it-during has no parameter 'offset'"):
+        sr.load_subject(path)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import sparserobust as sr
-from sparserobust.apply import bind, build_method, choose_masks
+from sparserobust.apply import build_method, make_subject
+from sparserobust.methods.choose import choose_masks
 from sparserobust.methods.snip import SNIP
 from sparserobust.models.network import title_of
 from sparserobust.records import SCHEMA_VERSION, ChangedParameter
@@ -197,7 +198,7 @@ def test_the_record_has_the_digest_of_its_file_as_long_as_the_weights_are_those_
 def test_a_saved_subject_comes_back_with_its_record(digits, tmp_path):
     method = build_method("random", {"allocation": "erk"})
     model = sr.create_model("lenet-300-100", digits)
-    subject = bind(model, method, choose_masks(model, method, [0.5], None, 0, "cpu")[0], 0.5, 0)
+    subject = make_subject(model, method, choose_masks(model, method, [0.5], None, 0, "cpu")[0], 0.5, 0)
     subject.label = "mine"
     loaded = sr.load_subject(subject.save(tmp_path / "model.sparse"))
     assert loaded.record() == subject.record()

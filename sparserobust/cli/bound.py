@@ -14,9 +14,8 @@ from sparserobust.cli.request import Request
 from sparserobust.cli.variants import Variant
 from sparserobust.data import Data
 from sparserobust.errors import ConfigError
-from sparserobust.methods.base import FixedMask
-from sparserobust.methods.during import DuringTraining
-from sparserobust.training import Recipe, check_schedule, load_recipe
+from sparserobust.methods.base import Method, PruneDuringTraining
+from sparserobust.training import Recipe, check_trainable, load_recipe
 
 DENSE = Variant("dense", {})
 RECIPE = "snip-it"
@@ -28,18 +27,13 @@ class Bound:
     """A variant with its method; `params` are what `sparsify` takes."""
 
     variant: Variant
-    method: FixedMask
+    method: Method
     params: dict[str, Any]
 
     @property
     def dense(self) -> bool:
         """Whether it is the reference."""
         return self.variant.name == DENSE.name
-
-    @property
-    def scores_once(self) -> bool:
-        """Whether one scoring serves every sparsity: a method of several events scores anew for each."""
-        return len(self.method.events(1000, 10)) == 1
 
 
 def check_methods(named: Sequence[Variant], settings: Settings) -> None:
@@ -70,15 +64,15 @@ def bound_variants(named: Sequence[Variant], settings: Settings, recipe: Recipe 
             )
     bound: list[Bound] = []
     for variant in [DENSE, *(variant for variant in named if variant.name != DENSE.name)]:
-        needs_data = _built(variant, variant.settings({}, settings)).needs_data
-        params = variant.settings({"score_samples": samples} if needs_data else {}, settings)
+        scored = _built(variant, variant.settings({}, settings)).samples is not None
+        params = variant.settings({"score_samples": samples} if scored else {}, settings)
         method = _built(variant, params)
         if method not in [other.method for other in bound]:
             bound.append(Bound(variant, method, params))
     return bound
 
 
-def _built(variant: Variant, params: dict[str, Any]) -> FixedMask:
+def _built(variant: Variant, params: dict[str, Any]) -> Method:
     """The method; a value of a type that it cannot take is an error in one line too."""
     try:
         return build_method(variant.name, params)
@@ -95,10 +89,10 @@ def check_schedules(
 ) -> None:
     """Raises ConfigError where a method cannot prune in a training as long as these, before any is begun."""
     for variant in bound:
-        if isinstance(variant.method, DuringTraining):
+        if isinstance(variant.method, PruneDuringTraining):
             subject = sparsify(model, variant.variant.name, min(request.sparsities), data, **variant.params)
             try:
-                check_schedule(subject, data, epochs=request.epochs, recipe=recipe)
+                check_trainable(subject, data, epochs=request.epochs, recipe=recipe)
             except ConfigError as error:
                 raise ConfigError(f"{variant.variant}: {error}") from None
 

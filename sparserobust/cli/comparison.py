@@ -135,7 +135,7 @@ class Comparison:
             method = bound.variant.name
             return sparsify(model, method, targets, self.data, seed=seed, device=self.device, **bound.params)
 
-        if bound.scores_once and len(sparsities) > 1:
+        if bound.method.scores_once and len(sparsities) > 1:
             try:
                 return made(sparsities)
             except ERRORS:

@@ -87,11 +87,10 @@ def _method(name: str) -> None:
     click.echo(f"{summary}\n\nsource: {method.source}\nrecipe: {method.recipe}\n\nparts")
     for part, value in method.parts().items():
         click.echo(f"  {part:<14} {value}")
-    click.echo(f"\nparameters (--set {name}.PARAMETER=VALUE, or --methods {name}[PARAMETER=VALUE,...])")
+    how = f"\nparameters (--set {name}.PARAMETER=VALUE, or --methods {name}[PARAMETER=VALUE,...])"
+    click.echo(how if fields(factory) else "\nno parameters")
     about = _documented_attributes(factory)
     for field in fields(factory):
-        if field.name in method.fixed:
-            continue
         click.echo(f"  {field.name} = {getattr(method, field.name)!r}")
         if field.name in about:
             click.echo(textwrap.fill(about[field.name], 110, initial_indent=INDENT, subsequent_indent=INDENT))

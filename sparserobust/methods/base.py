@@ -1,206 +1,182 @@
-"""What a method is: score, allocation, schedule, structure and offset, with the paper's name and defaults.
+"""What a method is: masks chosen before training, or moved while the network trains, and the offset off the mask.
 
-`FixedMask` is every method that fixes its mask before training. `Scored` adds what a score on training
-examples takes, `Scheduled` several pruning events, `Iterative` both.
+A method before training derives from `PruneBeforeTraining` and writes `choose`, or from `PruneByScore` (in
+`by_score.py`) and writes `score`. One that prunes while the network trains derives from `PruneDuringTraining` and
+writes `pruner`. Parameters that many methods take are in `parameters.py`; a method takes those that it obeys.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from sparserobust.errors import ConfigError
+from sparserobust.made_by import MadeBy
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.records import Remark
-from sparserobust.settings import Positive, Settings
-from sparserobust.sparsity.allocation import ALLOCATIONS, WORDS, kept_count
-from sparserobust.sparsity.probe import BatchNorm, Loss, Probe
-from sparserobust.sparsity.prune import prune
-from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
-from sparserobust.sparsity.scores import CRITERIA, Criterion
-from sparserobust.sparsity.select import Ties, rescue_empty_layers, shuffle_within_layers
-from sparserobust.weights.plan import OFFSET_WORDS, OffsetKind
-
-ALPHAS = ("auto", "one", "fixup", "fixup-published")
+from sparserobust.settings import Settings
+from sparserobust.sparsity.scoring_model import ScoringModel, ScoringSettings
+from sparserobust.weights.plan import OffsetKind
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The masks a method chose, what it added to the exact count, and what a reader should know of it."""
+class ChosenMasks:
+    """The masks a method chose, what it added to the exact count, and what a reader should know of it.
 
-    masks: dict[str, Tensor]
-    rescued: dict[str, int]
+    Attributes:
+        masks: name -> bool of the weight's shape, True = kept, for every prunable weight.
+        rescued: name -> how many weights a rescue rule added there.
+        notes: for the record.
+    """
+
+    masks: Masks
+    rescued: dict[str, int] = field(default_factory=dict)
     notes: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedMask(Settings):
-    """A method that fixes its mask before training. Subclasses set the class variables and new defaults.
+class Method(Settings, ABC):
+    """What every method is: a name, a source, and a choice of masks. Parameters are the fields of its dataclass.
+
+    Whatever has a default here is stated by those methods alone for which it is otherwise.
 
     Attributes:
-        allocation: "global" (the scores alone decide), "uniform", "erk", "epl", "epf", or the last three as
-            published, "erk-published" ..., which lose what small layers cannot take.
-        offset: what stands off the mask: "zero" (pruned), "frozen" (initial weights) or "dct".
-        rescue: "random" gives a layer that keeps nothing one random weight, on top of the exact count;
-            None leaves it empty.
-        control: "layer-shuffled" puts each layer's kept weights at random places, "reinitialised" draws new
-            weights after the mask is found (FreezeNet, Algorithm S1); None does neither.
-        initialisation: that the new weights of control="reinitialised" are drawn by; None: the network's own.
-        trainable_alpha: of a DCT offset; False keeps alpha as it starts.
-        initial_alpha: of a DCT offset: "one", "fixup" (as large as Fixup's own initialisation), or
-            "fixup-published" (with the additional square root of the authors' code); "auto" is
-            "fixup-published" in a Fixup network and "one" in any other.
+        source: paper and section, in one line.
+        recipe: name of the training recipe that is taken where the user names none.
+        decay_offset: whether weight decay shrinks a frozen offset, see `OffsetDecay`.
     """
 
     source: ClassVar[str]
-    criterion: ClassVar[str]
     recipe: ClassVar[str] = "freezenet-mnist"
     decay_offset: ClassVar[bool] = False
-    fixed: ClassVar[tuple[str, ...]] = ()
-    """Parameters that it does not have a choice of."""
-    revive: ClassVar[bool] = False
 
-    allocation: str = field(default="global", metadata={"words": WORDS})
-    offset: OffsetKind = field(default="zero", metadata={"words": OFFSET_WORDS})
-    rescue: Literal["random"] | None = field(
-        default=None, metadata={"words": {"random": "rescue", None: "no rescue"}}
-    )
-    control: Literal["layer-shuffled", "reinitialised"] | None = field(
-        default=None,
-        metadata={"words": {"layer-shuffled": "layer-shuffled", "reinitialised": "reinitialised"}},
-    )
-    initialisation: str | None = None
-    trainable_alpha: bool = field(default=True, metadata={"words": {False: "fixed alpha"}})
-    initial_alpha: Literal["auto", "one", "fixup", "fixup-published"] = "auto"
+    @abstractmethod
+    def choose(self, model: ScoringModel, sparsity: float, generator: torch.Generator) -> ChosenMasks:
+        """The masks that training starts from.
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.require("allocation", ("global", *ALLOCATIONS))
-        if self.initialisation is not None and self.control != "reinitialised":
-            raise ConfigError(
-                f"initialisation of {self.name} is that of new weights and needs control='reinitialised'"
-            )
-        if self.control == "reinitialised" and self.offset == "dct":
-            raise ConfigError(
-                "control='reinitialised' does nothing with a DCT offset, whose values start at 0; "
-                "choose 'layer-shuffled', or another offset"
-            )
+        Args:
+            model: a copy of the network to look at; several sparsities share it, so leave its weights as they are.
+            sparsity: that is asked for, in [0, 1); `model.kept_at(sparsity)` weights are kept at it.
+            generator: of everything that is drawn.
+        """
 
     @property
-    def rule(self) -> Criterion:
-        """The score and what it needs."""
-        return CRITERIA[self.criterion]
+    def offset(self) -> OffsetKind:
+        """What stands off the mask."""
+        return "zero"
 
     @property
-    def needs_data(self) -> bool:
-        """Whether the criterion sees training examples."""
-        return self.rule.needs == "examples"
+    def trainable_alpha(self) -> bool:
+        """Whether the scale of a DCT offset is trained."""
+        return True
+
+    def initial_alphas(self, model: nn.Module) -> dict[str, float] | None:
+        """Name -> scale of a DCT offset at the start; None where it is 1 everywhere."""
+        return None
+
+    def redraw(self, model: nn.Module, seed: int) -> None:
+        """Draws the weights anew that training starts from, after the mask is found; by default they stay."""
+
+    @property
+    def prune_at_end(self) -> bool:
+        """Whether training ends with setting a frozen offset to zero."""
+        return False
+
+    @property
+    def needs(self) -> Literal["examples", "shape"] | None:
+        """What it scores on: training examples, an input of the shape of an image, or nothing of the data."""
+        return None
+
+    @property
+    def samples(self) -> int | None:
+        """How many training examples each scoring sees; None where it sees none."""
+        return None
+
+    def scoring(self) -> ScoringSettings:
+        """Settings of the `ScoringModel` that it looks at."""
+        return {}
+
+    @property
+    def scores_once(self) -> bool:
+        """Whether one scoring serves every sparsity: a method of several events scores anew for each."""
+        return True
 
     @property
     def positions(self) -> Literal["stored", "seeded"]:
         """Whether a file must store the kept positions, or the seed brings them back."""
-        return "seeded" if self.rule is CRITERIA["random"] else "stored"
+        return "stored"
 
-    def scoring(self) -> dict[str, Any]:
-        """Settings of the `Probe` that this method scores on."""
-        return {}
+    def label(self, sparsity: float) -> str:
+        """The name of a subject in one line."""
+        return f"{self.variant()} {sparsity:g}"
 
-    def events(self, prunable: int, k: int) -> list[int]:
-        """How many weights each pruning event keeps; the last one k."""
-        return [k]
-
-    def choose(self, probe: Probe, sparsity: float, generator: torch.Generator) -> Choice:
-        """Masks that keep exactly k = floor((1 - sparsity) * prunable) weights, and what a rescue added."""
-        prunable = sum(weight.numel() for weight in probe.dense.values())
-        pruned = prune(
-            probe,
-            self.rule,
-            self.events(prunable, kept_count(prunable, sparsity)),
-            allocation=self.allocation,
-            revive=self.revive,
-            generator=generator,
-            ties=getattr(self, "ties", "draw"),
-        )
-        masks = {name: mask.clone() for name, mask in pruned.masks.items()}
-        if self.control == "layer-shuffled":
-            masks = shuffle_within_layers(masks, generator=generator)
-        rescued = rescue_empty_layers(masks, generator=generator) if self.rescue == "random" else {}
-        return Choice(masks, rescued, pruned.notes)
+    def made(self, sparsity: float, seed: int | None) -> MadeBy:
+        """What a subject and its record say of how it was made."""
+        return {
+            "label": self.label(sparsity),
+            "method": self.name,
+            "method_title": self.title,
+            "method_source": self.source,
+            "params": self.params(),
+            "changed": self.changed(),
+            "positions": self.positions,
+            "target_sparsity": sparsity,
+            "score_samples": self.samples,
+            "seed": seed,
+        }
 
     def parts(self) -> dict[str, str]:
         """The parts by name, for `sparserobust describe`."""
-        return {
-            "score": self.criterion,
-            "allocation": self.allocation,
-            "schedule": "one shot, before training",
-            "structure": "weight",
-            "offset": self.offset,
-        }
+        return {"structure": "weight", "offset": self.offset}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored(FixedMask):
-    """A method whose score sees training examples.
-
-    Dropout is off while scoring. Defaults are the papers'; the other values are what published codes do.
-
-    Attributes:
-        score_samples: training examples that each scoring sees.
-        batchnorm: "running" normalises with the running statistics, 0 and 1 at initialisation (the official
-            SNIP, SNIP-it and SynFlow codes); "batch" with those of each batch (the FORCE and GraSP codes).
-            The papers say nothing; one mode for all lets a comparison rank the same function.
-        loss: "cross-entropy", as all papers say; "raw-logits" is `nll_loss` without a softmax, as the codes
-            of SNIP-it and FORCE compute it: minus the mean logit of the label.
-        ties: "draw" keeps exactly k, ties at the threshold drawn by the seed. "keep" (FORCE, FreezeNet's
-            Algorithm 1), "drop" (SynFlow) and "strict" (SNIP-it, k - 1 weights) are the published rules.
-    """
-
-    score_samples: Positive = 100
-    batchnorm: BatchNorm = "running"
-    loss: Loss = "cross-entropy"
-    ties: Ties = "draw"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.batchnorm == "batch" and self.score_samples < 2:
-            raise ConfigError(
-                f"score_samples of {self.name} must be a whole number, at least 2, got {self.score_samples}: "
-                "BatchNorm has no variance of one example"
-            )
-
-    def scoring(self) -> dict[str, Any]:
-        """Loss and BatchNorm mode."""
-        return {"loss": self.loss, "batchnorm": self.batchnorm}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scheduled(FixedMask):
-    """A method that prunes in several events before training and scores again at each.
-
-    Attributes:
-        schedule: "exponential" or "linear" (in `steps` events), "halving" (steps + 2 events) or "one-shot".
-        steps: see there.
-    """
-
-    schedule: str = "exponential"
-    steps: int = 60
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_schedule(self.schedule, self.steps)
-
-    def events(self, prunable: int, k: int) -> list[int]:
-        """By the schedule."""
-        return SCHEDULES[self.schedule](prunable, k, self.steps)
+class PruneBeforeTraining(Method):
+    """A method whose mask is fixed before training. Subclasses write `choose`."""
 
     def parts(self) -> dict[str, str]:
-        """With the schedule, and whether a weight may come back."""
-        back = "pruned weights may come back" if self.revive else "pruned weights stay pruned"
-        return super().parts() | {"schedule": f"{self.schedule}, steps {self.steps}, before training; {back}"}
+        """With when it prunes."""
+        return {"schedule": "before training"} | super().parts()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iterative(Scheduled, Scored):
-    """A scheduled method whose score sees training examples, new ones at each event."""
+class PruneDuringTraining(Method):
+    """A method that prunes, or moves its mask, while the network trains. Subclasses write `pruner`.
+
+    Attributes:
+        when: it prunes, for `sparserobust describe`.
+    """
+
+    when: ClassVar[str] = "during training"
+
+    def choose(self, model: ScoringModel, sparsity: float, generator: torch.Generator) -> ChosenMasks:
+        """All weights; a method that starts sparse writes its own."""
+        return ChosenMasks(full_masks(model))
+
+    @abstractmethod
+    def pruner(self, training: TrainingState) -> Pruner:
+        """What this method does in one training.
+
+        Raises:
+            ConfigError: it cannot do its work in such a training.
+        """
+
+    def reaches(self, shapes: Mapping[str, tuple[int, ...]], k: int) -> int | range:
+        """How many weights a training ends with when k are asked for: k, unless the method's rule cannot.
+
+        A range where that depends on the values of the weights.
+        """
+        return k
+
+    def parts(self) -> dict[str, str]:
+        """With when it prunes."""
+        return {"schedule": self.when} | super().parts()
+
+
+def full_masks(model: ScoringModel) -> dict[str, Tensor]:
+    """Masks that keep every weight."""
+    return {name: torch.ones(shape, dtype=torch.bool) for name, shape in model.shapes.items()}

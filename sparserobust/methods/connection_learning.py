@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes, prune_epochs
+from sparserobust.methods.during import AfterEpochs, StartsFull, keep_highest, magnitudes, prune_epochs
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.settings import Positive, Share
 from sparserobust.sparsity.schedule import exponential
-from sparserobust.training.pruner import Course, Pruner
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConnectionLearning(DuringTraining):
+class ConnectionLearning(StartsFull):
     """Trains, prunes the weights below a threshold, and retrains those that are left from where they are.
 
     The threshold of a layer is one quality parameter times the standard deviation of its kept weights. The paper
@@ -38,30 +38,23 @@ class ConnectionLearning(DuringTraining):
     rounds: Positive = 1
     first: Share = 0.5
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """Prunes after epochs; nothing is done in a step.
 
         Raises:
             ConfigError: there are fewer epochs than the rounds need.
         """
-        return _Retraining(self, course)
+        return _Retraining(self, training)
 
 
-class _Retraining(Pruner):
-    def __init__(self, method: ConnectionLearning, course: Course) -> None:
-        super().__init__(course)
+class _Retraining(AfterEpochs):
+    def __init__(self, method: ConnectionLearning, training: TrainingState) -> None:
+        ends = prune_epochs(training, max(1.0, method.first * training.epochs), method.rounds)
+        counts = exponential(training.prunable, training.k, method.rounds)
+        super().__init__(training, dict(zip(ends, counts, strict=True)))
         self.method = method
-        self.events = prune_epochs(course, max(1.0, method.first * course.epochs), method.rounds)
-        self.counts = exponential(course.prunable, course.k, method.rounds)
 
-    @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.epoch >= self.events[-1]
-
-    def end_of_epoch(self) -> None:
-        course = self.course
-        if course.epoch not in self.events:
-            return
-        kept = min(self.counts[self.events.index(course.epoch)], course.kept)
-        scores = magnitudes(course, in_deviations=self.method.threshold == "deviation")
-        course.set_masks(keep_highest(course, scores, kept, self.method.allocation))
+    def prune(self, kept: int) -> None:
+        training = self.training
+        scores = magnitudes(training, in_deviations=self.method.threshold == "deviation")
+        training.set_masks(keep_highest(training, scores, kept, self.method.allocation))

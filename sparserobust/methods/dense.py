@@ -8,25 +8,23 @@ from typing import ClassVar
 import torch
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.base import Choice, FixedMask
-from sparserobust.sparsity.probe import Probe
+from sparserobust.methods.base import ChosenMasks, PruneBeforeTraining, full_masks
+from sparserobust.sparsity.scoring_model import ScoringModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dense(FixedMask):
+class Dense(PruneBeforeTraining):
     """No sparsity at all; what every other method is compared with."""
 
     name: ClassVar[str] = "dense"
     source: ClassVar[str] = "the unpruned network"
-    criterion: ClassVar[str] = "magnitude"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.offset != "zero" or self.rescue or self.allocation != "global" or self.control:
-            raise ConfigError("dense keeps every weight and takes no offset, allocation, rescue or control")
-
-    def choose(self, probe: Probe, sparsity: float, generator: torch.Generator) -> Choice:
+    def choose(self, model: ScoringModel, sparsity: float, generator: torch.Generator) -> ChosenMasks:
         """Full masks; any sparsity but 0 is an error."""
         if sparsity != 0:
             raise ConfigError(f"dense keeps every weight: sparsity must be 0, got {sparsity:g}")
-        return Choice({name: torch.ones(w.shape, dtype=torch.bool) for name, w in probe.dense.items()}, {})
+        return ChosenMasks(full_masks(model))
+
+    def label(self, sparsity: float) -> str:
+        """Without the sparsity, which is 0."""
+        return self.name

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import torch
 
 from sparserobust.methods.during import StartsSparse, moving_steps
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.settings import Above0, Positive, Share, ShareOrAll
 from sparserobust.sparsity.allocation import share_out
 from sparserobust.sparsity.drop_and_grow import grow_random
-from sparserobust.training.pruner import Course, Masks, Pruner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,41 +42,42 @@ class DSR(StartsSparse):
     threshold: Above0 = 1e-3
     until: ShareOrAll = 0.75
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """A reallocation every so many steps."""
-        return _Reallocation(self, course)
+        return _Reallocation(self, training)
 
 
 class _Reallocation(Pruner):
-    def __init__(self, method: DSR, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: DSR, training: TrainingState) -> None:
+        super().__init__(training)
         self.method = method
         self.threshold = method.threshold
-        self.every, self.end = moving_steps(course, method.every, method.until)
+        self.every, self.end = moving_steps(training, method.every, method.until)
 
     @torch.no_grad()
     def after_step(self) -> None:
-        course, method = self.course, self.method
-        if course.step % self.every or course.step >= self.end or course.kept == course.prunable:
+        training, method = self.training, self.method
+        if training.step % self.every or training.step >= self.end or training.kept == training.prunable:
             return
         small = {
-            name: course.masks[name] & (value.abs() < self.threshold) for name, value in course.values.items()
+            name: training.masks[name] & (value.abs() < self.threshold)
+            for name, value in training.values.items()
         }
         removed = sum(int(where.sum()) for where in small.values())
-        wanted = method.fraction * course.kept
+        wanted = method.fraction * training.kept
         if removed < (1 - method.tolerance) * wanted:
             self.threshold *= 2
         elif removed > (1 + method.tolerance) * wanted:
             self.threshold /= 2
-        before = course.masks
+        before = training.masks
         fewer: Masks = {name: before[name] & ~where for name, where in small.items()}
         left = {name: int(mask.sum()) for name, mask in fewer.items()}
         room = {name: mask.numel() - left[name] for name, mask in fewer.items()}
         grown = share_out(left if any(left.values()) else dict.fromkeys(left, 1), room, removed)
-        course.set_masks(fewer)  # one that grows again at once begins at 0 as well
-        course.set_masks(
+        training.set_masks(fewer)  # one that grows again at once begins at 0 as well
+        training.set_masks(
             {
-                name: grow_random(mask, ~mask, grown[name], generator=course.generator)
+                name: grow_random(mask, ~mask, grown[name], generator=training.generator)
                 for name, mask in fewer.items()
             }
         )

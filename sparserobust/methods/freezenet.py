@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from torch import Tensor
+
 from sparserobust.errors import ConfigError
 from sparserobust.methods.snip import SNIP
-from sparserobust.sparsity.scores import CRITERIA, Criterion
+from sparserobust.sparsity import scores
+from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.weights.plan import OffsetKind
 
 
@@ -31,14 +34,19 @@ class FreezeNet(SNIP):
     rescue: Literal["random"] | None = "random"
     mask: Literal["snip", "random"] = "snip"
 
-    @property
-    def rule(self) -> Criterion:
-        """That of the mask."""
-        return CRITERIA[self.mask]
+    def score(self, model: ScoringModel) -> dict[str, Tensor]:
+        """|w * dL/dw|; under mask="random" a draw."""
+        return scores.random(model) if self.mask == "random" else super().score(model)
 
-    def parts(self) -> dict[str, str]:
-        """With the score that the mask comes from."""
-        return super().parts() | {"score": self.mask}
+    @property
+    def needs(self) -> Literal["examples", "shape"] | None:
+        """Training examples, but not where positions are drawn."""
+        return None if self.mask == "random" else "examples"
+
+    @property
+    def positions(self) -> Literal["stored", "seeded"]:
+        """The seed brings them back where they are drawn."""
+        return "seeded" if self.mask == "random" else "stored"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Annotated, ClassVar
 from annotated_types import Ge, Lt
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, Era, era_steps, interval, keep_highest, magnitudes
+from sparserobust.methods.during import Era, StartsFull, era_steps, interval, keep_highest, magnitudes
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.settings import Positive
-from sparserobust.training.pruner import Course, Pruner
 
 
 def cubic(start: float, final: float, progress: float) -> float:
@@ -22,7 +22,7 @@ def cubic(start: float, final: float, progress: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradualMagnitude(DuringTraining):
+class GradualMagnitude(StartsFull):
     """Removes the smallest weights every `every` steps of an era; removed weights stay away.
 
     Attributes:
@@ -40,39 +40,37 @@ class GradualMagnitude(DuringTraining):
     every: Positive | None = None
     start_sparsity: Annotated[float, Ge(0), Lt(1)] = 0.0
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """The cubic over the era, its last event at the era's last step."""
-        return _Cubic(self, course)
+        return _Cubic(self, training)
 
 
 class _Cubic(Pruner):
-    def __init__(self, method: GradualMagnitude, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: GradualMagnitude, training: TrainingState) -> None:
+        super().__init__(training)
         self.method = method
-        self.first, self.last = era_steps(course, method.era, default=(0.0, 0.5))
+        self.first, self.last = era_steps(training, method.era, default=(0.0, 0.5))
         self.every = interval(method.every, self.last - self.first)
-        if method.start_sparsity > course.sparsity:
+        if method.start_sparsity > training.sparsity:
             raise ConfigError(
-                f"start_sparsity of {method.name} is {method.start_sparsity:g}, above the sparsity {course.sparsity:g} "
-                "that is asked for"
+                f"start_sparsity of {method.name} is {method.start_sparsity:g}, above the sparsity "
+                f"{training.sparsity:g} that is asked for"
             )
 
-    @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.kept <= self.course.k
-
     def after_step(self) -> None:
-        course, done = self.course, self.course.step - self.first
-        if done < 0 or course.step > self.last or (done % self.every and course.step != self.last):
+        training, done = self.training, self.training.step - self.first
+        if done < 0 or training.step > self.last or (done % self.every and training.step != self.last):
             return
         progress = done / (self.last - self.first)
-        sparsity = cubic(self.method.start_sparsity, course.sparsity, progress)
-        kept = course.k if course.step == self.last else round((1 - sparsity) * course.prunable)
-        if course.k <= kept < course.kept:
-            course.set_masks(keep_highest(course, magnitudes(course), kept, self.method.allocation))
+        sparsity = cubic(self.method.start_sparsity, training.sparsity, progress)
+        kept = training.k if training.step == self.last else round((1 - sparsity) * training.prunable)
+        if training.k <= kept < training.kept:
+            training.set_masks(keep_highest(training, magnitudes(training), kept, self.method.allocation))
 
     def finish(self) -> None:
         """Prunes to the end where there were fewer steps than foreseen."""
-        course = self.course
-        if course.k < course.kept:
-            course.set_masks(keep_highest(course, magnitudes(course), course.k, self.method.allocation))
+        training = self.training
+        if training.k < training.kept:
+            training.set_masks(
+                keep_highest(training, magnitudes(training), training.k, self.method.allocation)
+            )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from sparserobust.methods.base import Scored
+from torch import Tensor
+
+from sparserobust.methods.by_score import ScoreOnExamples
 from sparserobust.settings import Above0
-from sparserobust.sparsity.scores import CRITERIA, Criterion
+from sparserobust.sparsity import scores
+from sparserobust.sparsity.scoring_model import ScoringModel, ScoringSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class GraSP(Scored):
+class GraSP(ScoreOnExamples):
     """Keeps the globally highest w * (H g), one shot. The sign counts: a large negative score is pruned first.
 
     Gradient and Hessian are those of the loss with logits divided by a temperature, which keeps a network
@@ -29,7 +32,6 @@ class GraSP(Scored):
     source: ClassVar[str] = (
         "Wang et al. 2020, arXiv:2002.07376, Algorithm 2; sign: FreezeNet, supplement S1.3"
     )
-    criterion: ClassVar[str] = "grasp"
     recipe: ClassVar[str] = "grasp"
 
     temperature: Above0 = 200.0
@@ -37,11 +39,10 @@ class GraSP(Scored):
         default="highest", metadata={"words": {"lowest": "inverted sign"}}
     )
 
-    @property
-    def rule(self) -> Criterion:
-        """With the sign."""
-        return CRITERIA["grasp" if self.keep == "highest" else "grasp-negated"]
+    def score(self, model: ScoringModel) -> dict[str, Tensor]:
+        """The weight times (H g), with the sign that `keep` says."""
+        return scores.grasp(model) if self.keep == "highest" else scores.negated_grasp(model)
 
-    def scoring(self) -> dict[str, Any]:
+    def scoring(self) -> ScoringSettings:
         """With the temperature."""
         return super().scoring() | {"temperature": self.temperature}

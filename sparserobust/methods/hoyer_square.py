@@ -11,9 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes
+from sparserobust.methods.during import AfterEpochs, StartsFull, keep_highest, magnitudes
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.settings import Positive
-from sparserobust.training.pruner import Course, Pruner
 
 
 def hoyer_square(weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
@@ -30,7 +30,7 @@ def hoyer_square(weight: Float[Tensor, "*shape"]) -> Float[Tensor, ""]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HoyerSquare(DuringTraining):
+class HoyerSquare(StartsFull):
     """Adds the Hoyer-Square measure of every layer to the loss, then prunes by magnitude and fine-tunes.
 
     The paper prunes below a fixed threshold and ends with whatever sparsity that gives; here the threshold is the
@@ -62,37 +62,31 @@ class HoyerSquare(DuringTraining):
                 "them back to their initial values; choose offset='zero' or 'dct'"
             )
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """The penalty, then one pruning.
 
         Raises:
             ConfigError: the training ends before `prune_epoch`.
         """
-        return _Penalised(self, course)
+        return _Penalised(self, training)
 
 
-class _Penalised(Pruner):
-    def __init__(self, method: HoyerSquare, course: Course) -> None:
-        super().__init__(course)
-        self.method = method
-        self.at = max(1, round(course.epochs * 5 / 7)) if method.prune_epoch is None else method.prune_epoch
-        if self.at > course.epochs:
+class _Penalised(AfterEpochs):
+    def __init__(self, method: HoyerSquare, training: TrainingState) -> None:
+        self.at = max(1, round(training.epochs * 5 / 7)) if method.prune_epoch is None else method.prune_epoch
+        if self.at > training.epochs:
             raise ConfigError(
-                f"prune_epoch of {method.name} must be within the training, got {self.at} of {course.epochs} epochs"
+                f"prune_epoch of {method.name} must be within the training, got {self.at} of {training.epochs} epochs"
             )
-
-    @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.epoch >= self.at
+        super().__init__(training, {self.at: training.k})
+        self.method = method
 
     def penalty(self) -> Tensor | None:
         if self.settled or not self.method.decay:
             return None
-        measures = [hoyer_square(value) for value in self.course.values.values()]
+        measures = [hoyer_square(value) for value in self.training.values.values()]
         return self.method.decay * torch.stack(measures).sum()
 
-    def end_of_epoch(self) -> None:
-        course = self.course
-        if course.epoch == self.at:
-            scores = magnitudes(course, in_deviations=self.method.threshold == "deviation")
-            course.set_masks(keep_highest(course, scores, course.k, self.method.allocation))
+    def prune(self, kept: int) -> None:
+        scores = magnitudes(self.training, in_deviations=self.method.threshold == "deviation")
+        self.training.set_masks(keep_highest(self.training, scores, kept, self.method.allocation))

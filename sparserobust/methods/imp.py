@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, keep_highest, magnitudes, prune_epochs
+from sparserobust.methods.during import AfterEpochs, StartsFull, keep_highest, magnitudes, prune_epochs
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.settings import NotNegative, Positive
-from sparserobust.sparsity.schedule import SCHEDULES, check_schedule
-from sparserobust.training.pruner import Course, Pruner
+from sparserobust.sparsity.schedule import SCHEDULES
 
 
 @dataclass(frozen=True, kw_only=True)
-class IMP(DuringTraining):
+class IMP(StartsFull):
     """Trains, prunes the smallest weights, rewinds the kept ones to an early epoch, and trains again.
 
     All rounds share the one training budget: n rounds cut the epochs after the rewind epoch into n + 1 parts of
@@ -47,76 +47,81 @@ class IMP(DuringTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_schedule(self.schedule, 1)
+        self.require("schedule", SCHEDULES)
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """Rounds that fill the training.
 
         Raises:
             ConfigError: there are fewer epochs than the rounds need.
         """
-        return _Rewinding(self, course)
+        return _Rewinding(self, training)
 
 
-class _Rewinding(Pruner):
+class _Rewinding(AfterEpochs):
     """`early` is the network at the rewind epoch: a state_dict, empty before it and after the last rewind."""
 
-    def __init__(self, method: IMP, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: IMP, training: TrainingState) -> None:
+        counts = SCHEDULES[method.schedule](training.prunable, training.k, method.rounds)
+        ends = _ends(method, training, len(counts))
+        super().__init__(training, dict(zip(ends, counts, strict=True)))
         self.method = method
-        self.counts = SCHEDULES[method.schedule](course.prunable, course.k, method.rounds)
-        self.ends = self._ends()
         self.early: dict[str, Tensor] = {}
         self.early_step = 0
 
-    def _ends(self) -> list[int]:
-        """After which epochs the rounds end."""
-        start, epochs, rounds = self.method.rewind_epoch, self.course.epochs, len(self.counts)
-        every = self.method.every
-        if every is None:
-            length = (epochs - start) / (rounds + 1)
-            ends = prune_epochs(self.course, start + length, rounds) if length >= 1 else []
-        else:
-            ends = [start + every * (i + 1) for i in range(rounds)]
-        if not ends or ends[-1] >= epochs:
-            needed = start + rounds * (every or 1) + 1
-            raise ConfigError(
-                f"{rounds} rounds that go back to epoch {start} need at least {needed} epochs, got {epochs}; "
-                "train longer or take fewer rounds"
-            )
-        return ends
-
     @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.epoch > self.ends[-1]
+    def settled(self) -> bool:
+        """An epoch after the last rewind."""
+        return self.training.epoch > max(self.events)
 
     def before_training(self) -> None:
         if not self.method.rewind_epoch:
             self._remember()
 
     def end_of_epoch(self) -> None:
-        course = self.course
-        if course.epoch == self.method.rewind_epoch:
+        if self.training.epoch == self.method.rewind_epoch:
             self._remember()
-        if course.epoch not in self.ends:
-            return
-        kept = min(self.counts[self.ends.index(course.epoch)], course.kept)
-        masks = keep_highest(course, magnitudes(course), kept, self.method.allocation)
-        course.model.load_state_dict(self.early)
-        course.set_masks(masks)
-        course.optimizer.state.clear()
-        course.lag_steps = course.step - self.early_step
-        course.lag_epochs = course.epoch - self.method.rewind_epoch
-        if course.epoch == self.ends[-1]:
+        super().end_of_epoch()
+
+    def prune(self, kept: int) -> None:
+        training = self.training
+        masks = keep_highest(training, magnitudes(training), kept, self.method.allocation)
+        training.model.load_state_dict(self.early)
+        training.set_masks(masks)
+        training.optimizer.state.clear()
+        training.lag_steps = training.step - self.early_step
+        training.lag_epochs = training.epoch - self.method.rewind_epoch
+        if training.epoch == max(self.events):
             self.early = {}
 
     def _remember(self) -> None:
-        state = self.course.model.state_dict()
+        state = self.training.model.state_dict()
         self.early = {name: tensor.detach().clone() for name, tensor in state.items()}
-        self.early_step = self.course.step
+        self.early_step = self.training.step
 
     def state(self) -> dict[str, Any]:
         return {"early": self.early, "early_step": self.early_step}
 
     def resume(self, state: dict[str, Any]) -> None:
         self.early, self.early_step = state["early"], state["early_step"]
+
+
+def _ends(method: IMP, training: TrainingState, rounds: int) -> list[int]:
+    """After which epochs the rounds end.
+
+    Raises:
+        ConfigError: there are fewer epochs than they need.
+    """
+    start, epochs, every = method.rewind_epoch, training.epochs, method.every
+    if every is None:
+        length = (epochs - start) / (rounds + 1)
+        ends = prune_epochs(training, start + length, rounds) if length >= 1 else []
+    else:
+        ends = [start + every * (i + 1) for i in range(rounds)]
+    if not ends or ends[-1] >= epochs:
+        needed = start + rounds * (every or 1) + 1
+        raise ConfigError(
+            f"{rounds} rounds that go back to epoch {start} need at least {needed} epochs, got {epochs}; "
+            "train longer or take fewer rounds"
+        )
+    return ends

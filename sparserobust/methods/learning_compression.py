@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, Era, era_epochs, keep_highest
+from sparserobust.methods.during import Era, StartsFull, era_epochs, keep_highest
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.settings import Positive
-from sparserobust.training.pruner import Course, Masks, Pruner
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningCompression(DuringTraining):
+class LearningCompression(StartsFull):
     """Learns w under the constraint that at most k weights are not 0, by an augmented Lagrangian.
 
     Trains the dense network; then learning steps, of `every` epochs each, on the loss plus
@@ -65,22 +65,22 @@ class LearningCompression(DuringTraining):
                 f"mu must be above 0 and not above last_mu, got {self.mu:g} and {self.last_mu:g}"
             )
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """The steps within the era.
 
         Raises:
             ConfigError: the era does not lie within the training, or is shorter than an epoch.
         """
-        return _Alternation(self, course)
+        return _Alternation(self, training)
 
 
 class _Alternation(Pruner):
     """`targets` is theta + lambda/mu and `lambdas` lambda, per layer; both empty outside the era."""
 
-    def __init__(self, method: LearningCompression, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: LearningCompression, training: TrainingState) -> None:
+        super().__init__(training)
         self.method = method
-        first, last = era_epochs(course, method.era, default=(0.25, 0.75))
+        first, last = era_epochs(training, method.era, default=(0.25, 0.75))
         self.first, self.last = math.floor(first), math.ceil(last)
         self.count = math.ceil((self.last - self.first) / method.every)
         self.targets: dict[str, Tensor] = {}
@@ -94,11 +94,11 @@ class _Alternation(Pruner):
     @property
     def number(self) -> int:
         """Of the learning step that the epoch under way, or just begun, is in."""
-        return (self.course.epoch - self.first) // self.method.every
+        return (self.training.epoch - self.first) // self.method.every
 
     @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.epoch >= self.last
+    def settled(self) -> bool:
+        return self.training.epoch >= self.last
 
     def before_training(self) -> None:
         if self.first == 0:
@@ -107,21 +107,21 @@ class _Alternation(Pruner):
     def penalty(self) -> Tensor | None:
         if not self.targets:
             return None
-        gaps = [(value - self.targets[name]).square().sum() for name, value in self.course.values.items()]
+        gaps = [(value - self.targets[name]).square().sum() for name, value in self.training.values.items()]
         return 0.5 * self.mu(self.number) * torch.stack(gaps).sum()
 
     def end_of_epoch(self) -> None:
-        course = self.course
-        if course.epoch == self.first:
+        training = self.training
+        if training.epoch == self.first:
             self._begin()
-        elif course.epoch == self.last:
+        elif training.epoch == self.last:
             self._end()
-        elif self.targets and (course.epoch - self.first) % self.method.every == 0:
+        elif self.targets and (training.epoch - self.first) % self.method.every == 0:
             self._compress(self.number - 1)
 
     def _begin(self) -> None:
         """Direct compression: the first theta is the k largest weights, and lambda is 0."""
-        weights = {name: value.detach() for name, value in self.course.values.items()}
+        weights = {name: value.detach() for name, value in self.training.values.items()}
         masks = self._largest(weights)
         self.targets = {name: weight.masked_fill(~masks[name], 0) for name, weight in weights.items()}
         self.lambdas = {name: torch.zeros_like(weight) for name, weight in weights.items()}
@@ -131,7 +131,7 @@ class _Alternation(Pruner):
         mu, following = self.mu(number), self.mu(number + 1)
         shifted = self._shifted(mu)
         masks = self._largest(shifted)
-        for name, value in self.course.values.items():
+        for name, value in self.training.values.items():
             theta = shifted[name].masked_fill(~masks[name], 0)
             if self.method.multipliers:
                 self.lambdas[name] -= mu * (value.detach() - theta)
@@ -142,18 +142,20 @@ class _Alternation(Pruner):
         """The last compression step; w becomes theta."""
         shifted = self._shifted(self.mu(self.count - 1))
         masks = self._largest(shifted)
-        for name, value in self.course.values.items():
+        for name, value in self.training.values.items():
             value.copy_(shifted[name])
-        self.course.set_masks(masks)
+        self.training.set_masks(masks)
         self.targets, self.lambdas = {}, {}
 
     def _shifted(self, mu: float) -> dict[str, Tensor]:
         """W - lambda/mu."""
-        return {name: value.detach() - self.lambdas[name] / mu for name, value in self.course.values.items()}
+        return {
+            name: value.detach() - self.lambdas[name] / mu for name, value in self.training.values.items()
+        }
 
     def _largest(self, weights: dict[str, Tensor]) -> Masks:
         sizes = {name: weight.abs() for name, weight in weights.items()}
-        masks = keep_highest(self.course, sizes, self.course.k, self.method.allocation)
+        masks = keep_highest(self.training, sizes, self.training.k, self.method.allocation)
         return {name: mask.to(weights[name].device) for name, mask in masks.items()}
 
     def state(self) -> dict[str, Any]:

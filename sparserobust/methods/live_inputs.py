@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sparserobust.errors import ModelError
 from sparserobust.paths.graph import PathGraph, UnsupportedOperation, trace
 from sparserobust.paths.reach import reachability
-from sparserobust.training.pruner import Masks
+from sparserobust.pruner import Masks
 
 
 class LiveInputs:

@@ -10,8 +10,8 @@ import torch
 from annotated_types import Ge, Lt
 from torch import Tensor
 
-from sparserobust.methods.during import DuringTraining, Era, era_steps, keep_highest
-from sparserobust.training.pruner import Course, Masks, Pruner
+from sparserobust.methods.during import Era, StartsFull, era_steps, keep_highest
+from sparserobust.pruner import Masks, Pruner, TrainingState
 
 
 def update_probability(iteration: int, gamma: float, power: float) -> float:
@@ -23,7 +23,7 @@ def update_probability(iteration: int, gamma: float, power: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DynamicNetworkSurgery(DuringTraining):
+class DynamicNetworkSurgery(StartsFull):
     """Prunes what falls below one threshold, and splices back what rises above another, higher one.
 
     A layer's thresholds are a = (1 - margin) t and b = (1 + margin) t, with t = mean + c * deviation of its absolute
@@ -61,13 +61,13 @@ class DynamicNetworkSurgery(DuringTraining):
     power: Annotated[float, Ge(0)] = 1.0
     speed: Annotated[float, Ge(0)] = 1.0
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """Surgery in the era.
 
         Raises:
             ConfigError: the era does not lie within the training.
         """
-        return _Surgery(self, course)
+        return _Surgery(self, training)
 
 
 class _Surgery(Pruner):
@@ -78,10 +78,10 @@ class _Surgery(Pruner):
 
     PARTS = ("surrogates", "velocities", "means", "deviations", "bounds")
 
-    def __init__(self, method: DynamicNetworkSurgery, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: DynamicNetworkSurgery, training: TrainingState) -> None:
+        super().__init__(training)
         self.method = method
-        self.first, self.last = era_steps(course, method.era, default=(10 / 26, 24 / 26))
+        self.first, self.last = era_steps(training, method.era, default=(10 / 26, 24 / 26))
         self.surrogates: dict[str, Tensor] = {}
         self.velocities: dict[str, Tensor] = {}
         self.means: dict[str, Tensor] = {}
@@ -91,35 +91,35 @@ class _Surgery(Pruner):
         self.ended = False
 
     @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.step >= self.last or self.ended
+    def settled(self) -> bool:
+        return self.training.step >= self.last or self.ended
 
     @torch.no_grad()
     def after_backward(self) -> bool:
         """Surrogates take their step of SGD; the masks hide their gradients from the optimizer only afterwards."""
         if not self.surrogates:
             return False
-        groups = {id(p): group for group in self.course.optimizer.param_groups for p in group["params"]}
-        for name, value in self.course.values.items():
+        groups = {id(p): group for group in self.training.optimizer.param_groups for p in group["params"]}
+        for name, value in self.training.values.items():
             group = groups.get(id(value))
             if group is None or value.grad is None:
                 continue
             surrogate, velocity = self.surrogates[name], self.velocities[name]
             velocity.mul_(group.get("momentum", 0.0)).add_(value.grad)
             velocity.add_(surrogate, alpha=group.get("weight_decay", 0.0))
-            velocity.masked_fill_(self.course.masks[name], 0)
+            velocity.masked_fill_(self.training.masks[name], 0)
             surrogate.sub_(velocity, alpha=float(group["lr"]) * self.method.speed)
         return False
 
     def after_step(self) -> None:
-        course = self.course
-        if not self.first <= course.step <= self.last or course.k == course.prunable:
+        training = self.training
+        if not self.first <= training.step <= self.last or training.k == training.prunable:
             return
         if not self.surrogates:
             self._begin()
-        probability = update_probability(course.step - self.first, self.method.gamma, self.method.power)
-        last = course.step == self.last
-        if last or float(torch.rand((), generator=course.generator)) < probability:
+        probability = update_probability(training.step - self.first, self.method.gamma, self.method.power)
+        last = training.step == self.last
+        if last or float(torch.rand((), generator=training.generator)) < probability:
             self._update(exactly=self.solve or last)
             self.solve = False
         if last:
@@ -127,7 +127,7 @@ class _Surgery(Pruner):
 
     def finish(self) -> None:
         """The last update, where there were fewer steps than foreseen."""
-        if self.settled or self.course.k == self.course.prunable:
+        if self.settled or self.training.k == self.training.prunable:
             return
         if not self.surrogates:
             self._begin()
@@ -143,7 +143,7 @@ class _Surgery(Pruner):
         self.solve = True
 
     def _begin(self) -> None:
-        for name, value in self.course.values.items():
+        for name, value in self.training.values.items():
             self.surrogates[name] = torch.zeros_like(value)
             self.velocities[name] = torch.zeros_like(value)
             size, tiny = value.detach().abs(), torch.finfo(value.dtype).tiny
@@ -154,21 +154,21 @@ class _Surgery(Pruner):
     @torch.no_grad()
     def _update(self, *, exactly: bool) -> None:
         """Prunes and splices, by thresholds that are solved for or by those of the last time."""
-        course, old = self.course, self.course.masks
+        training, old = self.training, self.training.masks
         whole = {
             name: torch.where(old[name], v.detach(), self.surrogates[name])
-            for name, v in course.values.items()
+            for name, v in training.values.items()
         }
         scores = {name: self._score(name, weight) for name, weight in whole.items()}
         if exactly:
             everywhere = {name: torch.ones_like(mask) for name, mask in old.items()}
-            masks = keep_highest(course, scores, course.k, self.method.allocation, among=everywhere)
+            masks = keep_highest(training, scores, training.k, self.method.allocation, among=everywhere)
             self.bounds = _bounds(scores, masks, together=self.method.allocation == "global")
         else:
             masks = {name: score >= self.bounds[name] for name, score in scores.items()}
         moved = {name: mask != old[name] for name, mask in masks.items()}
-        course.set_masks(masks)
-        for name, value in course.values.items():
+        training.set_masks(masks)
+        for name, value in training.values.items():
             value.copy_(torch.where(masks[name], whole[name], value))
             self.surrogates[name] = whole[name].masked_fill_(masks[name], 0)
             self.velocities[name].masked_fill_(moved[name], 0)
@@ -177,7 +177,7 @@ class _Surgery(Pruner):
         """At least c where a kept weight reaches a, or a pruned one b."""
         handicap = (1 - self.method.margin) / (1 + self.method.margin)
         size = weight.abs()
-        size = torch.where(self.course.masks[name], size, size * handicap)
+        size = torch.where(self.training.masks[name], size, size * handicap)
         return (size - self.means[name]) / self.deviations[name]
 
     def state(self) -> dict[str, Any]:

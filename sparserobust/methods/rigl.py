@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.methods.during import StartsSparse, cosine, moving_steps
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.settings import Positive, ShareOrAll
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_largest
-from sparserobust.training.pruner import Course, Masks, Pruner
 from sparserobust.weights.plan import OffsetKind
 
 
@@ -40,12 +40,9 @@ class RigL(StartsSparse):
     until: ShareOrAll = 0.75
     regrow: bool = True
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """Updates until T_end."""
-        return _DropAndGrow(self, course)
+        return _DropAndGrow(self, training)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,25 +61,25 @@ class RigLDCTpS(RigL):
 
 
 class _DropAndGrow(Pruner):
-    def __init__(self, method: RigL, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: RigL, training: TrainingState) -> None:
+        super().__init__(training)
         self.method = method
-        self.every, self.end = moving_steps(course, method.every, method.until)
+        self.every, self.end = moving_steps(training, method.every, method.until)
 
     def after_backward(self) -> bool:
-        course = self.course
-        step = course.step + 1
+        training = self.training
+        step = training.step + 1
         share = cosine(self.method.fraction, step, self.end)
-        if step % self.every or not share or course.kept == course.prunable:
+        if step % self.every or not share or training.kept == training.prunable:
             return False
         masks: Masks = {}
-        for name, value in course.values.items():
+        for name, value in training.values.items():
             if (gradient := value.grad) is None:  # a layer that the loss does not depend on
                 continue
-            mask = course.masks[name]
+            mask = training.masks[name]
             count = exchanged(mask, share)
-            kept = drop_smallest(value.detach(), mask, count, generator=course.generator)
+            kept = drop_smallest(value.detach(), mask, count, generator=training.generator)
             candidates = ~kept if self.method.regrow else ~mask
-            masks[name] = grow_largest(gradient.abs(), kept, candidates, count, generator=course.generator)
-        course.set_masks(masks)
+            masks[name] = grow_largest(gradient.abs(), kept, candidates, count, generator=training.generator)
+        training.set_masks(masks)
         return True

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.methods.during import BetweenEpochs, StartsSparse
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.settings import ShareOrAll
 from sparserobust.sparsity.drop_and_grow import drop_smallest, exchanged, grow_random
-from sparserobust.training.pruner import Course, Masks, Pruner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,25 +31,22 @@ class SET(StartsSparse):
     allocation: str = "erk"
     fraction: ShareOrAll = 0.3
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """An exchange after each epoch but the last."""
-        return _Exchange(self, course)
+        return _Exchange(self, training)
 
 
 class _Exchange(BetweenEpochs):
-    def __init__(self, method: SET, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: SET, training: TrainingState) -> None:
+        super().__init__(training)
         self.fraction = method.fraction
 
     def move(self) -> None:
-        course = self.course
+        training = self.training
         masks: Masks = {}
-        for name, value in course.values.items():
-            mask = course.masks[name]
+        for name, value in training.values.items():
+            mask = training.masks[name]
             count = exchanged(mask, self.fraction)
-            fewer = drop_smallest(value.detach(), mask, count, generator=course.generator)
-            masks[name] = grow_random(fewer, ~mask, count, generator=course.generator)
-        course.set_masks(masks)
+            fewer = drop_smallest(value.detach(), mask, count, generator=training.generator)
+            masks[name] = grow_random(fewer, ~mask, count, generator=training.generator)
+        training.set_masks(masks)

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sparserobust.methods.base import Scored
+from torch import Tensor
+
+from sparserobust.methods.by_score import ScoreOnExamples
+from sparserobust.sparsity import scores
+from sparserobust.sparsity.scoring_model import ScoringModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class SNIP(Scored):
+class SNIP(ScoreOnExamples):
     """Keeps the globally largest |w * dL/dw| after one forward and one backward pass, before training.
 
     Scored in evaluation mode, so that BatchNorm uses its running statistics (as the official code does).
@@ -20,4 +24,7 @@ class SNIP(Scored):
     name: ClassVar[str] = "snip"
     title: ClassVar[str] = "SNIP"
     source: ClassVar[str] = "Lee et al. 2019, arXiv:1810.02340, sec. 4"
-    criterion: ClassVar[str] = "snip"
+
+    def score(self, model: ScoringModel) -> dict[str, Tensor]:
+        """|w * dL/dw|."""
+        return scores.snip(model)

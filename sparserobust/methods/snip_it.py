@@ -6,16 +6,21 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.base import Choice, Iterative
-from sparserobust.methods.during import DuringTraining, keep_highest
-from sparserobust.sparsity.probe import Probe
-from sparserobust.training.pruner import Course, Pruner
+from sparserobust.methods.base import PruneDuringTraining
+from sparserobust.methods.by_score import ScoreInEvents
+from sparserobust.methods.during import AfterEpochs, keep_highest
+from sparserobust.methods.parameters import WithAllocation, WithExamples, WithSchedule
+from sparserobust.pruner import Pruner, TrainingState
+from sparserobust.settings import Positive
+from sparserobust.sparsity import scores
+from sparserobust.sparsity.scoring_model import ScoringModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class SNIPit(Iterative):
+class SNIPit(ScoreInEvents):
     """Elasticity |w * dL/dw / L|, first half of the weights, then the distance to the target halved: 7 events.
 
     Each event sees new examples (2,560 in the paper: the recipe `snip-it` sets it). The authors' code scores
@@ -25,18 +30,21 @@ class SNIPit(Iterative):
     name: ClassVar[str] = "snip-it"
     title: ClassVar[str] = "SNIP-it"
     source: ClassVar[str] = "Verdenius et al. 2020, arXiv:2006.00896, sec. 3, eq. 3 and Algorithm 1"
-    criterion: ClassVar[str] = "elasticity"
     recipe: ClassVar[str] = "snip-it"
 
     schedule: str = "halving"
-    steps: int = 5
+    steps: Positive = 5
+
+    def score(self, model: ScoringModel) -> dict[str, Tensor]:
+        """|w * dL/dw / L|."""
+        return scores.elasticity(model)
 
 
 @dataclass(frozen=True, kw_only=True)
-class SNIPitDuring(DuringTraining, SNIPit):
-    """The same events, one after every few epochs, on the weights as training has made them.
+class SNIPitDuring(WithSchedule, WithExamples, WithAllocation, PruneDuringTraining):
+    """SNIP-it's events, one after every few epochs, on the weights as training has made them.
 
-    Pruned weights stay away. Where fewer weights than an event keeps have a gradient, the others are drawn.
+    Pruned weights are 0 and stay away. Where fewer weights than an event keeps have a gradient, the others are drawn.
 
     Attributes:
         every: epochs between two events (4 in the paper); None: 4, or fewer where the training is so short that
@@ -46,70 +54,51 @@ class SNIPitDuring(DuringTraining, SNIPit):
     name: ClassVar[str] = "snip-it-during"
     title: ClassVar[str] = "SNIP-it during"
     source: ClassVar[str] = "Verdenius et al. 2020, arXiv:2006.00896, sec. 3 and 4, during training"
-    criterion: ClassVar[str] = "elasticity"
+    recipe: ClassVar[str] = "snip-it"
     when: ClassVar[str] = "halving, an event every few epochs of training"
 
-    every: int | None = None
+    schedule: str = "halving"
+    steps: Positive = 5
+    every: Positive | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.every is not None and self.every < 1:
-            raise ConfigError(f"every of {self.name} must be at least 1 epoch, got {self.every}")
-        if self.offset != "zero":
-            raise ConfigError(
-                f"offset of {self.name} must be 'zero', got {self.offset!r}: pruned weights are 0"
-            )
-
-    def choose(self, probe: Probe, sparsity: float, generator: torch.Generator) -> Choice:
-        """All weights."""
-        return DuringTraining.choose(self, probe, sparsity, generator)
-
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """An event at the end of every few epochs.
 
         Raises:
             ConfigError: the training has no room for the events, or no examples to score on.
         """
-        return _Elastic(self, course)
+        return _Elastic(self, training)
 
 
-class _Elastic(Pruner):
-    def __init__(self, method: SNIPitDuring, course: Course) -> None:
-        super().__init__(course)
-        self.method = method
-        self.counts = method.events(course.prunable, course.k)
-        events = len(self.counts)
-        self.every = method.every or min(4, max(1, int(0.75 * course.epochs) // events))
-        if self.every * events > course.epochs:
+class _Elastic(AfterEpochs):
+    def __init__(self, method: SNIPitDuring, training: TrainingState) -> None:
+        counts = method.events(training.prunable, training.k)
+        events = len(counts)
+        self.every = method.every or min(4, max(1, int(0.75 * training.epochs) // events))
+        if self.every * events > training.epochs:
             raise ConfigError(
                 f"{method.name} prunes {events} times, every {self.every} epochs, and needs {self.every * events} "
-                f"epochs, got {course.epochs}; train longer, or take fewer steps"
+                f"epochs, got {training.epochs}; train longer, or take fewer steps"
             )
-        if course.examples is None:
+        if training.examples is None:
             raise ConfigError(
                 f"{method.name} scores weights on training examples; give a data set, not a DataLoader"
             )
+        super().__init__(training, {self.every * (event + 1): kept for event, kept in enumerate(counts)})
+        self.method = method
 
-    @property
-    def settled(self) -> bool:  # type: ignore[override]
-        return self.course.epoch >= self.every * len(self.counts)
-
-    def end_of_epoch(self) -> None:
-        course, (event, rest) = self.course, divmod(self.course.epoch, self.every)
-        if rest or event > len(self.counts):
-            return
-        examples = course.examples
+    def prune(self, kept: int) -> None:
+        training, event = self.training, self.training.epoch // self.every - 1
+        examples = training.examples
         assert examples is not None
-        device = next(iter(course.values.values())).device
-        probe = Probe(
-            course.model,
-            device,
-            course.generator,
-            examples=lambda _: examples(event - 1),
+        model = ScoringModel(
+            training.model,
+            next(iter(training.values.values())).device,
+            training.generator,
+            examples=lambda _: examples(event),
             **self.method.scoring(),
         )
         with torch.enable_grad():
-            probe.move(0, None)
-            scores = self.method.rule.score(probe)
-        kept = self.counts[event - 1]
-        course.set_masks(keep_highest(course, scores, kept, self.method.allocation))
+            model.move(0, None)
+            importance = scores.elasticity(model)
+        training.set_masks(keep_highest(training, importance, kept, self.method.allocation))

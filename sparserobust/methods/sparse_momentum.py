@@ -11,9 +11,9 @@ from torch import Tensor
 
 from sparserobust.errors import ConfigError
 from sparserobust.methods.during import BetweenEpochs, StartsSparse, cosine
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.sparsity.allocation import share_out
 from sparserobust.sparsity.drop_and_grow import drop_smallest, grow_largest
-from sparserobust.training.pruner import Course, Masks, Pruner
 
 LAST_RATE = 0.005
 """What the share that is pruned has fallen to at the end."""
@@ -51,27 +51,27 @@ class SparseMomentum(StartsSparse):
         if not LAST_RATE <= self.rate < 1:
             raise ConfigError(f"rate of sparse-momentum must be in [{LAST_RATE}, 1), got {self.rate}")
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """A redistribution after each epoch but the last."""
-        return _Redistribution(self, course)
+        return _Redistribution(self, training)
 
 
 class _Redistribution(BetweenEpochs):
-    def __init__(self, method: SparseMomentum, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: SparseMomentum, training: TrainingState) -> None:
+        super().__init__(training)
         self.rate = method.rate
-        group = course.optimizer.param_groups[0]
+        group = training.optimizer.param_groups[0]
         self.adaptive = "betas" in group
         betas: tuple[float, float] = group["betas"] if self.adaptive else (group.get("momentum") or 0.9, 0.0)
         self.decay, self.second_decay = betas
-        self.momentum = {name: torch.zeros_like(value) for name, value in course.values.items()}
+        self.momentum = {name: torch.zeros_like(value) for name, value in training.values.items()}
         self.second = {
-            name: torch.zeros_like(value) for name, value in course.values.items() if self.adaptive
+            name: torch.zeros_like(value) for name, value in training.values.items() if self.adaptive
         }
 
     @torch.no_grad()
     def after_backward(self) -> bool:
-        for name, value in self.course.values.items():
+        for name, value in self.training.values.items():
             if value.grad is None:  # a layer that the loss does not depend on
                 continue
             if self.adaptive:
@@ -84,28 +84,28 @@ class _Redistribution(BetweenEpochs):
         return False
 
     def move(self) -> None:
-        course = self.course
-        rate = LAST_RATE + cosine(self.rate - LAST_RATE, course.step, course.steps)
-        pull = {name: self._pull(name) for name in course.values}
-        before = {name: mask.clone() for name, mask in course.masks.items()}
+        training = self.training
+        rate = LAST_RATE + cosine(self.rate - LAST_RATE, training.step, training.steps)
+        pull = {name: self._pull(name) for name in training.values}
+        before = {name: mask.clone() for name, mask in training.masks.items()}
         fewer: Masks = {}
         shares: dict[str, float] = {}
         room: dict[str, int] = {}
-        for name, value in course.values.items():
+        for name, value in training.values.items():
             mask = before[name]
             kept, size = int(mask.sum()), mask.numel()
             # a layer that is nearly full has nowhere to move to: it loses no larger a share than it lacks
             count = min(math.ceil(min(rate, 1 - kept / size) * kept), max(kept - 1, 0))
-            fewer[name] = drop_smallest(value, mask, count, generator=course.generator)
+            fewer[name] = drop_smallest(value, mask, count, generator=training.generator)
             shares[name] = float(pull[name][mask].mean()) if kept else 0.0
             room[name] = max(count, int(FILLED * (size - kept)))
         if not all(math.isfinite(share) for share in shares.values()):
             return  # the training has diverged, and ends here
-        total = course.kept - sum(int(mask.sum()) for mask in fewer.values())
+        total = training.kept - sum(int(mask.sum()) for mask in fewer.values())
         grown = share_out(shares if any(shares.values()) else dict.fromkeys(shares, 1.0), room, total)
-        course.set_masks(
+        training.set_masks(
             {
-                name: grow_largest(pull[name], mask, ~mask, grown[name], generator=course.generator)
+                name: grow_largest(pull[name], mask, ~mask, grown[name], generator=training.generator)
                 for name, mask in fewer.items()
             }
         )

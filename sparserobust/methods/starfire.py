@@ -12,8 +12,11 @@ from typing import Annotated, ClassVar, Literal
 from annotated_types import Ge, Le
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.during import DuringTraining, Era
+from sparserobust.methods.base import PruneDuringTraining
+from sparserobust.methods.during import Era
+from sparserobust.methods.parameters import WithAlpha
 from sparserobust.methods.starfire_era import StarfireEra, final_threshold
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.settings import Share
 from sparserobust.sparsity.structure import (
     Locale,
@@ -22,7 +25,6 @@ from sparserobust.sparsity.structure import (
     left_over,
     window_kept,
 )
-from sparserobust.training.pruner import Course, Pruner
 
 
 def _is_era(era: object) -> bool:
@@ -33,7 +35,7 @@ def _is_era(era: object) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Starfire(DuringTraining):
+class Starfire(WithAlpha, PruneDuringTraining):
     """What the four methods share; subclasses say what goes of a convolution.
 
     A threshold rises over an era, every layer loses that share, and what is gone does not come back. Whole windows,
@@ -42,7 +44,6 @@ class Starfire(DuringTraining):
     within an epoch the threshold does not move and zeros stay.
 
     Attributes:
-        allocation: "uniform", and nothing else: every layer loses the same share.
         era: first and last epoch of pruning, counted from 0: nothing goes through the first, the mask stays from the
             last on, and between them the threshold rises by as much with every epoch. None: from .3 to .6 of the
             training, as the paper's 30 to 60 of 100; it also has 0 to 10 of 40 and 0 to 30 of 90.
@@ -62,7 +63,6 @@ class Starfire(DuringTraining):
     when: ClassVar[str] = "linear rise of the threshold, epoch by epoch, over an era of the training"
     structure: ClassVar[str]
 
-    allocation: str = "uniform"
     era: Era = None
     locale: Locale = "input"
     fc: Literal["block", "fine", "none"] = "fine"
@@ -71,7 +71,6 @@ class Starfire(DuringTraining):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.require("allocation", ("uniform",))
         if self.era is not None and not _is_era(self.era):
             raise ConfigError(
                 f"era of {self.name} must be two epochs, the second after the first, got {self.era!r}"
@@ -89,9 +88,9 @@ class Starfire(DuringTraining):
             progress: how far it has risen, in (0, 1].
         """
 
-    def pruner(self, course: Course) -> Pruner:
+    def pruner(self, training: TrainingState) -> Pruner:
         """A new mask with every epoch of the era, the last one at the era's last step."""
-        return StarfireEra(self, course)
+        return StarfireEra(self, training)
 
     def reaches(self, shapes: Mapping[str, tuple[int, ...]], k: int) -> int | range:
         """How many weights are left of whole windows, kernels and blocks at the final threshold.
@@ -129,10 +128,13 @@ class Starfire(DuringTraining):
 
     def parts(self) -> dict[str, str]:
         """With what goes as one."""
-        return super().parts() | {
-            "allocation": "the same share in every layer",
-            "structure": f"{self.structure}; fully connected: {self.fc}",
-        }
+        return (
+            {"allocation": "the same share in every layer"}
+            | super().parts()
+            | {
+                "structure": f"{self.structure}; fully connected: {self.fc}",
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ import torch
 
 from sparserobust.methods.during import Era, era_steps
 from sparserobust.methods.live_inputs import LiveInputs
+from sparserobust.pruner import Masks, Pruner, TrainingState
 from sparserobust.sparsity.structure import block_mask, kernel_mask, window_mask
-from sparserobust.training.pruner import Course, Masks, Pruner
 
 DEFAULT = (0.3, 0.6)
 """Shares of the training between which the era lies where no other is given."""
@@ -57,30 +57,30 @@ class StarfireEra(Pruner):
         progress: how far it had risen, in [0, 1], when masks were computed last.
     """
 
-    def __init__(self, method: EraRule, course: Course) -> None:
-        super().__init__(course)
+    def __init__(self, method: EraRule, training: TrainingState) -> None:
+        super().__init__(training)
         self.method = method
-        self.first, self.last = era_steps(course, method.era, default=DEFAULT)
-        self.threshold = final_threshold(course.prunable, course.k)
+        self.first, self.last = era_steps(training, method.era, default=DEFAULT)
+        self.threshold = final_threshold(training.prunable, training.k)
         self.progress = Fraction(0)
-        shapes = {name: tuple(value.shape) for name, value in course.values.items()}
-        self.live = LiveInputs(course.model) if method.can_die(shapes, self.threshold) else None
+        shapes = {name: tuple(value.shape) for name, value in training.values.items()}
+        self.live = LiveInputs(training.model) if method.can_die(shapes, self.threshold) else None
 
     @property
-    def settled(self) -> bool:  # type: ignore[override]
+    def settled(self) -> bool:
         """From the end of the era on."""
         return self.progress == 1 or not self.threshold
 
     def after_step(self) -> None:
         """Prunes where the threshold has risen."""
-        course = self.course
+        training = self.training
         if self.live is not None:
             self.live.ready(
-                self.method.name, course.masks
+                self.method.name, training.masks
             )  # at once: a refusal in mid-training would be late
-        if course.step >= self.last:
+        if training.step >= self.last:
             self._prune(Fraction(1))
-        elif (begun := course.epoch * course.steps_per_epoch - self.first) > 0:
+        elif (begun := training.epoch * training.steps_per_epoch - self.first) > 0:
             self._prune(min(Fraction(begun, self.last - self.first), Fraction(1)))
 
     def finish(self) -> None:
@@ -98,17 +98,19 @@ class StarfireEra(Pruner):
     def _prune(self, progress: Fraction) -> None:
         if progress <= self.progress or not self.threshold:
             return
-        self.progress, course, method = progress, self.course, self.method
+        self.progress, training, method = progress, self.training, self.method
         masks: Masks = {}
-        for name, value in course.values.items():
+        for name, value in training.values.items():
             if value.dim() > 2:
                 kept, share = method.shares(tuple(value.shape[2:]), self.threshold, progress)
-                mask = window_mask(value, course.masks[name], kept)
+                mask = window_mask(value, training.masks[name], kept)
                 masks[name] = kernel_mask(value, mask, share, locale=method.locale) if share else mask
-        live = {} if self.live is None else self.live.of(course.masks, masks)
+        live = {} if self.live is None else self.live.of(training.masks, masks)
         share = Fraction(0) if method.fc == "none" else self.threshold * progress
-        for name, value in course.values.items():
+        for name, value in training.values.items():
             if value.dim() == 2:
-                mask = course.masks[name] & live.get(name, torch.ones((), dtype=torch.bool)).to(value.device)
-                masks[name] = block_mask(value, mask, share, block=method.side, generator=course.generator)
-        course.set_masks(masks)
+                mask = training.masks[name] & live.get(name, torch.ones((), dtype=torch.bool)).to(
+                    value.device
+                )
+                masks[name] = block_mask(value, mask, share, block=method.side, generator=training.generator)
+        training.set_masks(masks)

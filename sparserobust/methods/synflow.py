@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
+
+from torch import Tensor
 
 from sparserobust.errors import ConfigError
-from sparserobust.methods.base import Scheduled
+from sparserobust.methods.by_score import PruneInEvents
+from sparserobust.settings import Positive
+from sparserobust.sparsity.scoring_model import ScoringModel, ScoringSettings
 from sparserobust.sparsity.select import Ties
+from sparserobust.sparsity.synflow import make_positive, synflow
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynFlow(Scheduled):
+class SynFlow(PruneInEvents):
     """Keeps the globally largest w * dR/dw, with R the sum of outputs of the network made positive, in 100 events.
 
     The input is all ones (behind the normalisation of our networks) and BatchNorm uses its running
@@ -26,9 +31,8 @@ class SynFlow(Scheduled):
     name: ClassVar[str] = "synflow"
     title: ClassVar[str] = "SynFlow"
     source: ClassVar[str] = "Tanaka et al. 2020, arXiv:2006.05467, Algorithm 1"
-    criterion: ClassVar[str] = "synflow"
 
-    steps: int = 100
+    steps: Positive = 100
     ties: Ties = "draw"
     input_shape: tuple[int, ...] | None = None
 
@@ -42,6 +46,19 @@ class SynFlow(Scheduled):
         ):
             raise ConfigError(f"input_shape of synflow must be (c, h, w), three whole numbers, got {shape!r}")
 
-    def scoring(self) -> dict[str, Any]:
+    @property
+    def needs(self) -> Literal["examples", "shape"] | None:
+        """An input of the shape of an image."""
+        return "shape"
+
+    def prepare(self, model: ScoringModel) -> None:
+        """Makes the network positive."""
+        make_positive(model)
+
+    def score(self, model: ScoringModel) -> dict[str, Tensor]:
+        """The weight times dR/dw of the positive network."""
+        return synflow(model)
+
+    def scoring(self) -> ScoringSettings:
         """The shape of an image, where it was given."""
         return {"input_shape": tuple(self.input_shape)} if self.input_shape is not None else {}

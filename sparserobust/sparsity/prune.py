@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,8 +11,8 @@ from torch import Tensor
 from sparserobust.errors import DegenerateScores
 from sparserobust.records import Remark, remark
 from sparserobust.sparsity.allocation import allocate
-from sparserobust.sparsity.probe import Probe, flat
-from sparserobust.sparsity.scores import Criterion
+from sparserobust.sparsity.scores import ScoreFunction
+from sparserobust.sparsity.scoring_model import ScoringModel, flat
 from sparserobust.sparsity.select import Ties, select
 
 
@@ -25,31 +25,33 @@ class Pruned:
 
 
 def prune(
-    probe: Probe,
-    criterion: Criterion,
+    model: ScoringModel,
+    score: ScoreFunction,
     counts: Sequence[int],
     *,
     allocation: str,
     revive: bool,
     generator: torch.Generator,
     ties: Ties = "draw",
+    prepare: Callable[[ScoringModel], None] | None = None,
 ) -> Pruned:
     """Keeps counts[0] weights of the dense network, then counts[1] of that one, and so on.
 
-    The score of the dense network is taken once per probe, so that a grid of sparsities shares it. There an
+    The score of the dense network is taken once per scoring model, so that a grid of sparsities shares it. There an
     event that is not the last one keeps fewer than its count when fewer weights have a usable score. Later
     on, weights whose score has become zero (a part of the network is cut off) rank below all others and
     among themselves by their score at the event before; a note says how many of them were kept at last.
 
     Args:
-        probe: the network; it ends at the last point but one.
-        criterion: scores and what they need.
+        model: the network; it ends at the last point but one.
+        score: how important each weight is at a sparse point, larger is kept.
         counts: how many weights each event keeps, never rising (see `schedule`).
         allocation: by name, see `allocation.allocate`.
         revive: whether a weight that is pruned at this point is ranked again by its dense value (FORCE);
             otherwise it stays pruned.
         generator: for ties.
         ties: see `select.topk_mask`.
+        prepare: changes the scoring model once, before the first score.
 
     Raises:
         DegenerateScores: an event cannot choose; says which, and what no gradient passes.
@@ -61,9 +63,9 @@ def prune(
         if event and k == counts[event - 1] and not revive:
             continue  # nothing to prune: `halving` below one half, or more events than weights that fall
         before, standing = scores, masks
-        per_layer = allocate(allocation, probe.shapes, k)
+        per_layer = allocate(allocation, model.shapes, k)
         try:
-            scores = _scores(probe, criterion, event, masks, revive, several=len(counts) > 1)
+            scores = _scores(model, score, prepare, event, masks, revive, several=len(counts) > 1)
             try:
                 masks = select(
                     scores,
@@ -84,13 +86,14 @@ def prune(
                 notes = (_note(masks, scores),)
                 scores = ranks  # at the next event they may have no score again
         except DegenerateScores as error:
-            raise _explained(error, probe, event, len(counts)) from None
+            raise _explained(error, model, event, len(counts)) from None
     return Pruned(masks, notes)
 
 
 def _scores(
-    probe: Probe,
-    criterion: Criterion,
+    model: ScoringModel,
+    score: ScoreFunction,
+    prepare: Callable[[ScoringModel], None] | None,
     event: int,
     masks: dict[str, Tensor],
     revive: bool,
@@ -103,22 +106,20 @@ def _scores(
         DegenerateScores: after the first event, when no weight has a score.
     """
     if event == 0:
-        if probe.first is None:
-            if criterion.prepare is not None:
-                criterion.prepare(probe)
-            probe.move(0, None)
-            first = criterion.score(probe)  # of several events the later ones would overwrite it
-            probe.first = {name: score.clone() for name, score in first.items()} if several else first
-            probe.first_dtype = probe.weights[0].dtype
-        elif probe.first_dtype is not None and probe.first_dtype != probe.weights[0].dtype:
-            probe.change(torch.clone, probe.first_dtype)  # another sparsity needed a wider range on its way
-        return probe.first
-    if event == 1 and probe.first is not None:
-        probe.first = {
-            name: score.clone() for name, score in probe.first.items()
-        }  # later scores overwrite it
-    probe.move(event, flat(masks), revive=revive)
-    scores = criterion.score(probe)
+        if model.first is None:
+            if prepare is not None:
+                prepare(model)
+            model.move(0, None)
+            first = score(model)  # of several events the later ones would overwrite it
+            model.first = {name: own.clone() for name, own in first.items()} if several else first
+            model.first_dtype = model.weights[0].dtype
+        elif model.first_dtype is not None and model.first_dtype != model.weights[0].dtype:
+            model.change(torch.clone, model.first_dtype)  # another sparsity needed a wider range on its way
+        return model.first
+    if event == 1 and model.first is not None:
+        model.first = {name: own.clone() for name, own in model.first.items()}  # later scores overwrite it
+    model.move(event, flat(masks), revive=revive)
+    scores = score(model)
     if not bool(flat(scores).any()):
         raise DegenerateScores("all scores are zero", tuple(scores))
     return scores
@@ -146,10 +147,10 @@ def _note(masks: dict[str, Tensor], scores: dict[str, Tensor]) -> Remark:
     return remark("kept-without-score", weights=int((flat(masks) & (flat(scores).cpu() == 0)).sum()))
 
 
-def _explained(error: DegenerateScores, probe: Probe, event: int, events: int) -> DegenerateScores:
+def _explained(error: DegenerateScores, model: ScoringModel, event: int, events: int) -> DegenerateScores:
     """The error with its event and the layers that nothing passes at this point."""
-    dead = [name for name, weight in probe.dense.items() if not bool(weight.any())]
-    message, blocked = str(error), probe.empty_layers() if event else dead
+    dead = [name for name, weight in model.dense.items() if not bool(weight.any())]
+    message, blocked = str(error), model.empty_layers() if event else dead
     if events > 1:
         message = f"event {event + 1} of {events}: {message}"
     if blocked:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sparserobust.errors import ConfigError, did_you_mean
-
 Schedule = Callable[[int, int, int], list[int]]
 
 
@@ -59,13 +57,3 @@ SCHEDULES: dict[str, Schedule] = {
     "halving": halving,
 }
 """By name."""
-
-
-def check_schedule(name: str, steps: int) -> None:
-    """Raises ConfigError for an unknown name or less than one step."""
-    if name not in SCHEDULES:
-        raise ConfigError(
-            f"schedule must be one of {', '.join(SCHEDULES)}, got {name!r}{did_you_mean(name, SCHEDULES)}"
-        )
-    if not isinstance(steps, int) or isinstance(steps, bool) or steps < 1:
-        raise ConfigError(f"steps must be a whole number, at least 1, got {steps!r}")

@@ -1,58 +1,41 @@
-"""How important is a weight: one function per criterion, all with one signature.
+"""How important is a weight: one function per score, all with one signature.
 
-A score takes a `Probe` (the network at a sparse point, dense at first) and returns name -> importance, a
+A score takes a `ScoringModel` (the network at a sparse point, dense at first) and returns name -> importance, a
 tensor of the weight's shape, larger = keep. Each is a weight times a sensitivity measured at that point, and
-must be zero where `probe.candidates` is: a weight that was pruned there and may not come back.
+must be zero where `model.candidates` is: a weight that was pruned there and may not come back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from sparserobust.sparsity.probe import Probe
-from sparserobust.sparsity.synflow import make_positive, synflow
+from sparserobust.sparsity.scoring_model import ScoringModel
 
-ScoreFunction = Callable[[Probe], dict[str, Tensor]]
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """A score and what it needs.
-
-    Attributes:
-        score: the function.
-        needs: "examples" of the training data, the "shape" of an image, or nothing.
-        prepare: changes the probe's network once, before the first score.
-    """
-
-    score: ScoreFunction
-    needs: Literal["examples", "shape"] | None = None
-    prepare: Callable[[Probe], None] | None = None
+ScoreFunction = Callable[[ScoringModel], dict[str, Tensor]]
+"""The network at a sparse point -> name -> importance of each of its prunable weights."""
 
 
-def magnitude(probe: Probe) -> dict[str, Tensor]:
+def magnitude(model: ScoringModel) -> dict[str, Tensor]:
     """|w|.
 
     Source: Han et al. 2015, sec. 3; here one shot and without retraining cycles.
     """
-    return {name: weight.abs() for name, weight in probe.candidates.items()}
+    return {name: weight.abs() for name, weight in model.candidates.items()}
 
 
-def random(probe: Probe) -> dict[str, Tensor]:
+def random(model: ScoringModel) -> dict[str, Tensor]:
     """Uniform draws in (0, 1], one per weight, so that any k of them are equally likely."""
     scores = {}
-    for name, weight in probe.dense.items():
-        draws = 1 - torch.rand(weight.shape, generator=probe.generator, dtype=torch.float64)
+    for name, weight in model.dense.items():
+        draws = 1 - torch.rand(weight.shape, generator=model.generator, dtype=torch.float64)
         scores[name] = draws.to(weight.device)
     return scores
 
 
-def snip(probe: Probe) -> dict[str, Tensor]:
+def snip(model: ScoringModel) -> dict[str, Tensor]:
     """|w * dL/dw|, the connection sensitivity, with L the mean loss over all examples given.
 
     One forward and one backward pass per batch; gradients of several batches add up to that of the whole.
@@ -61,20 +44,20 @@ def snip(probe: Probe) -> dict[str, Tensor]:
     Source: Lee et al. 2019 (SNIP), eq. 5; Wimmer et al. 2020 (FreezeNet), eq. 1. At a sparse point with the
     dense w: de Jorge et al. 2021 (FORCE), sec. 4.
     """
-    gradients, _ = _gradients(probe)
-    return {name: score.abs_() for name, score in probe.weighted(gradients).items()}
+    gradients, _ = _gradients(model)
+    return {name: score.abs_() for name, score in model.weighted(gradients).items()}
 
 
-def elasticity(probe: Probe) -> dict[str, Tensor]:
+def elasticity(model: ScoringModel) -> dict[str, Tensor]:
     """|w * dL/dw / L|, how much the loss changes relatively; ranks as `snip` does.
 
     Source: Verdenius et al. 2020 (SNIP-it), eq. 3; 1e-8 is added to L as in the authors' code.
     """
-    gradients, loss = _gradients(probe)
-    return {name: score.div_(loss + 1e-8).abs_() for name, score in probe.weighted(gradients).items()}
+    gradients, loss = _gradients(model)
+    return {name: score.div_(loss + 1e-8).abs_() for name, score in model.weighted(gradients).items()}
 
 
-def grasp(probe: Probe) -> dict[str, Tensor]:
+def grasp(model: ScoringModel) -> dict[str, Tensor]:
     """Weight times (H g), with g and H gradient and Hessian of the mean loss: what keeps the gradient flow is high.
 
     H g is the gradient of <stop(g), g>. With one batch the graph of g serves both, so that there is one
@@ -83,12 +66,12 @@ def grasp(probe: Probe) -> dict[str, Tensor]:
     Source: Wang et al. 2020 (GraSP), Algorithm 2, with the sign so that the highest are kept
     (Wimmer et al. 2020, supplement S1.3, eq. S.3).
     """
-    examples = sum(len(labels) for _, labels in probe.batches)
-    weights = probe.weights
-    whole = None if len(probe.batches) == 1 else _gradients(probe)[0]
+    examples = sum(len(labels) for _, labels in model.batches)
+    weights = model.weights
+    whole = None if len(model.batches) == 1 else _gradients(model)[0]
     product: list[Tensor | None] = [None] * len(weights)
-    for images, labels in probe.batches:
-        loss = probe.loss_of(probe.model(images), labels) / examples
+    for images, labels in model.batches:
+        loss = model.loss_of(model.network(images), labels) / examples
         own = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
         pairs = [
             (g if f is None else f, g)
@@ -98,22 +81,22 @@ def grasp(probe: Probe) -> dict[str, Tensor]:
         if pairs:
             fixed, own = zip(*((f.detach(), g) for f, g in pairs), strict=True)
             _add(product, torch.autograd.grad(own, weights, fixed, allow_unused=True))
-    return probe.weighted(product)
+    return model.weighted(product)
 
 
-def negated_grasp(probe: Probe) -> dict[str, Tensor]:
+def negated_grasp(model: ScoringModel) -> dict[str, Tensor]:
     """The same with the other sign: SNIP-it's port of GraSP keeps what is highest here (`criterions/GRASP.py`)."""
-    return {name: score.neg_() for name, score in grasp(probe).items()}
+    return {name: score.neg_() for name, score in grasp(model).items()}
 
 
-def _gradients(probe: Probe) -> tuple[list[Tensor | None], Tensor]:
+def _gradients(model: ScoringModel) -> tuple[list[Tensor | None], Tensor]:
     """(gradient of the mean loss over all examples for each weight, that loss)."""
-    weights = probe.weights
-    examples = sum(len(labels) for _, labels in probe.batches)
+    weights = model.weights
+    examples = sum(len(labels) for _, labels in model.batches)
     total: list[Tensor | None] = [None] * len(weights)
     mean = weights[0].new_zeros(())
-    for images, labels in probe.batches:
-        loss = probe.loss_of(probe.model(images), labels) / examples
+    for images, labels in model.batches:
+        loss = model.loss_of(model.network(images), labels) / examples
         _add(total, torch.autograd.grad(loss, weights, allow_unused=True))
         mean = mean + loss.detach()
     return total, mean
@@ -124,15 +107,3 @@ def _add(total: list[Tensor | None], parts: Sequence[Tensor | None]) -> None:
     for index, part in enumerate(parts):
         so_far = total[index]
         total[index] = part if so_far is None else so_far if part is None else so_far.add_(part)
-
-
-CRITERIA: dict[str, Criterion] = {
-    "magnitude": Criterion(magnitude),
-    "random": Criterion(random),
-    "snip": Criterion(snip, needs="examples"),
-    "elasticity": Criterion(elasticity, needs="examples"),
-    "grasp": Criterion(grasp, needs="examples"),
-    "grasp-negated": Criterion(negated_grasp, needs="examples"),
-    "synflow": Criterion(synflow, needs="shape", prepare=make_positive),
-}
-"""By name, as a method's `criterion`."""

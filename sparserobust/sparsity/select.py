@@ -13,7 +13,7 @@ from torch import Tensor
 
 from sparserobust.errors import ConfigError, DegenerateScores
 from sparserobust.sparsity.allocation import Counts
-from sparserobust.sparsity.probe import flat
+from sparserobust.sparsity.scoring_model import flat
 from sparserobust.sparsity.threshold import kth_largest
 
 Ties = Literal["draw", "keep", "drop", "strict"]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import DegenerateScores
-from sparserobust.sparsity.probe import Probe, flat
+from sparserobust.sparsity.scoring_model import ScoringModel, flat
 
 SAFE = {torch.float32: (1e-18, 1e30), torch.float64: (1e-255, 1e295)}
 """What the sum of the outputs and of a layer's scores must lie between, so that no single one leaves the range."""
@@ -15,12 +15,12 @@ EXPONENTS = (0, -900, 900)
 """In float64: powers of two that the input is scaled by when the plain passes overflow or underflow."""
 
 
-def make_positive(probe: Probe) -> None:
-    """Replaces every parameter and buffer of the probe's network by its absolute value (running means too)."""
-    probe.change(torch.abs)
+def make_positive(model: ScoringModel) -> None:
+    """Replaces every parameter and buffer of the model's network by its absolute value (running means too)."""
+    model.change(torch.abs)
 
 
-def synflow(probe: Probe) -> dict[str, Tensor]:
+def synflow(model: ScoringModel) -> dict[str, Tensor]:
     """Weight times dR/dw, with R the sum of outputs for an input of ones; `make_positive` has changed the network.
 
     BatchNorm uses its running statistics. In float32 as long as R is well inside its range, else in float64
@@ -31,48 +31,48 @@ def synflow(probe: Probe) -> dict[str, Tensor]:
         DegenerateScores: R is zero, or beyond what float64 can hold however it is scaled.
     Source: Tanaka et al. 2020 (SynFlow), eq. 2 and Algorithm 1.
     """
-    dtype = probe.weights[0].dtype
+    dtype = model.weights[0].dtype
     if dtype not in SAFE:  # half precision
-        probe.change(_same, torch.float32)
-    if probe.weights[0].dtype == torch.float32:
-        scores, total = _pass(probe, 0)
+        model.change(_same, torch.float32)
+    if model.weights[0].dtype == torch.float32:
+        scores, total = _pass(model, 0)
         low, high = SAFE[torch.float32]
         if low < total < high and _finite(scores):
             return scores
-        probe.change(_same, torch.float64)
+        model.change(_same, torch.float64)
     low, high = SAFE[torch.float64]
     for exponent in EXPONENTS:
-        scores, total = _pass(probe, exponent)
+        scores, total = _pass(model, exponent)
         twice = total * 2.0**exponent  # a layer's scores are scaled twice
         if low < min(total, twice) and max(total, twice) < high and _finite(scores):
             return scores
-    empty = probe.empty_layers()
+    empty = model.empty_layers()
     if empty:
         reason = f"{len(empty)} layers hold only zeros"
     elif total:
         reason = f"it is {total:g}, beyond the range of float64"
     else:
         reason = "no signal reaches the outputs, or one beyond the range of float64"
-    raise DegenerateScores(f"the sum of the outputs is of no use: {reason}", tuple(empty or probe.dense))
+    raise DegenerateScores(f"the sum of the outputs is of no use: {reason}", tuple(empty or model.dense))
 
 
-def _pass(probe: Probe, exponent: int) -> tuple[dict[str, Tensor], float]:
+def _pass(model: ScoringModel, exponent: int) -> tuple[dict[str, Tensor], float]:
     """(scores, sum of the absolute outputs) with the input scaled by 2 ** exponent."""
-    weights, scale = probe.weights, 2.0**exponent
-    model = probe.model
-    ones = torch.ones(1, *probe.shape_of_image(), dtype=weights[0].dtype, device=weights[0].device)
-    added = [t for name, t in [*model.named_parameters(), *model.named_buffers()] if _is_added(name)]
+    weights, scale = model.weights, 2.0**exponent
+    network = model.network
+    ones = torch.ones(1, *model.shape_of_image(), dtype=weights[0].dtype, device=weights[0].device)
+    added = [t for name, t in [*network.named_parameters(), *network.named_buffers()] if _is_added(name)]
     if exponent:
         with torch.no_grad():
             for tensor in added:
                 tensor.mul_(scale)
-    outputs = model(ones * scale)
+    outputs = network(ones * scale)
     gradients = torch.autograd.grad(outputs, weights, torch.full_like(outputs, scale), allow_unused=True)
     if exponent:
         with torch.no_grad():
             for tensor in added:
                 tensor.div_(scale)
-    return probe.weighted(gradients), float(
+    return model.weighted(gradients), float(
         outputs.detach().abs().sum()
     )  # running means may make some negative
 

@@ -1,217 +1,48 @@
-"""`check_method`: the laws of W_eff = offset + mask * values, for one method."""
+"""`check_method`: what every method must keep, for one method by its name."""
 
 from __future__ import annotations
 
-import copy
-import random
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-import torch.nn.functional as F  # noqa: N812
-from torch import Tensor, nn
-
-from sparserobust.apply import build_method, sparsify
-from sparserobust.data import Data
-from sparserobust.errors import ConfigError
-from sparserobust.methods.base import FixedMask
-from sparserobust.methods.during import DuringTraining
-from sparserobust.restore import load_subject
-from sparserobust.sparsity.allocation import allocate, kept_count
-from sparserobust.subject import Subject
+from sparserobust.apply import build_method
+from sparserobust.errors import PluginError
+from sparserobust.methods.base import Method, PruneDuringTraining
+from sparserobust.registry import methods
+from sparserobust.testing.before import check_before
+from sparserobust.testing.declared import check_declared, contents
 from sparserobust.testing.during import check_during
-from sparserobust.testing.networks import small_data, small_networks
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
-
-SPARSITY = 0.8
-SEED = 3
 
 
 def check_method(name: str, **params: Any) -> None:
-    """Raises AssertionError, naming the law, unless the method keeps what every method must keep.
+    """Raises AssertionError, naming what is wrong and what to do, unless the method keeps what every method must keep.
 
-    On a network with BatchNorm and on a residual one: the exact count and the sparsity reported, the same mask
-    for the same seed and in a list of sparsities, sparsity 0 as dense, the model and the random states
-    unchanged by scoring, both controls, bit-identical logits from a saved model, and the law off the mask
-    after every step of SGD with momentum, Adam and AdamW, with weight decay. An offset that decays is
-    gamma * W0 there, and Adam is refused.
-
-    For a method that changes its mask in training see `sparserobust.testing.during`.
+    The class is a frozen dataclass that derives from `Method`, bears the name of its entry point and a source, and
+    keeps nothing on itself. Its masks and its training are held to the laws: see `check_before` in
+    `sparserobust.testing.before` for a method before training, `check_during` in `sparserobust.testing.during` for one
+    that prunes while the network trains.
 
     Args:
         name: as registered.
         params: the method's parameters.
     """
-    data, method = small_data(), build_method(name, params)
-    if isinstance(method, DuringTraining):
-        check_during(method, params)
-        return
-    sparsity = 0.0 if name == "dense" else SPARSITY
-    for model in small_networks():
-
-        def make(
-            target: float | list[float], model: nn.Module = model, **changes: Any
-        ) -> Any:  # a subject, or a list of them
-            return sparsify(model, name, target, data, seed=SEED, **params | changes)
-
-        before = _state(model)
-        subject: Subject = make(sparsity)
-        after = _state(model)
-        for what, was in before.items():
-            assert after[what] == was, f"scoring by {name} changed {what}"
-        _check_count(subject, method, sparsity)
-        _check_start(subject, model, method)
-        again = make([0.5, sparsity])[1] if sparsity else make([sparsity])[0]
-        for key, mask in _masks(subject).items():
-            assert torch.equal(mask, _masks(again)[key]), (
-                f"{name} drew another mask of {key} for the same seed"
-            )
-        if method.offset != "dct" and not method.control and not method.allocation.endswith("-published"):
-            _check_zero(make(0.0), model, name)
-        if name != "dense" and not method.control:
-            _check_controls(subject, make, method)
-        _check_saved(subject, model, data, name)
-        for optimizer in (torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW):
-            _check_law(copy.deepcopy(subject), data, optimizer, method)
-
-
-def _check_count(subject: Subject, method: FixedMask, sparsity: float) -> None:
-    """Exactly k + rescued; under a published rule for ties or allocation what that rule says."""
-    name, rescued = method.name, sum(subject.rescued.values())
-    k = kept_count(subject.prunable, sparsity)
-    if method.allocation.endswith("-published"):
-        shapes = {key: tuple(mask.shape) for key, mask in _masks(subject).items()}
-        k = sum((allocate(method.allocation, shapes, k) or {}).values())
-    got = subject.kept - rescued
-    ties = getattr(method, "ties", "draw")
-    fits = {"draw": got == k, "keep": got >= k, "drop": got <= k, "strict": got < k}[ties]
-    assert fits, f"{name} keeps {subject.kept} weights, expected exactly {k + rescued}"
-    assert method.rescue or not rescued, f"{name} rescued weights without a stated rescue rule"
-    assert subject.sparsity == 1 - subject.kept / subject.prunable, f"{name} reports another sparsity"
-    assert subject.target_sparsity == sparsity
-
-
-def _check_start(subject: Subject, model: nn.Module, method: FixedMask) -> None:
-    """Before training: the weights that the method starts from on the mask, its offset elsewhere."""
-    start = effective_weights(model) if method.control != "reinitialised" else subject.parent
-    assert start is not None
-    plan = subject.plan
-    for key, weight in subject.effective_weights().items():
-        mask, offset = plan[key].mask, plan[key].offset
-        assert plan[key].kind == method.offset
-        on_mask = offset if method.offset == "dct" else start[key]
-        wanted = torch.where(mask, on_mask, offset)
-        assert torch.equal(weight, wanted), f"{method.name}: {key} is not what training starts from"
-        if method.offset == "zero":
-            assert not bool(offset.any()), f"{method.name}: the offset of {key} is not zero"
-        elif method.offset == "frozen":
-            assert torch.equal(offset, start[key]), (
-                f"{method.name}: the offset of {key} is not its initial weight"
-            )
-
-
-def _check_zero(subject: Subject, model: nn.Module, name: str) -> None:
-    dense = effective_weights(model)
-    assert subject.kept == subject.prunable, f"{name} at sparsity 0 does not keep every weight"
-    for key, weight in subject.effective_weights().items():
-        assert torch.equal(weight, dense[key]), f"{name} at sparsity 0 is not the dense network in {key}"
-
-
-def _check_controls(subject: Subject, make: Callable[..., Any], method: FixedMask) -> None:
-    """Layer-shuffled: as many in each layer; reinitialised: the same mask under other weights."""
-    name, masks = method.name, _masks(subject)
-    shuffled: Subject = make(SPARSITY, control="layer-shuffled")
-    for key, mask in _masks(shuffled).items():
-        counts = [int(m.sum()) - s.rescued.get(key, 0) for m, s in ((masks[key], subject), (mask, shuffled))]
-        assert counts[0] == counts[1], f"{name} shuffled keeps another number of weights in {key}"
-    if method.offset == "dct":
-        return
-    new: Subject = make(SPARSITY, control="reinitialised", initialisation="kaiming-normal")
-    for key, weight in new.effective_weights().items():
-        assert torch.equal(_masks(new)[key], masks[key]), f"{name} reinitialised has another mask of {key}"
-        changed = weight[masks[key]] != subject.effective_weights()[key][masks[key]]
-        assert bool(changed.all()), f"{name} reinitialised has old weights in {key}"
-
-
-def _check_saved(subject: Subject, model: nn.Module, data: Data, name: str) -> None:
-    """A file brings back logits, masks and offsets, bit for bit."""
-    images = _examples(data)[0]
-    with tempfile.TemporaryDirectory() as folder:
-        back = load_subject(subject.save(Path(folder) / "m.sparse"), model=copy.deepcopy(model))
-    with torch.no_grad():
-        logits = [copy.deepcopy(s.model).eval()(images) for s in (subject, back)]
-    assert torch.equal(logits[0], logits[1]), f"{name}: a saved model has other logits"
-    for key, plan in subject.plan.items():
-        same = torch.equal(plan.mask, back.plan[key].mask) and torch.equal(plan.offset, back.plan[key].offset)
-        assert same, f"{name}: a saved model has another mask or offset of {key}"
-
-
-def _check_law(subject: Subject, data: Data, optimizer: Any, method: FixedMask) -> None:
-    """Three steps; after each, off the mask W_eff is the offset, exactly."""
-    name, decay = method.name, subject.weights.decay
-    settings = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
-    stepper = optimizer(subject.model.parameters(), lr=0.05, weight_decay=0.01, **settings)
-    if decay is not None and optimizer is torch.optim.Adam:
+    check_declared(name, methods.load(name))
+    try:
+        method = build_method(name, params)
+        before = contents(method)
         try:
-            subject.weights.hold(stepper)
-        except ConfigError:
-            return
-        raise AssertionError(f"{name}: Adam decays each weight by another factor and was not refused")
-    handle = subject.weights.hold(stepper)
-    images, labels = _examples(data)
-    start, initial = _values(subject.model), subject.plan
-    gamma = dict.fromkeys(initial, 1.0)
-    for _ in range(3):
-        stepper.zero_grad()
-        F.cross_entropy(subject.model.train()(images), labels).backward()  # type: ignore[no-untyped-call]
-        stepper.step()
-        effective = subject.effective_weights()
-        for key, plan in subject.plan.items():
-            off = ~plan.mask
-            assert torch.equal(plan.mask, initial[key].mask), f"{name}: the mask of {key} changed in a step"
-            assert torch.equal(effective[key][off], plan.offset[off]), (
-                f"{name}: off the mask {key} is not its {plan.kind} offset after a step of {optimizer.__name__}"
+            check_during(method, params) if isinstance(method, PruneDuringTraining) else check_before(
+                method, params
             )
-            if plan.kind == "dct":
-                continue  # alpha is trained
-            wanted = initial[key].offset if decay is None else initial[key].offset * decay.gamma[key]
-            assert torch.equal(plan.offset, wanted), (
-                f"{name}: the offset of {key} is not {'gamma times ' if decay else ''}that of the start"
-            )
-            if decay is not None:
-                assert decay.gamma[key] < gamma[key], (
-                    f"{name}: weight decay does not shrink the offset of {key}"
-                )
-                gamma[key] = decay.gamma[key]
-    handle.remove()
-    moved = any(not torch.equal(a, b) for a, b in zip(start, _values(subject.model), strict=True))
-    assert moved, f"{name}: no kept weight was trained"
+        finally:
+            _check_kept_nothing(method, before)
+    except PluginError as error:
+        raise AssertionError(str(error)) from error
 
 
-def _state(model: nn.Module) -> dict[str, Any]:
-    """All that scoring must leave as it was, comparable with ==."""
-    return {
-        "a weight or buffer": sha256_of(model.state_dict()),
-        "a submodule's mode": [module.training for module in model.modules()],
-        "what asks for a gradient": [p.requires_grad for p in model.parameters()],
-        ".grad": [p.grad is None for p in model.parameters()],
-        "the global random state of torch": torch.get_rng_state().tolist(),
-        "the global random state of numpy": [np.asarray(part).tolist() for part in np.random.get_state()],
-        "the global random state of Python": random.getstate(),
-    }
-
-
-def _masks(subject: Subject) -> dict[str, Tensor]:
-    return subject.weights.masks
-
-
-def _examples(data: Data) -> tuple[Tensor, Tensor]:
-    images, labels = data.train.slice(torch.arange(32))  # type: ignore[union-attr]
-    return images, labels
-
-
-def _values(model: nn.Module) -> list[Tensor]:
-    return [values_of(module).detach().clone() for module in prunable_modules(model).values()]
+def _check_kept_nothing(method: Method, before: dict[str, str]) -> None:
+    """Raises AssertionError where the method holds something else than before, which explains what else is wrong."""
+    changed = [key for key, value in contents(method).items() if before.get(key) != value]
+    assert not changed, (
+        f"{method.name} keeps `{changed[0]}` on itself from call to call; a method holds parameters alone: what "
+        "belongs to one training stands in its Pruner, all else in local variables"
+    )

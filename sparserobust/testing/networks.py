@@ -1,7 +1,11 @@
-"""The small networks and data of the conformance kit."""
+"""The small networks and data of the conformance kit, and the global random states."""
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
+import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
@@ -70,3 +74,18 @@ def small_data() -> Data:
         return ImageTensors(images, labels)
 
     return Data("bars", split(96), split(24), split(60), (0.2,), (0.25,), ("a", "b", "c"), (1, 8, 8))
+
+
+def random_state() -> dict[str, Any]:
+    """The global random states, comparable with ==."""
+    return {
+        "the global random state of torch": torch.get_rng_state().tolist(),
+        "the global random state of numpy": [np.asarray(part).tolist() for part in np.random.get_state()],
+        "the global random state of Python": random.getstate(),
+    }
+
+
+def examples_of(data: Data) -> tuple[Tensor, Tensor]:
+    """The first 32 training examples."""
+    images, labels = data.train.slice(torch.arange(32))  # type: ignore[union-attr]
+    return images, labels

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import remark
 from sparserobust.subject import Subject
-from sparserobust.training.pruner import Course, Pruner
 
 _held: WeakSet[torch.optim.Optimizer] = WeakSet()
 
@@ -34,7 +35,7 @@ class Attached:
         attached.finish()        # after the last one
 
     Attributes:
-        course: the training: steps and epochs so far, masks, optimizer.
+        training: its state: steps and epochs so far, masks, optimizer.
         pruner: what the method does on the way.
         subject: the model with its masks.
     """
@@ -42,10 +43,10 @@ class Attached:
     def __init__(self, pruner: Pruner, subject: Subject) -> None:
         self.pruner = pruner
         self.subject = subject
-        self.course: Course = pruner.course
+        self.training: TrainingState = pruner.training
         self._asked_for_penalty = type(pruner).penalty is Pruner.penalty  # which is none
-        self._handle = self.course.weights.hold(self.course.optimizer)
-        _held.add(self.course.optimizer)
+        self._handle = self.training.weights.hold(self.training.optimizer)
+        _held.add(self.training.optimizer)
 
     def penalty(self) -> Tensor | float:
         """What the method adds to the loss, 0.0 for most."""
@@ -64,30 +65,25 @@ class Attached:
             Whether the method's own update stands in the place of the optimizer's step.
         """
         replaced = self.pruner.after_backward()
-        self.course.weights.mask_gradients()
+        self.training.weights.mask_gradients()
         return replaced
 
     def take_step(self, *, replaced: bool) -> None:
         """The second half; in between gradients may be clipped."""
         if not replaced:
-            self.course.optimizer.step()
-        self.course.step += 1
+            self.training.optimizer.step()
+        self.training.step += 1
         self.pruner.after_step()
 
     def end_epoch(self) -> None:
         """After the last step of an epoch."""
-        self.course.epoch += 1
+        self.training.epoch += 1
         self.pruner.end_of_epoch()
 
     def finish(self) -> None:
         """After the last epoch: the method does what is left to do, and the optimizer is let go."""
         self.settle()
-        subject = self.subject
-        subject.pruning = None  # what it has come to is in the masks
-        if subject.prune_at_end and subject.weights.kind == "frozen":
-            subject.weights.drop_offset()
-            subject.prune_at_end = False
-        self.detach()
+        self.close()
 
     def settle(self) -> None:
         """The method gets to its sparsity; a training that was too short for that leaves a warning."""
@@ -95,11 +91,34 @@ class Attached:
         if not self._asked_for_penalty:
             self.subject.warnings += (remark("without-penalty"),)
         if not self.pruner.settled:
-            kept, course = self.course.kept, self.course
-            ended = remark("ended-early", epochs=course.epoch, of=course.epochs, kept=kept, wanted=course.k)
+            kept, training = self.training.kept, self.training
+            ended = remark(
+                "ended-early", epochs=training.epoch, of=training.epochs, kept=kept, wanted=training.k
+            )
             self.subject.warnings += (ended,)
+
+    def close(
+        self, measure: Callable[[], float | None] = lambda: None
+    ) -> tuple[float | None, float | None] | None:
+        """Ends the training: the optimizer is let go, and a frozen offset becomes zero where that is asked for.
+
+        Args:
+            measure: of the subject as it is then.
+
+        Returns:
+            What was measured before and after the offset went; None where none did.
+        """
+        self.detach()
+        subject = self.subject
+        subject.pruning = None  # what it has come to is in the masks
+        if not subject.prune_at_end or subject.weights.kind != "frozen":
+            return None
+        before = measure()
+        subject.weights.drop_offset()
+        subject.prune_at_end = False
+        return before, measure()
 
     def detach(self) -> None:
         """Lets the optimizer go; masks are no longer kept true."""
         self._handle.remove()
-        _held.discard(self.course.optimizer)
+        _held.discard(self.training.optimizer)

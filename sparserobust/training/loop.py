@@ -14,8 +14,8 @@ from sparserobust.device import device_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import History
 from sparserobust.subject import Subject
-from sparserobust.training.bind import pruner_in
 from sparserobust.training.checkpoint import identity
+from sparserobust.training.pruner_for import pruner_for_recipe
 from sparserobust.training.recipe import Recipe, load_recipe
 from sparserobust.training.session import Session
 
@@ -104,7 +104,7 @@ def started_from(
     return identity(subject, plan, seed_number(seed), _training_examples(data), val_set)
 
 
-def check_schedule(
+def check_trainable(
     subject: Subject,
     data: AnyData,
     *,
@@ -113,7 +113,7 @@ def check_schedule(
 ) -> None:
     """Raises ConfigError where the subject's method cannot do its work in such a training, which is not begun."""
     plan, examples = _plan(subject, data, recipe, epochs, None), _training_examples(data)
-    pruner_in(subject, plan.build_optimizer(list(subject.model.parameters())), plan, examples, seed=0)
+    pruner_for_recipe(subject, plan.build_optimizer(list(subject.model.parameters())), plan, examples, seed=0)
 
 
 def _plan(

@@ -22,10 +22,10 @@ from sparserobust.training.accuracy import Attack, accuracy_of
 from sparserobust.training.adversarial import Objective
 from sparserobust.training.attached import Attached
 from sparserobust.training.augment import Augmentation
-from sparserobust.training.bind import needs_two, pruner_in
 from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
 from sparserobust.training.chosen import Chosen
 from sparserobust.training.epoch import EpochSums, is_finite
+from sparserobust.training.pruner_for import needs_two, pruner_for_recipe
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.snapshot import Snapshot
 
@@ -58,7 +58,7 @@ class Session:
         model = subject.model
         self.needs_two = needs_two(model)
         self.optimizer = recipe.build_optimizer([p for p in model.parameters() if p.requires_grad])
-        self.attached = Attached(pruner_in(subject, self.optimizer, recipe, train_set, seed), subject)
+        self.attached = Attached(pruner_for_recipe(subject, self.optimizer, recipe, train_set, seed), subject)
         self.examples = 0
         self.epochs: list[EpochRecord] = []
         self.diverged = False
@@ -85,7 +85,6 @@ class Session:
                 write_checkpoint(self.file, self.started_from, self._state())
         if not self.diverged:
             self._settle()
-        self.attached.detach()
         self.optimizer.zero_grad(set_to_none=True)
         self.ended = True
 
@@ -132,7 +131,7 @@ class Session:
     def _epoch(self, model: nn.Module) -> EpochSums:
         model.train()
         epoch, attached, weights = EpochSums(), self.attached, self.subject.weights
-        course, prunable = attached.course, self.subject.prunable
+        training, prunable = attached.training, self.subject.prunable
         for images, labels in batches(
             self.train_set,
             self.recipe.batch_size,
@@ -143,7 +142,7 @@ class Session:
             crop=self.augment.crop,
         ):
             for group in self.optimizer.param_groups:
-                group["lr"] = self.recipe.learning_rate(course.schedule_step, course.schedule_epoch)
+                group["lr"] = self.recipe.learning_rate(training.schedule_step, training.schedule_epoch)
             logits, loss = self.objective(model, self.augment(images), labels, len(self.epochs))
             self.optimizer.zero_grad(set_to_none=True)
             (loss + attached.penalty()).backward()  # type: ignore[no-untyped-call]
@@ -167,16 +166,9 @@ class Session:
 
         After an error or an interruption the offset stays.
         """
-        weights = self.subject.weights
-        self.chosen.weights.load(weights)
-        if not self.ended:
-            return
-        self.subject.pruning = None  # what it has come to is in the masks
-        if self.subject.prune_at_end and weights.kind == "frozen":
-            before = self._val_accuracy()
-            weights.drop_offset()
-            self.pruned_at_end = (before, self._val_accuracy())
-            self.subject.prune_at_end = False
+        self.chosen.weights.load(self.subject.weights)
+        if self.ended:
+            self.pruned_at_end = self.attached.close(self._val_accuracy)
 
     def _val_accuracy(self, attack: Attack | None = None) -> float | None:
         if self.val_set is None:
@@ -191,7 +183,7 @@ class Session:
             "optimizer": self.optimizer.state_dict(),
             "epochs": [record.model_dump(mode="json") for record in self.epochs],
             "examples": self.examples,
-            "course": self.attached.course.state(),
+            "training": self.attached.training.state(),
             "pruner": self.attached.pruner.state(),
             "random": random_states(self._generators(), self.device),
         }
@@ -203,14 +195,19 @@ class Session:
         self.optimizer.load_state_dict(state["optimizer"])
         self.epochs = [EpochRecord.model_validate(record) for record in state["epochs"]]
         self.examples = state["examples"]
-        self.attached.course.resume(state["course"])
+        self.attached.training.resume(state["training"])
         self.attached.pruner.resume(moved(state["pruner"], self.device))
         resume_random_states(self._generators(), self.device, state["random"])
 
     def _generators(self) -> list[torch.Generator]:
         """All streams that training draws from, beside torch's own, which is dropout's."""
         own = getattr(self.train_set, "generator", None) if isinstance(self.train_set, DataLoader) else None
-        drawn = [self.order, self.augment.generator, self.objective.generator, self.attached.course.generator]
+        drawn = [
+            self.order,
+            self.augment.generator,
+            self.objective.generator,
+            self.attached.training.generator,
+        ]
         return drawn if own is None else [*drawn, own]
 
     def history(self, data: str) -> History:
@@ -229,7 +226,7 @@ class Session:
             chosen_because=self.chosen.why(judged_by),
             status="diverged" if self.diverged else "completed",
             pruned_at_end=self.pruned_at_end,
-            steps=self.attached.course.step,
+            steps=self.attached.training.step,
             examples=self.examples,
             batch_size=self.recipe.batch_size,
             device=str(self.device),

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from sparserobust.errors import ModelError, ShapeError
+from sparserobust.errors import ShapeError
 from sparserobust.weights.decay import OffsetDecay
 from sparserobust.weights.mask_tensors import MaskTensors
-from sparserobust.weights.offset import add_dct_offset, dct_offset_of
-from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of
+from sparserobust.weights.offset import add_dct_offset, dct_offset_of, refuse_tied
+from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of, weight_of
 
 
 class SparseWeights:
@@ -31,10 +31,15 @@ class SparseWeights:
         initial_alpha: for "dct", name -> alpha at the start where it is not 1.
         decay_offset: for "frozen": weight decay shrinks the offset to gamma * W0, see `OffsetDecay`.
         enforce: False where the masks were read off the weights, which then are not touched (-0.0 stays).
+        modules: the model's `prunable_modules`, where they are known already.
 
     Raises:
         ShapeError: a mask is missing or has another shape than its weight.
         ModelError: a DCT offset for layers that share one weight tensor, or for a transposed convolution.
+
+    Attributes:
+        modules: name of the weight -> its module, as `prunable_modules` gives it: made once for a model, and good
+            for as long as its layers are the same, on any device and under any offset.
     """
 
     def __init__(
@@ -47,10 +52,11 @@ class SparseWeights:
         initial_alpha: Mapping[str, float] | None = None,
         decay_offset: bool = False,
         enforce: bool = True,
+        modules: Mapping[str, nn.Module] | None = None,
     ) -> None:
-        self.modules = modules = prunable_modules(model)
-        for name, module in modules.items():
-            shape = tuple(values_of(module).shape)
+        self.modules = modules = prunable_modules(model) if modules is None else dict(modules)
+        for name, values in self.values.items():
+            shape = tuple(values.shape)
             if name not in masks or tuple(masks[name].shape) != shape:
                 got = tuple(masks[name].shape) if name in masks else "none"
                 raise ShapeError(f"mask of {name} must have shape {shape}, got {got}")
@@ -58,31 +64,44 @@ class SparseWeights:
         self.kind: OffsetKind = kind
         self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
         self._kept: int | None = None
-        self._numbers: dict[str, MaskTensors] = {}
+        self._tensors: dict[str, MaskTensors] = {}
         self._frozen: dict[str, Tensor] = {}
         self.decay = OffsetDecay(list(modules)) if decay_offset else None
         if kind == "dct":
-            _refuse_tied(model)
+            refuse_tied(model)
             alphas = initial_alpha or {}
             for name, module in modules.items():
                 if dct_offset_of(module) is None:
                     alpha = alphas.get(name, 1.0)
                     add_dct_offset(module, trainable_alpha=trainable_alpha, initial_alpha=alpha)
         elif kind == "frozen":
-            self._frozen = {name: values_of(module).detach().clone() for name, module in modules.items()}
+            self._frozen = {name: values.detach().clone() for name, values in self.values.items()}
         if enforce and kind != "frozen":  # frozen weights are their offset
             self.restore()
 
     @property
     def masks(self) -> dict[str, Tensor]:
         """Name -> mask, the live tensors, on the device of their weight."""
-        for name, module in self.modules.items():
-            device = values_of(module).device
-            if self._masks[name].device != device:
-                self._masks[name] = self._masks[name].to(device)
+        for name, values in self.values.items():
+            if self._masks[name].device != values.device:
+                self._masks[name] = self._masks[name].to(values.device)
                 if name in self._frozen:
-                    self._frozen[name] = self._frozen[name].to(device)
+                    self._frozen[name] = self._frozen[name].to(values.device)
         return self._masks
+
+    @property
+    def values(self) -> dict[str, Tensor]:
+        """Name -> tensor that training changes, as `values_of` says, of every prunable weight."""
+        return {name: values_of(module) for name, module in self.modules.items()}
+
+    def effective(self) -> dict[str, Tensor]:
+        """Name -> the dense tensor that the network computes with (W_eff), as copies."""
+        return {name: weight_of(module).detach().clone() for name, module in self.modules.items()}
+
+    @property
+    def prunable(self) -> int:
+        """How many weights the masks cover."""
+        return sum(mask.numel() for mask in self._masks.values())
 
     @property
     def kept(self) -> int:
@@ -100,9 +119,9 @@ class SparseWeights:
     def restore(self) -> None:
         """Puts every entry off the mask back to what the offset says, exactly."""
         masks = self.masks
-        for name, module in self.modules.items():
-            values, gamma = values_of(module), 1.0 if self.decay is None else self.decay.gamma[name]
-            self._numbers_of(name, masks[name], values).restore(values, gamma)
+        for name, values in self.values.items():
+            gamma = 1.0 if self.decay is None else self.decay.gamma[name]
+            self._tensors_of(name, masks[name], values).restore(values, gamma)
 
     @torch.no_grad()
     def set_masks(self, masks: Mapping[str, Tensor], optimizer: torch.optim.Optimizer | None = None) -> None:
@@ -129,11 +148,11 @@ class SparseWeights:
         self._kept = None
         self.restore()
 
-    def _numbers_of(self, name: str, mask: Tensor, values: Tensor) -> MaskTensors:
-        """The mask of a layer as numbers, made again when it has changed or moved."""
-        known = self._numbers.get(name)
+    def _tensors_of(self, name: str, mask: Tensor, values: Tensor) -> MaskTensors:
+        """What keeps the law in a layer, made again when it has changed or moved."""
+        known = self._tensors.get(name)
         if known is None or not known.are_of(mask, values):
-            known = self._numbers[name] = MaskTensors.of(mask, values, self._frozen.get(name))
+            known = self._tensors[name] = MaskTensors.of(mask, values, self._frozen.get(name))
         return known
 
     def _frozen_offset(self, name: str) -> Tensor:
@@ -144,7 +163,7 @@ class SparseWeights:
     def drop_offset(self) -> None:
         """Sets a frozen offset to zero for good: the subject is a pruned network from here on."""
         self._frozen.clear()
-        self._numbers.clear()
+        self._tensors.clear()
         self.decay = None
         self.kind = "zero"
         self.restore()
@@ -153,12 +172,11 @@ class SparseWeights:
     def l1_of_gradients(self) -> tuple[Tensor, Tensor]:
         """(l1 norm of the dense gradients of all layers together, the same of what the masks keep)."""
         masks, whole, kept = self.masks, [], []
-        for name, module in self.modules.items():
-            values = values_of(module)
+        for name, values in self.values.items():
             if values.grad is not None:
                 size = values.grad.abs()  # and its sum: many times faster than an l1 norm
                 whole.append(size.sum())
-                kept.append(self._numbers_of(name, masks[name], values).sum_of(size, whole[-1]))
+                kept.append(self._tensors_of(name, masks[name], values).sum_of(size, whole[-1]))
         if not whole:
             return torch.zeros(()), torch.zeros(())
         return torch.stack(whole).sum(), torch.stack(kept).sum()
@@ -167,10 +185,9 @@ class SparseWeights:
     def mask_gradients(self) -> None:
         """Zeroes the gradients off the mask, so that clipping and logging see trainable weights only."""
         masks = self.masks
-        for name, module in self.modules.items():
-            values = values_of(module)
+        for name, values in self.values.items():
             if values.grad is not None:
-                self._numbers_of(name, masks[name], values).silence(values.grad)
+                self._tensors_of(name, masks[name], values).silence(values.grad)
 
     def hold(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
         """Restores after each step of `optimizer`, in any training loop; remove the handle to stop.
@@ -183,8 +200,7 @@ class SparseWeights:
 
         def after_step(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
             if self.decay is not None:
-                values = {name: values_of(module) for name, module in self.modules.items()}
-                self.decay.step(optimizer, values)
+                self.decay.step(optimizer, self.values)
             self.restore()
 
         return optimizer.register_step_post_hook(after_step)
@@ -205,7 +221,7 @@ class SparseWeights:
                 values.copy_(state[name])
                 if name in self._frozen:
                     self._frozen[name] = values.detach().clone()
-                    self._numbers.clear()
+                    self._tensors.clear()
         if self.decay is not None:
             self.decay = OffsetDecay(list(self.modules))
         own = self.model.state_dict()
@@ -227,17 +243,6 @@ class SparseWeights:
                 offset = torch.zeros_like(values_of(module)).detach()
             plan[name] = TensorPlan(masks[name].clone(), self.kind, offset)
         return plan
-
-
-def _refuse_tied(model: nn.Module) -> None:
-    """A parametrization belongs to one module: layers that share a tensor would fall apart."""
-    names: dict[int, str] = {}
-    for name, parameter in model.named_parameters(remove_duplicate=False):
-        if id(parameter) in names:
-            raise ModelError(
-                f"{names[id(parameter)]} and {name} share one tensor; a DCT offset needs a weight of its own per layer"
-            )
-        names[id(parameter)] = name
 
 
 @torch.no_grad()

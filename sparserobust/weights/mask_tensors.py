@@ -13,7 +13,7 @@ class MaskTensors:
     """What keeps the law off the mask of one layer.
 
     Attributes:
-        mask: bool; the live one, at the version that the numbers were made from.
+        mask: bool; the live one, at the version that the tensors were made from.
         partial: whether it keeps less than everything; nothing is to be done where it does not.
         kept: 1 on the mask, 0 off it, in the type of the weights.
         fixed: a frozen offset off the mask, 0 on it; None for another offset.
@@ -37,7 +37,7 @@ class MaskTensors:
         return cls(mask, mask._version, not bool(mask.all()), mask.to(values.dtype), fixed)
 
     def are_of(self, mask: Tensor, values: Tensor) -> bool:
-        """Whether the numbers are still those of this mask and these weights."""
+        """Whether the tensors are still those of this mask and these weights."""
         same = self.mask is mask and self.version == mask._version
         return same and self.kept.dtype == values.dtype
 

@@ -76,6 +76,17 @@ def add_dct_offset(module: nn.Module, *, trainable_alpha: bool = True, initial_a
         values_of(module).zero_()
 
 
+def refuse_tied(model: nn.Module) -> None:
+    """Raises ModelError where layers share a tensor: a parametrization of one would part them."""
+    names: dict[int, str] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        if id(parameter) in names:
+            raise ModelError(
+                f"{names[id(parameter)]} and {name} share one tensor; a DCT offset needs a weight of its own per layer"
+            )
+        names[id(parameter)] = name
+
+
 def dct_offset_of(module: nn.Module) -> DCTOffset | None:
     """The layer's DCT parametrization, None where there is none."""
     parametrizations = getattr(module, "parametrizations", None)

@@ -125,9 +125,9 @@ def test_one_scoring_serves_all_sparsities_where_it_can(tmp_path, monkeypatch):
 
 
 def test_a_method_of_several_events_scores_each_sparsity_once_even_when_one_fails(tmp_path, monkeypatch):
-    from sparserobust.cli.bound import Bound
+    from sparserobust.methods import PruneByScore
 
-    monkeypatch.setattr(Bound, "scores_once", property(lambda bound: bound.variant.name != "snip"))
+    monkeypatch.setattr(PruneByScore, "scores_once", property(lambda method: method.name != "snip"))
     collapse = DegenerateScores("past the collapse")
     calls = counted(monkeypatch, lambda method, s: collapse if (method, s) == ("snip", 0.99) else None)
     assert evaluate(tmp_path, "snip") == 0

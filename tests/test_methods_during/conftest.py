@@ -1,4 +1,4 @@
-"""A course without a training loop, and trainings that are watched."""
+"""A training without a training loop, and trainings that are watched."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust.apply import build_method
+from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.subject import Subject
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import Recipe, train
 from sparserobust.training.attached import Attached
-from sparserobust.training.pruner import Course, Pruner
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.plan import prunable_modules, values_of
 
 
 @pytest.fixture(scope="session")
 def make_pruner() -> Callable[..., Pruner]:
-    """make_pruner(model, method, sparsity, epochs, ...): a method's pruner in a course at its very start."""
+    """make_pruner(model, method, sparsity, epochs, ...): a method's pruner in a training at its very start."""
 
     def make(
         model: nn.Module,
@@ -37,7 +37,7 @@ def make_pruner() -> Callable[..., Pruner]:
     ) -> Pruner:
         modules = prunable_modules(model)
         masks = {name: torch.ones_like(values_of(m), dtype=torch.bool) for name, m in modules.items()}
-        course = Course(
+        training = TrainingState(
             weights=SparseWeights(model, masks, "zero"),
             optimizer=torch.optim.SGD(model.parameters(), lr, momentum=momentum),
             sparsity=sparsity,
@@ -45,18 +45,18 @@ def make_pruner() -> Callable[..., Pruner]:
             steps_per_epoch=steps_per_epoch,
             generator=torch.Generator().manual_seed(0),
         )
-        return build_method(method, params).pruner(course)
+        return build_method(method, params).pruner(training)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def hold() -> Callable[[Pruner], Attached]:
-    """hold(pruner): it attached to its course's model and optimizer, for a loop of one's own."""
+    """hold(pruner): it attached to its training's model and optimizer, for a loop of one's own."""
 
     def make(pruner: Pruner) -> Attached:
-        course = pruner.course
-        return Attached(pruner, Subject(course.model, course.weights, "t", "t"))
+        training = pruner.training
+        return Attached(pruner, Subject(training.model, training.weights, "t", "t"))
 
     return make
 
@@ -82,8 +82,8 @@ def train_bars() -> Callable[..., Subject]:
         if subject.pruning is not None:
             make = subject.pruning
 
-            def watched(course: Course) -> Pruner:
-                pruner = make(course)
+            def watched(training: TrainingState) -> Pruner:
+                pruner = make(training)
                 inner = pruner.end_of_epoch
 
                 def end_of_epoch() -> None:

@@ -13,22 +13,22 @@ from sparserobust.testing import check_method
 def prune_once(make_pruner, model, sparsity=0.7, **params):
     """The masks of a pruning of the network as it is, and its weights before."""
     pruner = make_pruner(model, "connection-learning", sparsity, 2, **params)
-    before = {name: value.detach().clone() for name, value in pruner.course.values.items()}
-    pruner.course.epoch = 1
+    before = {name: value.detach().clone() for name, value in pruner.training.values.items()}
+    pruner.training.epoch = 1
     pruner.end_of_epoch()
-    return pruner.course, before
+    return pruner.training, before
 
 
 def test_one_quality_parameter_gives_the_threshold_of_every_layer(make_pruner, network):
-    course, weights = prune_once(make_pruner, network)
+    training, weights = prune_once(make_pruner, network)
     lowest, highest = 0.0, float("inf")
     for name, weight in weights.items():
         quality = weight.abs().double() / weight.double().std(correction=0)
-        mask = course.masks[name]
+        mask = training.masks[name]
         lowest = max(lowest, float(quality[~mask].max()))
         highest = min(highest, float(quality[mask].min()))
     assert 0 < lowest <= highest * (1 + 1e-6)
-    assert course.kept == kept_count(course.prunable, 0.7)
+    assert training.kept == kept_count(training.prunable, 0.7)
 
 
 def test_a_layer_of_small_weights_is_spared_by_its_own_threshold_and_not_by_a_common_one(
@@ -39,40 +39,40 @@ def test_a_layer_of_small_weights_is_spared_by_its_own_threshold_and_not_by_a_co
         model = make_network()
         with torch.no_grad():
             model.body[10].weight.mul_(1e-4)
-        course, _ = prune_once(make_pruner, model, 0.9, threshold=threshold)
-        mask = course.masks["body.10.weight"]
+        training, _ = prune_once(make_pruner, model, 0.9, threshold=threshold)
+        mask = training.masks["body.10.weight"]
         densities[threshold] = float(mask.float().mean())
     assert densities["magnitude"] == 0
     assert densities["deviation"] > 0.05
 
 
 def test_a_common_threshold_keeps_the_largest_weights_of_the_network(make_pruner, network):
-    course, weights = prune_once(make_pruner, network, threshold="magnitude")
-    kept = torch.cat([weight[course.masks[name]].abs() for name, weight in weights.items()])
+    training, weights = prune_once(make_pruner, network, threshold="magnitude")
+    kept = torch.cat([weight[training.masks[name]].abs() for name, weight in weights.items()])
     every = torch.cat([weight.abs().flatten() for weight in weights.values()])
-    assert torch.equal(kept.sort().values, every.sort().values[-course.k :])
+    assert torch.equal(kept.sort().values, every.sort().values[-training.k :])
 
 
 def test_the_deviation_of_a_later_round_is_that_of_the_weights_still_kept(make_pruner, make_network):
     model = make_network()
     pruner = make_pruner(model, "connection-learning", 0.9, 4, rounds=2, first=0.25)
-    for pruner.course.epoch in (1, 3):
-        before = {name: mask.clone() for name, mask in pruner.course.masks.items()}
-        weights = {name: value.detach().clone() for name, value in pruner.course.values.items()}
+    for pruner.training.epoch in (1, 3):
+        before = {name: mask.clone() for name, mask in pruner.training.masks.items()}
+        weights = {name: value.detach().clone() for name, value in pruner.training.values.items()}
         pruner.end_of_epoch()
     quality = {name: w.abs() / w[before[name]].std(correction=0) for name, w in weights.items()}
-    masks = pruner.course.masks
+    masks = pruner.training.masks
     gone = torch.cat([q[before[name] & ~masks[name]] for name, q in quality.items()])
     assert gone.max() <= min(q[masks[name]].min() for name, q in quality.items())
-    assert pruner.course.kept == pruner.course.k
+    assert pruner.training.kept == pruner.training.k
 
 
 def test_weights_are_retrained_from_where_they_are(train_bars):
     states = []
 
     def look(pruner, before):
-        if pruner.course.epoch == 4:
-            states.append({name: value.detach().clone() for name, value in pruner.course.values.items()})
+        if pruner.training.epoch == 4:
+            states.append({name: value.detach().clone() for name, value in pruner.training.values.items()})
 
     subject = train_bars("connection-learning", 0.8, watch=look)
     trained, pruned = states
@@ -91,7 +91,7 @@ def test_rounds_prune_the_same_fraction_and_share_the_time_that_is_left(train_ba
         0.875,
         rounds=3,
         first=0.25,
-        watch=lambda p, before: before or seen.append((p.settled, p.course.kept / p.course.prunable)),
+        watch=lambda p, before: before or seen.append((p.settled, p.training.kept / p.training.prunable)),
     )
     densities = [1, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125, 0.125]
     assert [density for _, density in seen] == pytest.approx(densities, abs=0.001)
@@ -108,7 +108,7 @@ def test_rounds_prune_the_same_fraction_and_share_the_time_that_is_left(train_ba
             "threshold of connection-learning must be one of deviation, magnitude, got 'std'",
         ),
         ({"rounds": 5}, "5 rounds of pruning from epoch 4 on need .*, got a training of 8; train longer"),
-        ({"rescue": "random"}, "rescue of connection-learning must be None"),
+        ({"rescue": "random"}, "connection-learning has no parameter 'rescue'"),
     ],
 )
 def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):

@@ -23,15 +23,15 @@ def reallocated(make_pruner):
         pruner = make_pruner(
             model, "dsr", 0.6, 1, steps_per_epoch=8, momentum=0.9, threshold=threshold, **params
         )
-        course = pruner.course
+        training = pruner.training
         with torch.no_grad():
-            for value, row in zip(course.values.values(), (A, B), strict=True):
+            for value, row in zip(training.values.values(), (A, B), strict=True):
                 value.copy_(torch.tensor([[w or 0.0 for w in row]]))
-        rows = zip(course.values, (A, B), strict=True)
-        course.set_masks({name: torch.tensor([[w is not None for w in row]]) for name, row in rows})
-        for value in course.values.values():
-            course.optimizer.state[value]["momentum_buffer"] = torch.ones_like(value)
-        course.step = step
+        rows = zip(training.values, (A, B), strict=True)
+        training.set_masks({name: torch.tensor([[w is not None for w in row]]) for name, row in rows})
+        for value in training.values.values():
+            training.optimizer.state[value]["momentum_buffer"] = torch.ones_like(value)
+        training.step = step
         pruner.after_step()
         return pruner
 
@@ -55,7 +55,7 @@ def places(mask):
 def test_the_threshold_doubles_where_too_few_go_and_halves_where_too_many_do(reallocated, threshold, then):
     pruner = reallocated(threshold)
     assert pruner.threshold == pytest.approx(then)
-    assert pruner.course.kept == 12
+    assert pruner.training.kept == 12
     assert pruner.state() == {"threshold": pruner.threshold}
 
 
@@ -70,7 +70,7 @@ def test_what_goes_grows_in_proportion_to_what_the_layers_have_left(reallocated,
 
     Below 0.25 go 2 and 2, 4 and 4 are left: 2 and 2 come, though there is room for 6 and 16.
     """
-    a, b = reallocated(threshold).course.masks.values()
+    a, b = reallocated(threshold).training.masks.values()
     assert {2, 3, 4, 5} <= places(a)
     assert {2, 3, 4, 5} <= places(b)
     assert (len(places(a)), len(places(b))) == counts
@@ -81,21 +81,21 @@ def test_every_weight_that_grows_begins_at_zero_even_one_that_has_just_gone(real
     """At 0.7 all 12 go and 12 of 30 places are drawn, of which 12 had a weight: some had."""
     pruner = reallocated(threshold)
     back = 0
-    for (name, value), row in zip(pruner.course.values.items(), (A, B), strict=True):
+    for (name, value), row in zip(pruner.training.values.items(), (A, B), strict=True):
         stays = [w is not None and abs(w) >= threshold for w in row]
         assert value[0].tolist() == pytest.approx([w if s else 0.0 for w, s in zip(row, stays, strict=True)])
-        buffer = pruner.course.optimizer.state[value]["momentum_buffer"][0]
+        buffer = pruner.training.optimizer.state[value]["momentum_buffer"][0]
         gone = torch.tensor([w is not None for w in row]) & ~torch.tensor(stays)
         assert not buffer[gone].any()
-        back += int((pruner.course.masks[name][0] & gone).sum())
+        back += int((pruner.training.masks[name][0] & gone).sum())
     assert threshold == 0.15 or back > 0
 
 
 def test_nothing_moves_between_reallocations_nor_from_the_end_on(reallocated):
     for step in (1, 3, 6, 8):
         pruner = reallocated(0.15, step=step, until=0.75)
-        assert places(pruner.course.masks["a.weight"]) == {0, 1, 2, 3, 4, 5}, step
-    assert places(reallocated(0.15, step=4, until=0.75).course.masks["a.weight"]) != {0, 1, 2, 3, 4, 5}
+        assert places(pruner.training.masks["a.weight"]) == {0, 1, 2, 3, 4, 5}, step
+    assert places(reallocated(0.15, step=4, until=0.75).training.masks["a.weight"]) != {0, 1, 2, 3, 4, 5}
 
 
 def test_the_number_in_all_stays_over_a_training_and_that_of_layers_does_not(train_bars):
@@ -103,7 +103,7 @@ def test_the_number_in_all_stays_over_a_training_and_that_of_layers_does_not(tra
 
     def look(pruner, before):
         if not before:
-            masks.append({name: mask.clone() for name, mask in pruner.course.masks.items()})
+            masks.append({name: mask.clone() for name, mask in pruner.training.masks.items()})
             thresholds.append(pruner.threshold)
 
     subject = train_bars("dsr", 0.8, every=2, fraction=0.1, threshold=0.001, watch=look)

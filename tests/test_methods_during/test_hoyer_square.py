@@ -49,20 +49,20 @@ def test_a_layer_of_zeros_costs_nothing_and_has_gradient_zero():
 
 def test_the_penalty_is_the_sum_over_layers_until_the_pruning(make_pruner, network):
     pruner = make_pruner(network, "hoyer-square", 0.8, 10, decay=0.25, prune_epoch=6)
-    values = [value.detach().double() for value in pruner.course.values.values()]
+    values = [value.detach().double() for value in pruner.training.values.values()]
     expected = 0.25 * sum(v.abs().sum() ** 2 / (v**2).sum() for v in values)
     assert pruner.penalty().item() == pytest.approx(float(expected), rel=1e-5)
-    pruner.course.epoch = 5
+    pruner.training.epoch = 5
     pruner.end_of_epoch()
     assert pruner.penalty() is not None
-    assert pruner.course.kept == pruner.course.prunable
-    pruner.course.epoch = 6
+    assert pruner.training.kept == pruner.training.prunable
+    pruner.training.epoch = 6
     pruner.end_of_epoch()
     assert pruner.penalty() is None
     assert pruner.settled
-    kept = torch.cat([value[pruner.course.masks[n]].abs() for n, value in pruner.course.values.items()])
+    kept = torch.cat([value[pruner.training.masks[n]].abs() for n, value in pruner.training.values.items()])
     every = torch.cat([value.abs().flatten().float() for value in values])
-    assert torch.equal(kept.sort().values, every.sort().values[-pruner.course.k :])
+    assert torch.equal(kept.sort().values, every.sort().values[-pruner.training.k :])
 
 
 def test_a_stronger_penalty_leaves_less_to_prune(train_bars):
@@ -71,8 +71,8 @@ def test_a_stronger_penalty_leaves_less_to_prune(train_bars):
         sizes = []
 
         def look(pruner, before, sizes=sizes):
-            if pruner.course.epoch == pruner.at:
-                values = pruner.course.values.values()
+            if pruner.training.epoch == pruner.at:
+                values = pruner.training.values.values()
                 sizes.append(float(sum(value.detach().square().sum() for value in values)))
 
         subject = train_bars("hoyer-square", 0.8, decay=decay, watch=look, recipe={"epochs": 14})

@@ -21,14 +21,14 @@ class Diary:
         self.trained, self.rewound, self.masks, self.memory = [], [], [], []
 
     def __call__(self, pruner, before):
-        course = pruner.course
-        if course.epoch not in pruner.ends:
+        training = pruner.training
+        if training.epoch not in pruner.events:
             return
-        state = {name: tensor.clone() for name, tensor in course.model.state_dict().items()}
+        state = {name: tensor.clone() for name, tensor in training.model.state_dict().items()}
         (self.trained if before else self.rewound).append(state)
         if not before:
-            self.masks.append({name: mask.clone() for name, mask in course.masks.items()})
-            self.memory.append(len(course.optimizer.state))
+            self.masks.append({name: mask.clone() for name, mask in training.masks.items()})
+            self.memory.append(len(training.optimizer.state))
 
 
 def last_weights(train_bars, epochs, **recipe):
@@ -36,7 +36,7 @@ def last_weights(train_bars, epochs, **recipe):
     states = []
 
     def keep(pruner, before):
-        states.append({name: tensor.clone() for name, tensor in pruner.course.model.state_dict().items()})
+        states.append({name: tensor.clone() for name, tensor in pruner.training.model.state_dict().items()})
 
     train_bars("hoyer-square", 0.0, decay=0.0, watch=keep, recipe=PLAN | recipe | {"epochs": epochs})
     return states[-1]
@@ -107,8 +107,8 @@ def test_rounds_of_a_given_length_leave_the_rest_to_the_last_training(make_prune
     pruner = make_pruner(
         make_network(), "imp", 0.9, 80, schedule="halving", rounds=5, rewind_epoch=5, every=4
     )
-    assert pruner.ends == [9, 13, 17, 21, 25, 29, 33]
-    densities = [count / pruner.course.prunable for count in pruner.counts]
+    assert list(pruner.events) == [9, 13, 17, 21, 25, 29, 33]
+    densities = [count / pruner.training.prunable for count in pruner.events.values()]
     assert densities == pytest.approx([0.5, 0.3, 0.2, 0.15, 0.125, 0.1125, 0.1], abs=0.002)
 
 
@@ -119,7 +119,7 @@ def test_the_parts_of_the_budget_are_equally_long(make_pruner, make_network):
         (7, 6, 0, [1, 2, 3, 4, 5, 6]),
     ]:
         pruner = make_pruner(make_network(), "imp", 0.9, epochs, rounds=rounds, rewind_epoch=start)
-        assert pruner.ends == ends
+        assert list(pruner.events) == ends
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "erk", "epf"])
@@ -140,7 +140,7 @@ def test_layers_end_with_their_share_although_rounding_may_raise_it_in_a_later_r
         ({"rounds": 0}, "rounds of imp must be a whole number, at least 1, got 0"),
         ({"rewind_epoch": 1.5}, "rewind_epoch of imp must be a whole number, at least 0, got 1.5"),
         ({"every": 0}, "every of imp must be a whole number, at least 1, or None, got 0"),
-        ({"schedule": "cubic"}, "schedule must be one of .*, got 'cubic'"),
+        ({"schedule": "cubic"}, "schedule of imp must be one of .*, got 'cubic'"),
         (
             {"rounds": 7},
             "7 rounds that go back to epoch 1 need at least 9 epochs, got 8; train longer or take",

@@ -40,10 +40,10 @@ def compressed(make_pruner, hessian, c, **params):
         model.weight.copy_(c)
     pruner = make_pruner(model, "learning-compression", 1 - KEPT / SIZE, 60, lr=0.15, era=(0, 60), **params)
     pruner.before_training()
-    attached = Attached(pruner, Subject(pruner.course.model, pruner.course.weights, "t", "t"))
+    attached = Attached(pruner, Subject(pruner.training.model, pruner.training.weights, "t", "t"))
     for _ in range(60):
         for _ in range(30):
-            attached.course.optimizer.zero_grad()
+            attached.training.optimizer.zero_grad()
             gap = model.weight[0] - c
             (gap @ hessian @ gap / 2 + attached.penalty()).backward()
             attached.step()
@@ -69,41 +69,41 @@ def test_it_ends_at_the_best_sparse_solution_where_magnitude_pruning_does_not(ma
 
 def test_the_penalty_has_the_gradient_of_the_augmented_lagrangian(make_pruner, network):
     pruner = make_pruner(network, "learning-compression", 0.7, 12, era=(2, 12), mu=0.5, last_mu=8.0, every=2)
-    course = pruner.course
+    training = pruner.training
     assert pruner.penalty() is None
-    course.epoch = 2
+    training.epoch = 2
     pruner.end_of_epoch()
-    theta = {n: v.detach() * (v.detach().abs() >= bound(pruner)) for n, v in course.values.items()}
+    theta = {n: v.detach() * (v.detach().abs() >= bound(pruner)) for n, v in training.values.items()}
     multipliers = {name: torch.zeros_like(t) for name, t in theta.items()}
     for epoch, mu in [(2, 0.5), (4, 1.0), (6, 2.0), (8, 4.0), (10, 8.0)]:
-        course.epoch = epoch
+        training.epoch = epoch
         if epoch > 2:
             pruner.end_of_epoch()
-        gradients = torch.autograd.grad(pruner.penalty(), list(course.values.values()))
-        for (name, value), gradient in zip(course.values.items(), gradients, strict=True):
+        gradients = torch.autograd.grad(pruner.penalty(), list(training.values.values()))
+        for (name, value), gradient in zip(training.values.items(), gradients, strict=True):
             expected = mu * (value.detach() - theta[name]) - multipliers[name]
             assert torch.allclose(gradient, expected, atol=1e-5), (epoch, name)
         with torch.no_grad():  # a learning step
-            for value in course.values.values():
+            for value in training.values.values():
                 value += 0.05 * torch.randn_like(value)
-        shifted = {n: v.detach() - multipliers[n] / mu for n, v in course.values.items()}
-        least = torch.cat([s.abs().flatten() for s in shifted.values()]).topk(course.k).values[-1]
-        for name, value in course.values.items():
+        shifted = {n: v.detach() - multipliers[n] / mu for n, v in training.values.items()}
+        least = torch.cat([s.abs().flatten() for s in shifted.values()]).topk(training.k).values[-1]
+        for name, value in training.values.items():
             theta[name] = shifted[name] * (shifted[name].abs() >= least)
             multipliers[name] = multipliers[name] - mu * (value.detach() - theta[name])
-    course.epoch = 12
+    training.epoch = 12
     pruner.end_of_epoch()
     assert pruner.penalty() is None
-    assert course.kept == course.k
-    for name, value in course.values.items():
+    assert training.kept == training.k
+    for name, value in training.values.items():
         assert torch.equal(value != 0, theta[name] != 0)
         assert torch.allclose(value, theta[name], atol=1e-5)
 
 
 def bound(pruner):
     """The k-th largest weight."""
-    every = torch.cat([value.detach().abs().flatten() for value in pruner.course.values.values()])
-    return every.topk(pruner.course.k).values[-1]
+    every = torch.cat([value.detach().abs().flatten() for value in pruner.training.values.values()])
+    return every.topk(pruner.training.k).values[-1]
 
 
 def test_without_multipliers_it_is_the_quadratic_penalty(make_pruner, make_network):
@@ -111,10 +111,10 @@ def test_without_multipliers_it_is_the_quadratic_penalty(make_pruner, make_netwo
         make_network(), "learning-compression", 0.7, 4, era=(0, 4), mu=1.0, last_mu=2.0, multipliers=False
     )
     pruner.before_training()
-    for pruner.course.epoch in (1, 2):
+    for pruner.training.epoch in (1, 2):
         pruner.end_of_epoch()
         assert not any(multiplier.any() for multiplier in pruner.lambdas.values())
-        assert int(sum((t != 0).sum() for t in pruner.targets.values())) == pruner.course.k
+        assert int(sum((t != 0).sum() for t in pruner.targets.values())) == pruner.training.k
 
 
 def test_mu_grows_by_one_factor_per_learning_step_from_the_authors_first_to_their_last(
@@ -131,11 +131,11 @@ def test_weights_are_dense_before_the_end_of_the_era_and_nearer_to_sparse_with_e
 
     def look(pruner, before):
         if before and pruner.targets:
-            sizes = torch.cat([v.detach().abs().flatten() for v in pruner.course.values.values()])
-            smallest = sizes.sort().values[: -pruner.course.k]
+            sizes = torch.cat([v.detach().abs().flatten() for v in pruner.training.values.values()])
+            smallest = sizes.sort().values[: -pruner.training.k]
             gaps.append(float(smallest.square().sum() / sizes.square().sum()))
         if not before:
-            kept.append((pruner.course.kept == pruner.course.prunable, pruner.settled))
+            kept.append((pruner.training.kept == pruner.training.prunable, pruner.settled))
 
     subject = train_bars(
         "learning-compression", 0.8, era=(2, 12), mu=0.01, last_mu=1.0, watch=look, recipe={"epochs": 14}

@@ -17,10 +17,10 @@ from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import Recipe
 
 
-def two_rows(pruner_of, method, a, b, *, lr=0.0, momentum=0.9, epochs=2, steps_per_epoch=1, **params):
+def two_rows(pruner_for, method, a, b, *, lr=0.0, momentum=0.9, epochs=2, steps_per_epoch=1, **params):
     """A pruner of two layers of one output each; what is None in `a` and `b` is pruned."""
     model = nn.ModuleDict({n: nn.Linear(len(w), 1, bias=False) for n, w in (("a", a), ("b", b))})
-    pruner = pruner_of(
+    pruner = pruner_for(
         model,
         method,
         0.5,
@@ -34,14 +34,14 @@ def two_rows(pruner_of, method, a, b, *, lr=0.0, momentum=0.9, epochs=2, steps_p
     masks = {name: torch.tensor([[w is not None for w in row]]) for name, row in rows.items()}
     with torch.no_grad():
         for name, row in rows.items():
-            pruner.course.values[name].copy_(torch.tensor([[w or 0.0 for w in row]]))
-    pruner.course.set_masks(masks)
+            pruner.training.values[name].copy_(torch.tensor([[w or 0.0 for w in row]]))
+    pruner.training.set_masks(masks)
     return pruner
 
 
 def push(attached, gradients):
     for name, gradient in gradients.items():
-        attached.course.values[name].grad = torch.tensor([gradient])
+        attached.training.values[name].grad = torch.tensor([gradient])
     attached.step()
 
 
@@ -49,14 +49,16 @@ def places(mask):
     return set(mask.flatten().nonzero().flatten().tolist())
 
 
-def thin(course, density, seed=0):
+def thin(training, density, seed=0):
     stream = torch.Generator().manual_seed(seed)
-    masks = {name: torch.rand(mask.shape, generator=stream) < density for name, mask in course.masks.items()}
-    course.set_masks(masks)
+    masks = {
+        name: torch.rand(mask.shape, generator=stream) < density for name, mask in training.masks.items()
+    }
+    training.set_masks(masks)
 
 
 def diary(seen):
-    return lambda p, before: before or seen.append({n: m.clone() for n, m in p.course.masks.items()})
+    return lambda p, before: before or seen.append({n: m.clone() for n, m in p.training.masks.items()})
 
 
 def counts_of(masks):
@@ -68,28 +70,28 @@ def counts_of(masks):
 
 def test_set_replaces_the_smallest_of_each_layer_by_as_many_new_zeros(make_pruner, hold, network):
     pruner = make_pruner(network, "set", 0.7, 5, momentum=0.9, fraction=0.35)
-    course, attached = pruner.course, hold(pruner)
-    thin(course, 0.3)
+    training, attached = pruner.training, hold(pruner)
+    thin(training, 0.3)
     for epoch in range(1, 6):
         for parameter in network.parameters():
             parameter.grad = torch.randn_like(parameter)
         attached.step()
-        before = {name: mask.clone() for name, mask in course.masks.items()}
-        weights = {name: value.detach().clone() for name, value in course.values.items()}
-        for value in course.values.values():
-            course.optimizer.state[value]["momentum_buffer"].fill_(1.0)
+        before = {name: mask.clone() for name, mask in training.masks.items()}
+        weights = {name: value.detach().clone() for name, value in training.values.items()}
+        for value in training.values.values():
+            training.optimizer.state[value]["momentum_buffer"].fill_(1.0)
         attached.end_epoch()
-        assert all(torch.equal(mask, before[name]) for name, mask in course.masks.items())  # for validation
+        assert all(torch.equal(mask, before[name]) for name, mask in training.masks.items())  # for validation
         pruner.after_step()
-        for name, mask in course.masks.items():
+        for name, mask in training.masks.items():
             gone, new, stay = before[name] & ~mask, mask & ~before[name], mask & before[name]
             count = 0 if epoch == 5 else int(0.35 * int(before[name].sum()))
             assert int(gone.sum()) == int(new.sum()) == count, (name, epoch)
             if count:
                 assert weights[name][gone].abs().max() <= weights[name][stay].abs().min()
-            assert torch.equal(course.values[name][stay], weights[name][stay])
-            assert not course.values[name][~stay].any()
-            buffer = course.optimizer.state[course.values[name]]["momentum_buffer"]
+            assert torch.equal(training.values[name][stay], weights[name][stay])
+            assert not training.values[name][~stay].any()
+            buffer = training.optimizer.state[training.values[name]]["momentum_buffer"]
             assert torch.equal(buffer == 0, gone | new)
 
 
@@ -104,12 +106,12 @@ def test_set_keeps_the_number_of_every_layer_over_a_training(train_bars):
 
 def test_set_replaces_no_more_than_there_are_free_places(make_pruner):
     pruner = two_rows(make_pruner, "set", [1.0, 2.0, 3.0, 4.0, None], [1.0] * 4, fraction=0.9)
-    pruner.course.epoch = 1
+    pruner.training.epoch = 1
     pruner.end_of_epoch()
     pruner.after_step()
-    assert places(pruner.course.masks["a.weight"]) == {1, 2, 3, 4}
-    assert pruner.course.values["a.weight"].tolist() == [[0.0, 2.0, 3.0, 4.0, 0.0]]
-    assert pruner.course.masks["b.weight"].all()
+    assert places(pruner.training.masks["a.weight"]) == {1, 2, 3, 4}
+    assert pruner.training.values["a.weight"].tolist() == [[0.0, 2.0, 3.0, 4.0, 0.0]]
+    assert pruner.training.masks["b.weight"].all()
 
 
 # -- sparse momentum --------------------------------------------------------------------------------------
@@ -132,7 +134,7 @@ def test_sparse_momentum_moves_weights_to_the_layer_of_larger_mean_momentum(make
     push(attached, {"a.weight": PULL_A, "b.weight": PULL_B})
     attached.end_epoch()
     pruner.after_step()
-    masks, values = pruner.course.masks, pruner.course.values
+    masks, values = pruner.training.masks, pruner.training.values
     assert places(masks["a.weight"]) == {1, 2, 3, 4, 5, 8}
     assert places(masks["b.weight"]) == {0, 4, 5, 6, 7, 8}
     assert values["a.weight"][0].tolist() == pytest.approx([0, 0.2, 0.3, 0.4, 0, 0, 0, 0, 0, 0])
@@ -144,15 +146,15 @@ def test_the_share_that_goes_falls_along_the_cosine_to_its_last_value(make_prune
     n, kept = 4000, 1999
     a = [0.1 + i / n if i < kept else None for i in range(n)]
     pruner = two_rows(make_pruner, "sparse-momentum", a, [1.0], epochs=100, steps_per_epoch=10)
-    course = pruner.course
-    before = course.masks["a.weight"].clone()
+    training = pruner.training
+    before = training.masks["a.weight"].clone()
     pruner.momentum["a.weight"].copy_(torch.where(before, 0.5, 1.0))  # so that none that goes comes back
-    course.step, course.epoch = step, 99
+    training.step, training.epoch = step, 99
     pruner.end_of_epoch()
     pruner.after_step()
-    gone = before & ~course.masks["a.weight"]
+    gone = before & ~training.masks["a.weight"]
     assert places(gone) == set(range(math.ceil(share * kept)))
-    assert course.kept == kept + 1
+    assert training.kept == kept + 1
 
 
 def test_layers_that_are_nearly_full_or_nearly_empty_survive(make_pruner):
@@ -161,14 +163,14 @@ def test_layers_that_are_nearly_full_or_nearly_empty_survive(make_pruner):
     pruner = two_rows(make_pruner, "sparse-momentum", full, [0.1] + [None] * 9)
     pruner.momentum["a.weight"].copy_(torch.tensor([[1.0] * 9 + [2.0]]))
     pruner.momentum["b.weight"].fill_(5.0)
-    pruner.course.epoch = 1
+    pruner.training.epoch = 1
     pruner.end_of_epoch()
     pruner.after_step()
-    masks = pruner.course.masks
+    masks = pruner.training.masks
     assert places(masks["a.weight"]) == set(range(1, 9))
     assert len(places(masks["b.weight"])) == 2
     assert 0 in places(masks["b.weight"])
-    pruner.course.epoch = 2
+    pruner.training.epoch = 2
     before = {name: mask.clone() for name, mask in masks.items()}
     pruner.end_of_epoch()
     pruner.after_step()
@@ -177,20 +179,20 @@ def test_layers_that_are_nearly_full_or_nearly_empty_survive(make_pruner):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_the_momentum_is_the_average_of_dense_gradients(make_pruner, hold, optimizer):
-    course = two_rows(make_pruner, "sparse-momentum", A, B, momentum=0.8, epochs=9).course
-    course.sparsity = 0.5
+    training = two_rows(make_pruner, "sparse-momentum", A, B, momentum=0.8, epochs=9).training
+    training.sparsity = 0.5
     if optimizer == "adam":
-        adam = torch.optim.Adam(course.model.parameters(), lr=0.0, betas=(0.7, 0.95))
-        course = dataclasses.replace(course, optimizer=adam)
-    pruner = build_method("sparse-momentum", {}).pruner(course)
+        adam = torch.optim.Adam(training.model.parameters(), lr=0.0, betas=(0.7, 0.95))
+        training = dataclasses.replace(training, optimizer=adam)
+    pruner = build_method("sparse-momentum", {}).pruner(training)
     attached, stream = hold(pruner), torch.Generator().manual_seed(0)
     steps = [
-        {name: torch.randn(value.numel(), generator=stream) for name, value in course.values.items()}
+        {name: torch.randn(value.numel(), generator=stream) for name, value in training.values.items()}
         for _ in range(7)
     ]
     for gradients in steps:
         push(attached, {name: gradient.tolist() for name, gradient in gradients.items()})
-    for name in course.values:
+    for name in training.values:
         g = [gradients[name].double() for gradients in steps]
         if optimizer == "sgd":
             expected = sum(0.8 ** (6 - t) * g[t] for t in range(7)).abs()

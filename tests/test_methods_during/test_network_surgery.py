@@ -40,9 +40,9 @@ def test_masks_and_weights_are_those_of_a_dense_simulation_of_algorithm_1(make_p
         margin=margin,
         **ALWAYS,
     )
-    course, attached = (
-        pruner.course,
-        Attached(pruner, Subject(pruner.course.model, pruner.course.weights, "t", "t")),
+    training, attached = (
+        pruner.training,
+        Attached(pruner, Subject(pruner.training.model, pruner.training.weights, "t", "t")),
     )
     stream = np.random.default_rng(0)
     W = [w.detach().numpy().copy() for w in model.parameters()]
@@ -50,7 +50,7 @@ def test_masks_and_weights_are_those_of_a_dense_simulation_of_algorithm_1(make_p
     returned = 0
     for step in range(1, epochs * steps + 1):
         places = [stream.normal(size=w.shape) for w in W]
-        course.optimizer.zero_grad()
+        training.optimizer.zero_grad()
         pulled(list(model.parameters()), [torch.from_numpy(p) for p in places]).backward()
         attached.step()
         W = [
@@ -69,7 +69,7 @@ def test_masks_and_weights_are_those_of_a_dense_simulation_of_algorithm_1(make_p
                             for w, t, m, d in zip(W, T, mean, deviation, strict=True)
                         ]
                     )
-                )[-course.k]
+                )[-training.k]
             new = []
             for w, t, m, d in zip(W, T, mean, deviation, strict=True):
                 a = m + c * d
@@ -78,13 +78,13 @@ def test_masks_and_weights_are_those_of_a_dense_simulation_of_algorithm_1(make_p
                 new.append(np.where(np.abs(w) < a - slack, False, np.where(np.abs(w) >= b - slack, True, t)))
             returned += sum(int((n & ~t).sum()) for n, t in zip(new, T, strict=True))
             T = new
-        for mask, t, value, w in zip(course.masks.values(), T, model.parameters(), W, strict=True):
+        for mask, t, value, w in zip(training.masks.values(), T, model.parameters(), W, strict=True):
             assert np.array_equal(mask.numpy(), t), step
             assert np.allclose(value.detach().numpy(), w * t, atol=1e-12), step
         if step % steps == 0:
             attached.end_epoch()
     assert returned > 10
-    assert course.kept == kept_count(50, 0.6)
+    assert training.kept == kept_count(50, 0.6)
 
 
 def surgery_on(make_pruner, weights, sparsity, **params):
@@ -95,13 +95,13 @@ def surgery_on(make_pruner, weights, sparsity, **params):
     pruner = make_pruner(
         model, "dynamic-network-surgery", sparsity, 1, steps_per_epoch=100, era=(0, 1), **params
     )
-    return model, Attached(pruner, Subject(pruner.course.model, pruner.course.weights, "t", "t"))
+    return model, Attached(pruner, Subject(pruner.training.model, pruner.training.weights, "t", "t"))
 
 
 def push(model, attached, gradient):
     model.weight.grad = torch.tensor([gradient])
     attached.step()
-    return attached.course.masks["weight"][0].tolist()
+    return attached.training.masks["weight"][0].tolist()
 
 
 def test_a_pruned_weight_comes_back_with_its_surrogates_value_once_it_exceeds_the_upper_threshold(
@@ -124,7 +124,7 @@ def test_a_surrogate_moves_as_the_weight_would_under_sgd_with_momentum_and_decay
     model, attached = surgery_on(
         make_pruner, [0.1, 0.2, 50.0, 60.0], 0.5, lr=0.1, momentum=0.9, speed=3.0, **ALWAYS
     )
-    attached.course.optimizer.param_groups[0]["weight_decay"] = 0.01
+    attached.training.optimizer.param_groups[0]["weight_decay"] = 0.01
     twin = None
     stream = torch.Generator().manual_seed(0)
     for step in range(8):
@@ -150,8 +150,8 @@ def test_updates_become_rarer_as_the_probability_says(make_pruner, monkeypatch):
         model, "dynamic-network-surgery", 0.5, 1, steps_per_epoch=3000, era=(0, 1), gamma=0.01
     )
     updates = []
-    monkeypatch.setattr(pruner, "_update", lambda exactly: updates.append(pruner.course.step))
-    for pruner.course.step in range(1, 3001):
+    monkeypatch.setattr(pruner, "_update", lambda exactly: updates.append(pruner.training.step))
+    for pruner.training.step in range(1, 3001):
         pruner.after_step()
     halves = [sum(step <= 300 for step in updates), sum(step > 300 for step in updates)]
     expected = [sum(1 / (1 + 0.01 * i) for i in span) for span in (range(1, 301), range(301, 3001))]
@@ -168,10 +168,10 @@ def test_a_threshold_of_its_own_keeps_layers_alike_and_a_common_one_the_largest(
         pruner = make_pruner(
             model, "dynamic-network-surgery", 0.7, 1, era=(0, 1), threshold=threshold, **ALWAYS
         )
-        pruner.course.step = 1
+        pruner.training.step = 1
         pruner.after_step()
-        kept[threshold] = int(pruner.course.masks["0.weight"].sum())
-        assert pruner.course.kept == 15
+        kept[threshold] = int(pruner.training.masks["0.weight"].sum())
+        assert pruner.training.kept == 15
     assert kept["magnitude"] == 0
     assert kept["deviation"] >= 5
 
@@ -182,7 +182,7 @@ def test_the_masks_stay_after_the_era_and_weights_came_back_in_it(train_bars):
         "dynamic-network-surgery",
         0.8,
         era=(2, 6),
-        watch=lambda p, before: before or masks.append({n: m.clone() for n, m in p.course.masks.items()}),
+        watch=lambda p, before: before or masks.append({n: m.clone() for n, m in p.training.masks.items()}),
         recipe={"lr": 0.2},
     )
     assert all(mask.all() for mask in masks[0].values())

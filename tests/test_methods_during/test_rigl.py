@@ -32,23 +32,23 @@ def about_to_update(make_pruner, hold, optimizer="sgd", offset="zero", **params)
     model = nn.Linear(10, 1)
     params = {"every": 4, "fraction": 0.8, "until": 1.0} | params
     pruner = make_pruner(model, "rigl", 0.4, 1, steps_per_epoch=8, lr=0.0, momentum=0.9, **params)
-    course = pruner.course
+    training = pruner.training
     if optimizer == "adam":
-        course.optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
+        training.optimizer = torch.optim.Adam(model.parameters(), lr=0.0)
     if offset == "dct":
-        course.weights = SparseWeights(model, {"weight": mask_of(KEPT)}, "dct")
-        course.optimizer = torch.optim.SGD(model.parameters(), 0.0, momentum=0.9)
+        training.weights = SparseWeights(model, {"weight": mask_of(KEPT)}, "dct")
+        training.optimizer = torch.optim.SGD(model.parameters(), 0.0, momentum=0.9)
     weights = values_of(model)
     with torch.no_grad():
         weights.copy_(torch.tensor([WEIGHTS]))
-    course.set_masks({"weight": mask_of(KEPT)})
+    training.set_masks({"weight": mask_of(KEPT)})
     attached = hold(pruner)
     for _ in range(3):
         step(attached, model)
     assert torch.equal(weights.detach(), torch.tensor([WEIGHTS]))
     for slot in slots(attached, weights).values():
         slot.copy_(torch.arange(1.0, 11.0).view(1, 10))
-    course.optimizer.param_groups[0]["lr"] = 0.1
+    training.optimizer.param_groups[0]["lr"] = 0.1
     return attached, model
 
 
@@ -60,7 +60,7 @@ def step(attached, model):
 
 
 def slots(attached, weights):
-    state = attached.course.optimizer.state[weights]
+    state = attached.training.optimizer.state[weights]
     return {name: slot for name, slot in state.items() if getattr(slot, "shape", ()) == weights.shape}
 
 
@@ -73,7 +73,7 @@ def test_the_two_smallest_go_and_two_of_largest_gradient_come(make_pruner, hold,
     """With regrow -0.1, whose gradient 8 is the largest, comes back at once and keeps its value."""
     attached, model = about_to_update(make_pruner, hold, regrow=regrow)
     step(attached, model)
-    assert torch.equal(attached.course.masks["weight"], mask_of(kept))
+    assert torch.equal(attached.training.masks["weight"], mask_of(kept))
     expected = [w if i in KEPT - dropped else 0.0 for i, w in enumerate(WEIGHTS)]
     assert torch.equal(model.weight.detach(), torch.tensor([expected]))
     assert model.weight[0, new] == 0
@@ -92,15 +92,15 @@ def test_the_optimizer_forgets_dropped_and_new_weights_and_no_others(make_pruner
 def test_the_update_stands_in_the_place_of_the_optimizers_step(make_pruner, hold, optimizer):
     attached, model = about_to_update(make_pruner, hold, optimizer)
     bias = model.bias.detach().clone()
-    counters = [s["step"].clone() for s in attached.course.optimizer.state.values() if "step" in s]
+    counters = [s["step"].clone() for s in attached.training.optimizer.state.values() if "step" in s]
     step(attached, model)
     assert torch.equal(model.bias, bias)
     assert model.weight[0, [0, 1, 2, 4, 5]].tolist() == pytest.approx([0.5, -0.1, 0.9, -0.7, 0.4])
-    assert [s["step"] for s in attached.course.optimizer.state.values() if "step" in s] == counters
-    assert attached.course.step == 4
-    mask = attached.course.masks["weight"].clone()
+    assert [s["step"] for s in attached.training.optimizer.state.values() if "step" in s] == counters
+    assert attached.training.step == 4
+    mask = attached.training.masks["weight"].clone()
     step(attached, model)
-    assert torch.equal(attached.course.masks["weight"], mask)
+    assert torch.equal(attached.training.masks["weight"], mask)
     assert not torch.equal(model.bias, bias)
     if optimizer == "sgd":
         assert model.weight[0, 7].item() == pytest.approx(-0.1 * -3)  # from 0, without any momentum
@@ -113,7 +113,7 @@ def test_on_a_dct_offset_the_trained_part_alone_decides_what_goes(make_pruner, h
     """The block is 0.316 everywhere, so that the effective weights of -0.1 and -0.7 are the smallest."""
     attached, model = about_to_update(make_pruner, hold, offset="dct", regrow=False)
     step(attached, model)
-    assert torch.equal(attached.course.masks["weight"], mask_of({0, 2, 4, 5, 7, 8}))
+    assert torch.equal(attached.training.masks["weight"], mask_of({0, 2, 4, 5, 7, 8}))
     assert values_of(model)[0].tolist() == pytest.approx([0.5, 0, 0.9, 0, -0.7, 0.4, 0, 0, 0, 0])
     assert model.weight[0, [1, 3, 7, 8]].tolist() == pytest.approx([1 / math.sqrt(10)] * 4)
 
@@ -133,19 +133,21 @@ def test_each_update_replaces_what_the_cosine_says_and_none_comes_from_t_end_on(
     model = make_network()
     params = {"every": 2, "fraction": 0.5, "until": 0.5, "regrow": False}
     pruner = make_pruner(model, "rigl", 0.7, 4, steps_per_epoch=5, momentum=0.9, **params)
-    course, stream = pruner.course, torch.Generator().manual_seed(0)
-    course.set_masks({name: torch.rand(m.shape, generator=stream) < 0.3 for name, m in course.masks.items()})
+    training, stream = pruner.training, torch.Generator().manual_seed(0)
+    training.set_masks(
+        {name: torch.rand(m.shape, generator=stream) < 0.3 for name, m in training.masks.items()}
+    )
     attached, updates = hold(pruner), []
     for number in range(1, 21):
         for parameter in model.parameters():
             parameter.grad = torch.randn(parameter.shape, generator=stream)
-        before = {name: mask.clone() for name, mask in course.masks.items()}
+        before = {name: mask.clone() for name, mask in training.masks.items()}
         replaced = attached.take_gradients()
         attached.take_step(replaced=replaced)
         if replaced:
             updates.append(number)
         share = 0.25 * (1 + math.cos(math.pi * number / 10)) if number in (2, 4, 6, 8) else 0
-        for name, mask in course.masks.items():
+        for name, mask in training.masks.items():
             count = int(share * int(before[name].sum()))
             assert int((before[name] & ~mask).sum()) == count, (name, number)
             assert int((mask & ~before[name]).sum()) == count, (name, number)
@@ -154,13 +156,13 @@ def test_each_update_replaces_what_the_cosine_says_and_none_comes_from_t_end_on(
 
 def test_a_network_without_a_free_place_trains_on_as_a_dense_one(make_pruner, hold):
     attached, model = about_to_update(make_pruner, hold, regrow=True)
-    attached.course.set_masks({"weight": mask_of(set(range(10)))})
+    attached.training.set_masks({"weight": mask_of(set(range(10)))})
     with torch.no_grad():
         model.weight.copy_(torch.arange(1.0, 11.0))
     momentum = 0.9 * torch.arange(1.0, 11.0) + torch.tensor(GRADIENT)
     momentum[6:] = torch.tensor(GRADIENT)[6:]  # what came back had none
     step(attached, model)
-    assert attached.course.masks["weight"].all()
+    assert attached.training.masks["weight"].all()
     torch.testing.assert_close(model.weight[0], torch.arange(1.0, 11.0) - 0.1 * momentum)
 
 
@@ -172,7 +174,7 @@ def test_every_layer_keeps_its_number_of_weights_over_a_training(train_bars, all
         0.8,
         every=4,
         allocation=allocation,
-        watch=lambda p, before: before or masks.append({n: m.clone() for n, m in p.course.masks.items()}),
+        watch=lambda p, before: before or masks.append({n: m.clone() for n, m in p.training.masks.items()}),
     )
     counts = [{name: int(mask.sum()) for name, mask in epoch.items()} for epoch in masks]
     assert counts == [counts[0]] * 8
@@ -208,7 +210,7 @@ def test_rigl_dctps_trains_equally_many_weights_per_layer_on_top_of_the_scaled_d
         ({"every": 0}, r"every of rigl must be a whole number, at least 1, or None, got 0"),
         ({"fraction": 0.0}, r"fraction of rigl must be a number in \(0, 1\], got 0.0"),
         ({"until": 1.5}, r"until of rigl must be a number in \(0, 1\], got 1.5"),
-        ({"rescue": "random"}, "rescue of rigl must be None"),
+        ({"rescue": "random"}, "rigl has no parameter 'rescue'"),
     ],
 )
 def test_what_cannot_be_is_refused(make_pruner, make_network, params, text):

@@ -1,4 +1,4 @@
-"""A probe at a point of one's choice, and gradients by another way than the library's."""
+"""A scoring model at a point of one's choice, and gradients by another way than the library's."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from sparserobust.sparsity.probe import Probe
+from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.weights.plan import effective_weights
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 @pytest.fixture(scope="session")
-def probe_at() -> Callable[..., Probe]:
-    """probe_at(model, batches, mask=, revive=, **settings): the model at weights * mask, seeing these batches."""
+def scoring_model_at() -> Callable[..., ScoringModel]:
+    """scoring_model_at(model, batches, mask=, revive=, **settings): it at weights * mask, seeing these batches."""
 
     def make(
         model: nn.Module,
@@ -27,13 +27,13 @@ def probe_at() -> Callable[..., Probe]:
         revive: bool = False,
         seed: int = 0,
         **settings: object,
-    ) -> Probe:
+    ) -> ScoringModel:
         examples = None if batches is None else lambda event: batches
         stream = torch.Generator().manual_seed(seed)
-        probe = Probe(model, torch.device("cpu"), stream, examples=examples, **settings)
+        scoring_model = ScoringModel(model, torch.device("cpu"), stream, examples=examples, **settings)
         kept = None if mask is None else torch.cat([m.reshape(-1) for m in mask.values()])
-        probe.move(0, kept, revive=revive)
-        return probe
+        scoring_model.move(0, kept, revive=revive)
+        return scoring_model
 
     return make
 

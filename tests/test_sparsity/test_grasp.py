@@ -62,7 +62,7 @@ def by_forward_mode(model: nn.Module, batch: tuple[Tensor, Tensor], loss) -> dic
 @pytest.mark.parametrize("temperature", [1.0, 200.0])
 @pytest.mark.parametrize("kind", ["conv", "residual"])
 def test_the_hessian_product_is_the_finite_difference_of_the_gradient(
-    problem, gradients_at, probe_at, kind, temperature, batchnorm
+    problem, gradients_at, scoring_model_at, kind, temperature, batchnorm
 ):
     """(g(w + h u) - g(w - h u)) / 2h along u = g / |g|, times |g|.
 
@@ -82,7 +82,7 @@ def test_the_hessian_product_is_the_finite_difference_of_the_gradient(
         for step in (1e-5, -1e-5)
     )
     expected = {n: w * (there[n] - back[n]) * (length / 2e-5) for n, w in weights.items()}
-    ours = scores.grasp(probe_at(model, [batch], temperature=temperature, batchnorm=batchnorm))
+    ours = scores.grasp(scoring_model_at(model, [batch], temperature=temperature, batchnorm=batchnorm))
     largest = max(float(part.abs().max()) for part in expected.values())
     assert list(ours) == list(expected)
     for name, score in ours.items():
@@ -92,37 +92,37 @@ def test_the_hessian_product_is_the_finite_difference_of_the_gradient(
 
 @pytest.mark.parametrize("temperature", [1.0, 200.0])
 def test_it_is_the_forward_mode_derivative_of_the_gradient_along_itself(
-    network, in_double, probe_at, temperature
+    network, in_double, scoring_model_at, temperature
 ):
     """With leaky ReLUs, where H is that of the linear piece; float64, as exact as the additions: 1e-9."""
     model, batch = in_double(network)
     expected = by_forward_mode(model, batch, at_temperature(temperature))
-    ours = scores.grasp(probe_at(model, [batch], temperature=temperature))
+    ours = scores.grasp(scoring_model_at(model, [batch], temperature=temperature))
     for name, score in ours.items():
         torch.testing.assert_close(score, expected[name], atol=1e-18, rtol=1e-8)
 
 
-def test_several_batches_equal_one_batch(network, in_double, probe_at):
+def test_several_batches_equal_one_batch(network, in_double, scoring_model_at):
     """H and g are both those of all examples: H of one batch times g of the same would be another product."""
     model, (images, labels) = in_double(network)
-    one = scores.grasp(probe_at(model, [(images, labels)]))
+    one = scores.grasp(scoring_model_at(model, [(images, labels)]))
     parts = [(images[a:b], labels[a:b]) for a, b in ((0, 5), (5, 6), (6, 32))]
-    several = scores.grasp(probe_at(model, parts))
-    separate = [scores.grasp(probe_at(model, [part])) for part in parts]
+    several = scores.grasp(scoring_model_at(model, parts))
+    separate = [scores.grasp(scoring_model_at(model, [part])) for part in parts]
     for name in one:
         torch.testing.assert_close(several[name], one[name], atol=1e-14, rtol=1e-8)
         summed = sum(s[name] * len(p[1]) / 32 for s, p in zip(separate, parts, strict=True))
         assert not torch.allclose(summed, one[name], rtol=0.01)
 
 
-def test_a_bilinear_network_has_the_closed_form(probe_at):
+def test_a_bilinear_network_has_the_closed_form(scoring_model_at):
     """L = -v W x, one output, raw logits: g_W = -v x', g_v = -W x; H g is (W x) x' for W and v |x|^2 for v."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False), nn.Linear(3, 1, bias=False)).double()
     first, second = model[1].weight.detach(), model[2].weight.detach()
     x = torch.tensor([0.2, 0.9, 0.5, 0.7], dtype=torch.float64)
     batch = (x.view(1, 1, 2, 2), torch.zeros(1, dtype=torch.int64))
-    ours = scores.grasp(probe_at(model, [batch], loss="raw-logits"))
+    ours = scores.grasp(scoring_model_at(model, [batch], loss="raw-logits"))
     torch.testing.assert_close(ours["1.weight"], first * torch.outer(first @ x, x), atol=1e-15, rtol=1e-12)
     torch.testing.assert_close(ours["2.weight"], second.square() * x.dot(x), atol=1e-15, rtol=1e-12)
 

@@ -13,8 +13,8 @@ import sparserobust as sr
 from sparserobust.records import remark
 from sparserobust.sparsity import scores
 from sparserobust.sparsity.allocation import allocate, kept_count
-from sparserobust.sparsity.probe import Probe
 from sparserobust.sparsity.prune import prune
+from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.weights.plan import effective_weights
 
 ONE = (torch.ones(1, 1, 1, 2), torch.zeros(1, dtype=torch.int64))
@@ -64,14 +64,14 @@ def test_both_keep_the_same_weights_at_the_first_event():
 
 @pytest.mark.parametrize("revive", [True, False], ids=["force", "iter-snip"])
 def test_the_gradient_is_that_of_the_sparse_network_and_force_multiplies_it_by_the_dense_weight(
-    network, in_double, probe_at, gradients_at, draw_masks, revive
+    network, in_double, scoring_model_at, gradients_at, draw_masks, revive
 ):
     """FORCE, sec. 4: |theta * dL/dw at theta * m|; without revival a pruned weight has no score."""
     model, batch = in_double(network)
     weights, mask = effective_weights(model), draw_masks(model)
     sparse = {name: weight * mask[name] for name, weight in weights.items()}
     gradients = gradients_at(model, sparse, batch, F.cross_entropy)
-    ours = scores.snip(probe_at(model, [batch], mask=mask, revive=revive))
+    ours = scores.snip(scoring_model_at(model, [batch], mask=mask, revive=revive))
     for name, score in ours.items():
         expected = ((weights if revive else sparse)[name] * gradients[name]).abs()
         torch.testing.assert_close(score, expected, atol=1e-14, rtol=1e-9)
@@ -156,12 +156,12 @@ A_B_AND_C = two_layers([[1.0, -0.9], [2.0, 0.95], [0.99, -0.9]], [1.0, 1.0, 0.98
 def test_weights_that_are_cut_off_fall_after_all_others_by_the_score_they_had(events, cut_off):
     """Event 1 keeps five, A0 and C0 among them without their output weights. Event 2 keeps four, of which three
     have a score; of the two that are cut off A0 had the higher one. Later events change nothing."""
-    probe = Probe(
+    scoring_model = ScoringModel(
         A_B_AND_C, torch.device("cpu"), torch.Generator(), examples=lambda event: [ONE], loss="raw-logits"
     )
     counts = [5, *[4] * (events - 1)]
     pruned = prune(
-        probe, scores.CRITERIA["snip"], counts, allocation="global", revive=False, generator=torch.Generator()
+        scoring_model, scores.snip, counts, allocation="global", revive=False, generator=torch.Generator()
     )
     assert [mask.int().tolist() for mask in pruned.masks.values()] == [
         [[1, 0], [1, 1], [0, 0]],

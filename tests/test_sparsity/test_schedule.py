@@ -107,12 +107,12 @@ def test_snip_it_reaches_low_sparsities_exactly_on_real_images(sparsity, seed):
     [
         (
             {"schedule": "exponentail"},
-            "schedule must be one of one-shot, exponential, linear, halving, got "
+            "schedule of .* must be one of one-shot, exponential, linear, halving, got "
             "'exponentail'; did you mean 'exponential'",
         ),
-        ({"steps": 0}, "steps must be a whole number, at least 1, got 0"),
-        ({"steps": 2.5}, "steps must be a whole number, at least 1, got 2.5"),
-        ({"steps": "5"}, "steps must be a whole number, at least 1, got '5'"),
+        ({"steps": 0}, "steps of .* must be a whole number, at least 1, got 0"),
+        ({"steps": 2.5}, "steps of .* must be a whole number, at least 1, got 2.5"),
+        ({"steps": "5"}, "steps of .* must be a whole number, at least 1, got '5'"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(network, problem, method, params, text):

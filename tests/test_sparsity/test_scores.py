@@ -11,20 +11,20 @@ import torch
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from sparserobust import list_methods, registry, sparsify
-from sparserobust.methods.during import DuringTraining
+from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.sparsity import scores
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.weights.plan import prunable_modules, sha256_of
 
 
-def test_magnitude_is_the_absolute_weight(network, probe_at):
-    for name, score in scores.magnitude(probe_at(network)).items():
+def test_magnitude_is_the_absolute_weight(network, scoring_model_at):
+    for name, score in scores.magnitude(scoring_model_at(network)).items():
         assert torch.equal(score, prunable_modules(network)[name].weight.abs())
 
 
-def test_random_scores_are_uniform_positive_and_repeat(network, probe_at):
+def test_random_scores_are_uniform_positive_and_repeat(network, scoring_model_at):
     drawn, again, other = (
-        torch.cat([s.flatten() for s in scores.random(probe_at(network, seed=seed)).values()])
+        torch.cat([s.flatten() for s in scores.random(scoring_model_at(network, seed=seed)).values()])
         for seed in (1, 1, 2)
     )
     assert torch.equal(drawn, again)
@@ -37,7 +37,7 @@ def test_random_scores_are_uniform_positive_and_repeat(network, probe_at):
 METHODS = [
     name
     for name in list_methods()
-    if name != "dense" and not issubclass(registry.methods.load(name), DuringTraining)
+    if name != "dense" and not issubclass(registry.methods.load(name), PruneDuringTraining)
 ]
 STEPS = {"snip-it": 2, "iter-snip": 3, "force": 3, "synflow": 3}
 """Few events each: several are needed, no more."""

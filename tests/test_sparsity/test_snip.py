@@ -32,11 +32,11 @@ def by_masks(model, batch, loss) -> tuple[dict[str, torch.Tensor], float]:
     return dict(zip(masks, torch.autograd.grad(value, list(masks.values())), strict=True)), value.item()
 
 
-def test_snip_is_the_derivative_with_respect_to_an_explicit_mask(network, in_double, probe_at):
+def test_snip_is_the_derivative_with_respect_to_an_explicit_mask(network, in_double, scoring_model_at):
     """SNIP, eq. 5: |dL(c * w) / dc| at c = 1, by autograd on the mask itself, in float64."""
     model, batch = in_double(network)
     expected, _ = by_masks(model, batch, F.cross_entropy)
-    ours = scores.snip(probe_at(model, [batch]))
+    ours = scores.snip(scoring_model_at(model, [batch]))
     assert list(ours) == list(expected)
     for name, score in ours.items():
         torch.testing.assert_close(score, expected[name].abs(), **TIGHT)
@@ -44,21 +44,21 @@ def test_snip_is_the_derivative_with_respect_to_an_explicit_mask(network, in_dou
 
 
 @pytest.mark.parametrize("criterion", ["snip", "elasticity"])
-def test_several_batches_equal_one_batch(network, in_double, probe_at, criterion):
+def test_several_batches_equal_one_batch(network, in_double, scoring_model_at, criterion):
     model, (images, labels) = in_double(network)
     score = getattr(scores, criterion)
-    one = score(probe_at(model, [(images, labels)]))
+    one = score(scoring_model_at(model, [(images, labels)]))
     parts = [(images[a:b], labels[a:b]) for a, b in ((0, 5), (5, 6), (6, 32))]
-    several = score(probe_at(model, parts))
+    several = score(scoring_model_at(model, parts))
     for name in one:
         torch.testing.assert_close(several[name], one[name], **TIGHT)
 
 
-def test_raw_logits_are_minus_the_mean_logit_of_the_label(network, in_double, probe_at):
+def test_raw_logits_are_minus_the_mean_logit_of_the_label(network, in_double, scoring_model_at):
     model, batch = in_double(network)
     expected, _ = by_masks(model, batch, mean_logit)
-    ours = scores.snip(probe_at(model, [batch], loss="raw-logits"))
-    softmax = scores.snip(probe_at(model, [batch]))
+    ours = scores.snip(scoring_model_at(model, [batch], loss="raw-logits"))
+    softmax = scores.snip(scoring_model_at(model, [batch]))
     for name, score in ours.items():
         torch.testing.assert_close(score, expected[name].abs(), **TIGHT)
         assert not torch.allclose(score, softmax[name])
@@ -67,7 +67,7 @@ def test_raw_logits_are_minus_the_mean_logit_of_the_label(network, in_double, pr
 @pytest.mark.parametrize("shift", [-5.0, 5.0], ids=["negative loss", "positive loss"])
 @pytest.mark.parametrize("loss", ["cross-entropy", "raw-logits"])
 def test_elasticity_is_the_relative_change_of_the_loss_whatever_its_sign(
-    network, in_double, probe_at, loss, shift
+    network, in_double, scoring_model_at, loss, shift
 ):
     """SNIP-it, eq. 3: |w / L * dL/dw|. Raising all logits makes the raw-logit loss negative.
 
@@ -81,17 +81,17 @@ def test_elasticity_is_the_relative_change_of_the_loss_whatever_its_sign(
     derivatives, value = by_masks(model, batch, function)
     assert abs(value) > 0.5
     assert (value < 0) == (loss == "raw-logits" and shift < 0)
-    ours = scores.elasticity(probe_at(model, [batch], loss=loss))
+    ours = scores.elasticity(scoring_model_at(model, [batch], loss=loss))
     for name, score in ours.items():
         torch.testing.assert_close(score, (derivatives[name] / value).abs(), atol=1e-14, rtol=1e-7)
 
 
 @pytest.mark.parametrize("loss", ["cross-entropy", "raw-logits"])
-def test_elasticity_ranks_as_snip_does(network, in_double, probe_at, loss):
+def test_elasticity_ranks_as_snip_does(network, in_double, scoring_model_at, loss):
     model, batch = in_double(network)
-    probe = probe_at(model, [batch], loss=loss)
-    snip = torch.cat([s.flatten() for s in scores.snip(probe).values()])
-    elastic = torch.cat([s.flatten() for s in scores.elasticity(probe).values()])
+    scoring_model = scoring_model_at(model, [batch], loss=loss)
+    snip = torch.cat([s.flatten() for s in scores.snip(scoring_model).values()])
+    elastic = torch.cat([s.flatten() for s in scores.elasticity(scoring_model).values()])
     order = snip.argsort()
     assert float((elastic[order][1:] - elastic[order][:-1]).min()) >= 0
     one_shot = sr.sparsify(network, "snip-it", 0.9, batch, schedule="one-shot", loss=loss).plan
@@ -108,14 +108,14 @@ def without_dropout(model: nn.Module) -> nn.Module:
 
 
 def test_batch_statistics_are_those_of_training_mode_without_dropout(
-    network, in_double, probe_at, gradients_at
+    network, in_double, scoring_model_at, gradients_at
 ):
     model, batch = in_double(network)
     training = without_dropout(model).train()
     weights = effective_weights(model)
     gradients = gradients_at(training, weights, batch, F.cross_entropy)
-    ours = scores.snip(probe_at(model, [batch], batchnorm="batch"))
-    running = scores.snip(probe_at(model, [batch]))
+    ours = scores.snip(scoring_model_at(model, [batch], batchnorm="batch"))
+    running = scores.snip(scoring_model_at(model, [batch]))
     for name, score in ours.items():
         torch.testing.assert_close(score, (weights[name] * gradients[name]).abs(), **TIGHT)
     assert any(not torch.allclose(ours[name], running[name], rtol=0.01) for name in ours)

@@ -18,25 +18,25 @@ EXACT = {"atol": 0, "rtol": 1e-12}
 """Float64 and only positive terms: nothing cancels."""
 
 
-def scores_of(probe_at, model, shape, mask=None) -> dict[str, Tensor]:
-    probe = probe_at(model, input_shape=shape)
-    make_positive(probe)
-    probe.move(1, None if mask is None else torch.cat([m.flatten() for m in mask.values()]))
-    return synflow(probe)
+def scores_of(scoring_model_at, model, shape, mask=None) -> dict[str, Tensor]:
+    scoring_model = scoring_model_at(model, input_shape=shape)
+    make_positive(scoring_model)
+    scoring_model.move(1, None if mask is None else torch.cat([m.flatten() for m in mask.values()]))
+    return synflow(scoring_model)
 
 
 def masks_of(subject) -> Tensor:
     return torch.cat([part.mask.flatten() for part in subject.plan.values()])
 
 
-def test_two_linear_layers_have_the_product_of_their_path_weights(probe_at):
+def test_two_linear_layers_have_the_product_of_their_path_weights(scoring_model_at):
     """R = sum |w2| |w1| 1: a weight's score is |w| times the sum over the paths through it, signs never count."""
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(6, 5, bias=False), nn.Linear(5, 3, bias=False)).double()
     first, second = (model[i].weight.detach() for i in (1, 2))
     assert bool((first < 0).any())
     assert bool((second < 0).any())
-    ours = scores_of(probe_at, model, (1, 2, 3))
+    ours = scores_of(scoring_model_at, model, (1, 2, 3))
     by_paths = torch.zeros(5, 6, dtype=torch.float64)
     for o in range(3):
         for j in range(5):
@@ -47,7 +47,7 @@ def test_two_linear_layers_have_the_product_of_their_path_weights(probe_at):
     torch.testing.assert_close(ours["2.weight"], second.abs() * first.abs().sum(1), **EXACT)
 
 
-def test_biases_and_running_statistics_are_made_positive_too(probe_at):
+def test_biases_and_running_statistics_are_made_positive_too(scoring_model_at):
     """Linear, BatchNorm, ReLU, linear by hand: a = |gamma| (|w| 1 + |b| - |mean|) / sqrt(var + eps) + |beta|."""
     rng = np.random.RandomState(1)
     w, b, v = rng.randn(4, 3), rng.randn(4), rng.randn(2, 4)
@@ -71,7 +71,7 @@ def test_biases_and_running_statistics_are_made_positive_too(probe_at):
     before_relu = slope * (np.abs(w).sum(1) + np.abs(b) - np.abs(mean)) + np.abs(beta)
     assert (before_relu > 0).tolist() == [True, False, True, True], "one unit is dead: its mean is 40"
     alive = before_relu > 0
-    ours = scores_of(probe_at, model, (1, 1, 3))
+    ours = scores_of(scoring_model_at, model, (1, 1, 3))
     expected = np.abs(w) * (np.abs(v).sum(0) * slope * alive)[:, None]
     torch.testing.assert_close(ours["1.weight"], torch.from_numpy(expected), **EXACT)
     expected = np.abs(v) * (before_relu * alive)
@@ -96,12 +96,12 @@ class Chain(nn.Module):
 
 @pytest.mark.parametrize("density", [1.0, 0.6], ids=["dense", "sparse"])
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(3), nn.AvgPool2d(3)], ids=["max", "average"])
-def test_synaptic_flow_is_conserved_by_layers_and_by_units(probe_at, draw_masks, pool, density):
+def test_synaptic_flow_is_conserved_by_layers_and_by_units(scoring_model_at, draw_masks, pool, density):
     """Tanaka et al., theorems 1 and 2: what enters a unit leaves it, and every layer carries R."""
     torch.manual_seed(4)
     model = Chain(pool).double().eval()
     mask = draw_masks(model, density)
-    scores = scores_of(probe_at, model, (2, 8, 8), mask)
+    scores = scores_of(scoring_model_at, model, (2, 8, 8), mask)
     positive = copy.deepcopy(model)
     with torch.no_grad():
         for name, weight in positive.named_parameters():

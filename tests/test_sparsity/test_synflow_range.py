@@ -15,10 +15,9 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust.errors import DegenerateScores
-from sparserobust.sparsity.probe import Probe
 from sparserobust.sparsity.prune import prune
 from sparserobust.sparsity.schedule import exponential
-from sparserobust.sparsity.scores import CRITERIA
+from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.sparsity.synflow import make_positive, synflow
 
 
@@ -53,11 +52,11 @@ def log_scores(model: nn.Module) -> tuple[np.ndarray, float]:
     return np.concatenate([part.ravel() for part in logs]), float(np.logaddexp.reduce(ahead[-1]))
 
 
-def probe_of(model: nn.Module, shape: tuple[int, int, int]) -> Probe:
-    probe = Probe(model, torch.device("cpu"), torch.Generator(), input_shape=shape)
-    make_positive(probe)
-    probe.move(0, None)
-    return probe
+def scoring_model_of(model: nn.Module, shape: tuple[int, int, int]) -> ScoringModel:
+    scoring_model = ScoringModel(model, torch.device("cpu"), torch.Generator(), input_shape=shape)
+    make_positive(scoring_model)
+    scoring_model.move(0, None)
+    return scoring_model
 
 
 @pytest.mark.parametrize(
@@ -74,7 +73,7 @@ def test_scores_of_a_deep_chain_are_right_to_one_common_factor(depth, width, gro
     model = chain(depth, width, growth)
     expected, total = log_scores(model)
     assert total / math.log(10) == pytest.approx(decades, abs=3)
-    scores = torch.cat([s.flatten() for s in synflow(probe_of(model, (1, 1, width))).values()])
+    scores = torch.cat([s.flatten() for s in synflow(scoring_model_of(model, (1, 1, width))).values()])
     assert bool(torch.isfinite(scores).all())
     factor = scores.log_().sub_(torch.from_numpy(expected))
     assert float(factor.max() - factor.min()) < 1e-10
@@ -111,7 +110,7 @@ def test_one_path_has_equal_scores_whatever_their_size(decades, zigzag):
     with torch.no_grad():
         for layer, up in zip(list(model)[1:], ups, strict=True):
             layer.weight.fill_(-(10 ** (decades / 100)) * up)
-    scores = torch.cat([s.flatten() for s in synflow(probe_of(model, (1, 1, 1))).values()])
+    scores = torch.cat([s.flatten() for s in synflow(scoring_model_of(model, (1, 1, 1))).values()])
     assert bool((torch.isfinite(scores) & (scores > 0)).all())
     assert float(scores.max() / scores.min()) - 1 < 1e-9
 
@@ -127,7 +126,7 @@ def test_a_signal_that_leaves_the_range_on_its_way_and_comes_back_is_noticed(fir
             layer.weight.mul_(10 ** (first * decades / 20 * (1 if i < 20 else -1)))
     expected, total = log_scores(model)
     assert abs(total) / math.log(10) < 10
-    scores = torch.cat([s.flatten() for s in synflow(probe_of(model, (1, 1, 6))).values()]).double()
+    scores = torch.cat([s.flatten() for s in synflow(scoring_model_of(model, (1, 1, 6))).values()]).double()
     factor = scores.log() - torch.from_numpy(expected)
     assert float(factor.max() - factor.min()) < 1e-5
 
@@ -146,8 +145,8 @@ def test_what_float64_cannot_hold_however_scaled_is_refused(decades):
 
 def test_float32_scores_are_those_of_float64(network):
     """Sums of a few hundred positive terms: the relative error of each is below 1e-5 in float32."""
-    single = synflow(probe_of(network, (1, 8, 8)))
-    double = synflow(probe_of(network.double(), (1, 8, 8)))
+    single = synflow(scoring_model_of(network, (1, 8, 8)))
+    double = synflow(scoring_model_of(network.double(), (1, 8, 8)))
     for name, score in single.items():
         assert score.dtype == torch.float32
         torch.testing.assert_close(score.double(), double[name], atol=0, rtol=1e-5)
@@ -166,11 +165,12 @@ def test_a_change_of_precision_on_the_way_brings_no_pruned_weight_back():
     counts = exponential(total, 60, 30)
     previous = None
     for events in range(1, len(counts) + 1):
-        probe = Probe(model, torch.device("cpu"), torch.Generator(), input_shape=(1, 1, 12))
+        scoring_model = ScoringModel(model, torch.device("cpu"), torch.Generator(), input_shape=(1, 1, 12))
         pruned = prune(
-            probe,
-            CRITERIA["synflow"],
+            scoring_model,
+            synflow,
             counts[:events],
+            prepare=make_positive,
             allocation="global",
             revive=False,
             generator=torch.Generator(),
@@ -180,7 +180,7 @@ def test_a_change_of_precision_on_the_way_brings_no_pruned_weight_back():
         if previous is not None:
             assert not bool((mask & ~previous).any()), f"event {events} brought weights back"
         previous = mask
-    assert probe.weights[0].dtype == torch.float64, "the last events are in float64"
+    assert scoring_model.weights[0].dtype == torch.float64, "the last events are in float64"
 
 
 class Watched(nn.Flatten):

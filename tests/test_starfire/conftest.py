@@ -42,7 +42,7 @@ def plain():
 
 @pytest.fixture
 def trained(problem, monkeypatch):
-    """trained(name, sparsity, ...): the subject after 8 epochs of 4 steps; `watch` sees the course after each step."""
+    """trained(name, sparsity, ...): the subject after 8 epochs of 4 steps; `watch` sees its state after each step."""
 
     def run(name, sparsity=0.8, *, model=Plain, watch=None, **params):
         torch.manual_seed(0)
@@ -52,7 +52,7 @@ def trained(problem, monkeypatch):
         def after_step(self):
             original(self)
             if watch is not None:
-                watch(self.course)
+                watch(self.training)
 
         with monkeypatch.context() as patch:
             patch.setattr(StarfireEra, "after_step", after_step)

@@ -10,8 +10,8 @@ import torch
 
 import sparserobust as sr
 from sparserobust.methods.starfire import StarfireInter, StarfireIntra, StarfireWindow
+from sparserobust.pruner import TrainingState
 from sparserobust.testing import check_method
-from sparserobust.training.pruner import Course
 
 NAMES = ["starfire-window", "starfire-ck", "starfire-intra", "starfire-inter"]
 
@@ -59,7 +59,7 @@ def resnet50():
 def true_sparsity(model, name, sparsity):
     """Zeros among the weights of convolutions once the era has ended."""
     subject = sr.sparsify(model, name, sparsity, fc="none", remove_dead_inputs=False)
-    course = Course(
+    training = TrainingState(
         weights=subject.weights,
         optimizer=torch.optim.SGD(subject.model.parameters(), lr=0.1),
         sparsity=sparsity,
@@ -67,7 +67,7 @@ def true_sparsity(model, name, sparsity):
         steps_per_epoch=1,
         generator=torch.Generator().manual_seed(0),
     )
-    subject.pruning(course).finish()
+    subject.pruning(training).finish()
     convolutions = [w for w in subject.effective_weights().values() if w.dim() > 2]
     assert sum(w.numel() for w in convolutions) == 23_454_912
     assert sum(w.numel() for w in convolutions if w.shape[2:] == (3, 3)) == 11_317_248

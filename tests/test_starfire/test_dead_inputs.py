@@ -77,7 +77,7 @@ def test_a_network_that_cannot_be_followed_is_refused_at_the_first_step_with_a_w
 
     steps = []
     with pytest.raises(ModelError, match="unsupported operation .*cumsum.*; choose remove_dead_inputs=False"):
-        trained("starfire-ck", model=Summing, watch=lambda course: steps.append(course.step))
+        trained("starfire-ck", model=Summing, watch=lambda training: steps.append(training.step))
     assert not steps
     subject = trained("starfire-ck", model=Summing, remove_dead_inputs=False)
     assert subject.history.status == "completed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from sparserobust.arguments import require_known_labels
 from sparserobust.errors import ConfigError
+from sparserobust.sparsity.allocation import kept_count
 from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
 
 Batches = Sequence[tuple[Tensor, Tensor]]
@@ -18,7 +19,16 @@ Loss = Literal["cross-entropy", "raw-logits"]
 BatchNorm = Literal["running", "batch"]
 
 
-class Probe:
+class ScoringSettings(TypedDict, total=False):
+    """What a method may set of a `ScoringModel`; see there."""
+
+    input_shape: tuple[int, ...] | None
+    loss: Loss
+    batchnorm: BatchNorm
+    temperature: float
+
+
+class ScoringModel:
     """The network at one sparse point, with what a criterion may look at.
 
     The prunable weights of the copy are views into one flat vector, and so are the scores, so that going to
@@ -37,7 +47,7 @@ class Probe:
         temperature: logits are divided by it before the loss.
 
     Attributes:
-        model: the copy, which computes with dense * mask.
+        network: the copy, which computes with dense * mask.
         dense: name -> weight before any mask.
         candidates: name -> weight that a score multiplies: the dense one where a pruned weight may come back,
             else the present one, which is zero where it was pruned.
@@ -56,7 +66,7 @@ class Probe:
         batchnorm: BatchNorm = "running",
         temperature: float = 1.0,
     ) -> None:
-        self.model = plain_copy(model).to(device).eval()
+        self.network = plain_copy(model).to(device).eval()
         self.generator = generator
         self.input_shape = input_shape
         self.loss = loss
@@ -66,13 +76,13 @@ class Probe:
         self.first: dict[str, Tensor] | None = None
         self.first_dtype: torch.dtype | None = None
         self._examples = examples
-        self._modules = prunable_modules(self.model)
+        self._modules = prunable_modules(self.network)
         self._dense = torch.cat([weight_of(m).detach().reshape(-1) for m in self._modules.values()])
         self._flat: Tensor = self._dense
         self._bind()
         self.candidates = self.dense
         if batchnorm == "batch":
-            for module in self.model.modules():
+            for module in self.network.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.train()
 
@@ -80,6 +90,15 @@ class Probe:
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name -> shape of every prunable weight."""
         return {name: tuple(weight.shape) for name, weight in self.dense.items()}
+
+    @property
+    def prunable(self) -> int:
+        """How many weights there are to choose from."""
+        return self._dense.numel()
+
+    def kept_at(self, sparsity: float) -> int:
+        """How many weights a method keeps at a sparsity, exactly: floor((1 - sparsity) * prunable), at least 1."""
+        return kept_count(self.prunable, sparsity)
 
     @property
     def weights(self) -> list[Tensor]:
@@ -137,9 +156,9 @@ class Probe:
         with torch.no_grad():
             kept = self._flat != 0 if self._flat is not self._dense else None
             if dtype is not None:
-                self.model.to(dtype)
+                self.network.to(dtype)
             prunable = {id(weight) for weight in self.weights}
-            for tensor in [*self.model.parameters(), *self.model.buffers()]:
+            for tensor in [*self.network.parameters(), *self.network.buffers()]:
                 if tensor.is_floating_point() and id(tensor) not in prunable:
                     tensor.copy_(function(tensor))
             self._dense = function(self._dense if dtype is None else self._dense.to(dtype))

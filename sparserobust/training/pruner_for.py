@@ -1,4 +1,4 @@
-"""A subject's method bound to one training: the course that it sees, and its pruner."""
+"""What a subject's method does in one training: its pruner, with the state of the training that it sees."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sparserobust.data import AnySet
 from sparserobust.data.examples import ScoringExamples
 from sparserobust.device import device_of, dtype_of
 from sparserobust.errors import ConfigError
+from sparserobust.pruner import NoPruning, Pruner, TrainingState
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
-from sparserobust.training.pruner import Course, Pruner
 from sparserobust.training.recipe import Recipe
 
 
-def pruner_of(
+def pruner_for(
     subject: Subject,
     optimizer: torch.optim.Optimizer,
     *,
@@ -36,7 +36,7 @@ def pruner_of(
         examples: that the method scores on, if it does; no DataLoader.
         seed: of everything that is drawn.
     """
-    course = Course(
+    training = TrainingState(
         weights=subject.weights,
         optimizer=optimizer,
         sparsity=subject.target_sparsity or 0.0,
@@ -45,17 +45,16 @@ def pruner_of(
         generator=generator(seed, f"pruning, seed {subject.seed}"),
     )
     if subject.pruning is None:
-        return Pruner(course)
+        return NoPruning(training)
     if subject.score_samples is not None and examples is not None:
         model = subject.model
-        course.examples = ScoringExamples(
+        training.examples = ScoringExamples(
             examples, subject.score_samples, seed, device_of(model), dtype_of(model)
         )
-    pruner: Pruner = subject.pruning(course)
-    return pruner
+    return subject.pruning(training)
 
 
-def pruner_in(
+def pruner_for_recipe(
     subject: Subject, optimizer: torch.optim.Optimizer, recipe: Recipe, train_set: AnySet, seed: int
 ) -> Pruner:
     """What the subject's method does in a training by this recipe on these examples.
@@ -63,7 +62,7 @@ def pruner_in(
     Raises:
         ConfigError: it cannot do its work in such a training.
     """
-    return pruner_of(
+    return pruner_for(
         subject,
         optimizer,
         epochs=recipe.epochs,

@@ -1,7 +1,7 @@
 """What a method does while a network trains: the hooks, and what they may know and touch.
 
-A method that fixes its mask before training has no pruner. Any other has one for each training; the loop, or a user's
-own, calls its hooks in this order:
+A method that fixes its mask before training has `NoPruning`. Any other has one for each training; the loop, or a
+user's own, calls its hooks in this order:
 
     before_training
     for each step:   penalty, (backward), after_backward, (optimizer step), after_step
@@ -12,7 +12,8 @@ own, calls its hooks in this order:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,14 +21,13 @@ from torch import Tensor, nn
 
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.plan import prunable_modules, values_of
 
 Masks = dict[str, Tensor]
 """Name -> bool, in the order of the prunable weights."""
 
 
 @dataclass
-class Course:
+class TrainingState:
     """One training, as a pruner sees it.
 
     Attributes:
@@ -55,20 +55,16 @@ class Course:
     epoch: int = 0
     lag_steps: int = 0
     lag_epochs: int = 0
-    _values: dict[str, nn.Parameter] = field(default_factory=dict)
 
     @property
     def model(self) -> nn.Module:
         """The network."""
         return self.weights.model
 
-    @property
-    def values(self) -> dict[str, nn.Parameter]:
+    @cached_property
+    def values(self) -> dict[str, Tensor]:
         """Name -> parameter that the optimizer holds, with its gradient; prunable weights only."""
-        if not self._values:
-            modules = prunable_modules(self.model)
-            self._values = {name: values_of(module) for name, module in modules.items()}  # type: ignore[misc]
-        return self._values
+        return self.weights.values
 
     @property
     def masks(self) -> Masks:
@@ -78,7 +74,7 @@ class Course:
     @property
     def prunable(self) -> int:
         """How many weights the masks cover."""
-        return sum(mask.numel() for mask in self.masks.values())
+        return self.weights.prunable
 
     @property
     def kept(self) -> int:
@@ -123,16 +119,20 @@ class Pruner:
     """One method in one training. Every hook does nothing here; a method overrides those that it needs.
 
     Attributes:
-        course: the training.
-        settled: whether the mask is what the method means to end with, so that the weights of this epoch may be
-            chosen by their validation accuracy. A method that is not settled when training ends gets there in
-            `finish`, and then the last weights count.
+        training: the training.
     """
 
-    settled: bool = True
+    def __init__(self, training: TrainingState) -> None:
+        self.training = training
 
-    def __init__(self, course: Course) -> None:
-        self.course = course
+    @property
+    def settled(self) -> bool:
+        """Whether the mask is what the method means to end with: here as soon as no more is kept than is asked for.
+
+        Only epochs that end so are chosen by their accuracy. A method that is not settled when training ends gets
+        there in `finish`, and then the last weights count.
+        """
+        return self.training.kept <= self.training.k
 
     def before_training(self) -> None:
         """Before the first step; not called again where a training is resumed."""
@@ -146,10 +146,10 @@ class Pruner:
         return False
 
     def after_step(self) -> None:
-        """After the optimizer's step, or what stood in its place; `course.step` has counted it."""
+        """After the optimizer's step, or what stood in its place; `training.step` has counted it."""
 
     def end_of_epoch(self) -> None:
-        """After the last step of an epoch, before validation; `course.epoch` has counted it."""
+        """After the last step of an epoch, before validation; `training.epoch` has counted it."""
 
     def finish(self) -> None:
         """After the last epoch, with the weights as they are then."""
@@ -160,3 +160,12 @@ class Pruner:
 
     def resume(self, state: dict[str, Any]) -> None:
         """Takes back what `state` gave, its tensors on the model's device."""
+
+
+class NoPruning(Pruner):
+    """Where the mask is fixed, whatever was asked for."""
+
+    @property
+    def settled(self) -> bool:
+        """From the start."""
+        return True

@@ -1,0 +1,117 @@
+"""A method's choice of masks for a network: what it sees of it and of the data, and whether its masks fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
+from sparserobust.data.examples import ScoringExamples
+from sparserobust.data.subset import without_loader
+from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
+from sparserobust.errors import ConfigError, ModelError, PluginError
+from sparserobust.methods.base import ChosenMasks, Method
+from sparserobust.models.network import Network
+from sparserobust.origin import origin_of
+from sparserobust.seeds import generator
+from sparserobust.sparsity.scoring_model import ScoringModel
+from sparserobust.subject import Subject
+from sparserobust.weights.isolation import random_states_kept
+from sparserobust.weights.offset import dct_offset_of
+from sparserobust.weights.plan import check_finite, prunable_modules, require_module, weight_of
+
+
+def choose_masks(
+    model: nn.Module,
+    method: Method,
+    targets: Sequence[float],
+    data: AnyData | None,
+    seed: int,
+    device: str | torch.device,
+) -> list[ChosenMasks]:
+    """What a method keeps of a plain network at each sparsity; the network stays as it is.
+
+    Raises:
+        ModelError: nothing in it can be sparse, or it is not plain. The others are those of `sparsify`.
+        PluginError: the masks are not those of this network.
+    """
+    if isinstance(model, Subject):
+        raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
+    require_module(model)
+    check_finite(model)
+    modules = prunable_modules(model)
+    if not modules:
+        raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
+    if any(dct_offset_of(module) is not None for module in modules.values()):
+        raise ModelError(
+            "the model already has a DCT offset; sparsify the plain network that it was made from"
+        )
+    for name, module in model.named_modules():
+        if "weight_orig" in module._parameters:
+            raise ModelError(
+                f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
+            )
+    with random_states_kept(), repeatable_kernels(), torch.enable_grad():
+        target = resolve_device(device)
+        scoring = _scoring_model(model, method, data, seed, target)
+        chosen = [method.choose(scoring, target, generator(seed, "select")) for target in targets]
+    for one in chosen:
+        _check_masks(method, one, modules, target)
+    return chosen
+
+
+def _check_masks(
+    method: Method, chosen: object, modules: Mapping[str, nn.Module], device: torch.device
+) -> None:
+    """Raises PluginError unless a method has chosen one mask for each prunable weight, and for nothing else."""
+    if not isinstance(chosen, ChosenMasks):
+        raise PluginError(f"{method.name} must choose ChosenMasks(masks), got {type(chosen).__name__}")
+    masks = chosen.masks
+    if missing := [name for name in modules if name not in masks]:
+        raise PluginError(f"{method.name} chose no mask for {missing[0]}; every prunable weight needs one")
+    if more := [name for name in masks if name not in modules]:
+        raise PluginError(f"{method.name} chose a mask for {more[0]}, which is not prunable; leave it out")
+    for name, module in modules.items():
+        mask, shape = masks[name], tuple(weight_of(module).shape)
+        if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
+            got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
+            raise PluginError(
+                f"{method.name} chose a mask of {got} for {name}; it must be torch.bool, True = kept"
+            )
+        if mask.device.type not in ("cpu", device.type):
+            raise PluginError(
+                f"{method.name} chose a mask on {mask.device} for {name}; it must be on the CPU or on {device}"
+            )
+        if tuple(mask.shape) != shape:
+            raise PluginError(
+                f"{method.name} chose a mask of shape {tuple(mask.shape)} for {name}; it must be that of the weight, "
+                f"{shape}"
+            )
+
+
+def _scoring_model(
+    model: nn.Module, method: Method, data: AnyData | None, seed: int, device: torch.device
+) -> ScoringModel:
+    """The copy that the method scores on, with its examples or the shape of an image."""
+    settings, split = method.scoring(), None if data is None else as_dataset(data, "train")
+    examples = None
+    if method.needs == "shape" and "input_shape" not in settings:
+        shape = origin_of(model, "input_shape")
+        if shape is None and data is not None:
+            shape = data.input_shape if isinstance(data, Data) else _shape_of(as_dataset(data, "test"))
+        settings["input_shape"] = shape
+    if method.samples is not None:
+        if split is None:
+            raise ConfigError(f"{method.name} scores weights on training examples; give data=")
+        examples = ScoringExamples(without_loader(split), method.samples, seed, device, dtype_of(model))
+    scoring = ScoringModel(model, device, generator(seed, "score"), examples=examples, **settings)
+    if method.needs == "shape" and isinstance(scoring.network, Network):
+        scoring.network.normalize = nn.Identity()  # type: ignore[assignment]  # the input is ready-made
+    return scoring
+
+
+def _shape_of(dataset: AnySet) -> tuple[int, ...]:
+    images, _ = next(batches(dataset, 1, torch.device("cpu")))
+    return tuple(images.shape[1:])
