@@ -80,14 +80,14 @@ def sparsify(
         method: one of `list_methods()`, or a `Method` of one's own.
         sparsity: fraction of prunable weights not kept, in [0, 1); a list or an array gives a list of subjects
             from one scoring.
-        data: where the criterion needs examples: its training split, or the examples given.
+        data: where the score needs examples: its training split, or the examples given.
         seed: of everything drawn: support, ties, rescue, the examples scored on; 0 <= seed < 2**32.
         device: where scores are computed; the copy stays on the model's own device.
         params: the method's parameters (`sparserobust describe METHOD` lists them).
 
     Raises:
         ConfigError: a sparsity or parameter that cannot be, or data is missing.
-        DegenerateScores: the criterion cannot choose.
+        DegenerateScores: the scores cannot choose.
         PluginError: unknown method.
     """
     wanted, seed = plain_numbers(sparsity), seed_number(seed)

@@ -118,7 +118,7 @@ def evaluate(
 def failed_run(dense: Run, method: Method, sparsity: float, error: Exception) -> Run:
     """The record of a subject that could not be made: its target stands there, and every outcome says why.
 
-    A criterion that cannot choose is a result of the method, and the outcomes are skipped; after any other
+    A score that cannot choose is a result of the method, and the outcomes are skipped; after any other
     error they are failed.
 
     Args:

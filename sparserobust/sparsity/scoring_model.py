@@ -29,7 +29,7 @@ class ScoringSettings(TypedDict, total=False):
 
 
 class ScoringModel:
-    """The network at one sparse point, with what a criterion may look at.
+    """The network at one sparse point, with what a score may look at.
 
     The prunable weights of the copy are views into one flat vector, and so are the scores, so that going to
     another point and ranking all weights are single operations on memory that is there already. The copy is
@@ -38,9 +38,9 @@ class ScoringModel:
     Args:
         model: is copied; parametrized weights are replaced by what they compute.
         device: where scores are computed.
-        generator: for criteria that draw.
+        generator: for scores that draw.
         examples: event number -> (images, labels) batches on `device`; each pruning event may see new ones.
-        input_shape: (c, h, w) of an image, for criteria that make their own input.
+        input_shape: (c, h, w) of an image, for scores that make their own input.
         loss: "cross-entropy", or "raw-logits": minus the mean logit of the label, as `nll_loss` gives when it
             is applied to logits, which several published codes do.
         batchnorm: "running": normalise with the running statistics; "batch": with those of each batch.

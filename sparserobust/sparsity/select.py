@@ -101,7 +101,7 @@ def select(
         at_least: see `topk_mask`; where counts are given every layer must fill its own.
 
     Raises:
-        DegenerateScores: the criterion cannot choose k weights, or under an allocation a layer cannot fill
+        DegenerateScores: the scores cannot choose k weights, or under an allocation a layer cannot fill
             its own count, which belongs to no other; names the layers.
     """
     try:

@@ -44,7 +44,7 @@ class Recipe(BaseModel):
         lr_every_steps: the learning rate is multiplied by lr_factor every so many optimizer steps, and (the
             factors multiply) after each epoch in lr_drop_epochs, counted from 1.
         clip_norm: l2 norm that the gradient of the trainable parameters is clipped to.
-        score_samples: training examples that criteria see in a comparison under this recipe.
+        score_samples: training examples that scores see in a comparison under this recipe.
         flip: probability that an image is mirrored.
         crop_padding: zeros around an image, out of which its size is cropped at random.
         translate: pixels by which an image is moved at most, down or up and to a side; zeros come in.
