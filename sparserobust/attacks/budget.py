@@ -1,4 +1,4 @@
-"""What an adversarial image must satisfy before it is believed."""
+"""What an adversarial image must satisfy before it counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attack of another library is given, and what is believed of its answer."""
+"""What an attack of another library is given, and what of its answer counts."""
 
 from __future__ import annotations
 
