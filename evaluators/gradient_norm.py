@@ -76,9 +76,9 @@ class _Probing(Measurement):
 
     def finish(self) -> Outcome:
         score, subject = self.evaluator.score, self.context.subject
-        twin = subject.untrained()
-        assert twin is not None
-        gradients = self._gradients(twin.model)
+        initial = subject.at_initialisation()
+        assert initial is not None
+        gradients = self._gradients(initial.model)
         masks = subject.weights.masks
         on_mask = {name: (g.abs() * masks[name]).sum() for name, g in gradients.items()}
         per_kept = float(sum(on_mask.values())) / subject.kept

@@ -85,8 +85,8 @@ class _Mapping(Measurement):
         self.evaluator = evaluator
         self.context = context
         self.varying = _varying_pixels(context)
-        twin = context.subject.untrained()
-        self.twin = None if twin is None else twin.model.eval().requires_grad_(False)
+        initial = context.subject.at_initialisation()
+        self.initial = None if initial is None else initial.model.eval().requires_grad_(False)
         self.maps: dict[str, list[Tensor]] = {"logit": [], "margin": []}
         self.untrained: dict[str, list[Tensor]] = {"logit": [], "margin": []}
         self.shown: dict[int, list[Picture]] = {}
@@ -95,10 +95,10 @@ class _Mapping(Measurement):
         logit = _magnitude(batch.logit_gradient)
         self.maps["logit"].append(logit.cpu())
         self.maps["margin"].append(_magnitude(batch.margin_gradient).cpu())
-        if self.twin is not None:
-            twin = Batch(self.twin, batch.images, batch.labels, self.context.passes)
-            self.untrained["logit"].append(_magnitude(twin.logit_gradient).cpu())
-            self.untrained["margin"].append(_magnitude(twin.margin_gradient).cpu())
+        if self.initial is not None:
+            initial = Batch(self.initial, batch.images, batch.labels, self.context.passes)
+            self.untrained["logit"].append(_magnitude(initial.logit_gradient).cpu())
+            self.untrained["margin"].append(_magnitude(initial.margin_gradient).cpu())
         self._draw(batch, logit)
 
     def _draw(self, batch: Batch, maps: Maps) -> None:

@@ -1,4 +1,4 @@
-"""sparserobust: is a sparse network still accurate, still robust, what did it save, and can that be believed?
+"""sparserobust: is a sparse network still accurate, still robust, what did it save, and are the numbers reliable?
 
 Public names are imported when first used; `import sparserobust` loads no torch.
 """

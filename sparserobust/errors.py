@@ -27,7 +27,7 @@ class ModelError(SparseRobustError):
 
 
 class RecordError(SparseRobustError):
-    """A run.json or saved model that is unreadable, foreign, damaged or from another version."""
+    """A run.json or saved model that is unreadable, of another kind, damaged or from another version."""
 
 
 class PluginError(SparseRobustError):

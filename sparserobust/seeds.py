@@ -22,7 +22,7 @@ def derived_seed(seed: int, purpose: str) -> int:
 
 
 def seed_everything(seed: int, purpose: str) -> None:
-    """Seeds the global random states, for foreign code that draws from them; the caller puts them back."""
+    """Seeds the global random states, for third-party code that draws from them; the caller puts them back."""
     derived = _derived(seed, purpose)
     torch.manual_seed(derived)
     np.random.seed(derived % 2**32)

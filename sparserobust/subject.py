@@ -149,17 +149,17 @@ class Subject:
         """Realised sparsity, 1 - kept / prunable."""
         return 1 - self.kept / self.prunable if self.prunable else 0.0
 
-    def untrained(self) -> Subject | None:
+    def at_initialisation(self) -> Subject | None:
         """A copy before training: the masks and the kind of offset that it has now, initial values.
 
         None without a parent.
         """
         if self.parent is None:
             return None
-        twin = copy.deepcopy(self)
-        twin.weights.load(self.parent)
-        twin.history = None
-        return twin
+        initial = copy.deepcopy(self)
+        initial.weights.load(self.parent)
+        initial.history = None
+        return initial
 
     def dense_parent(self) -> nn.Module | None:
         """A plain copy of the network with the dense weights that the mask was found on, if they are known."""

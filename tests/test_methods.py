@@ -241,7 +241,7 @@ def test_the_untrained_twin_is_as_sparsify_made_it(network, problem):
         start = sha256_of(subject.model.state_dict())
         sr.train(subject, problem(64), epochs=1)
         assert sha256_of(subject.model.state_dict()) != start
-        twin = subject.untrained()
+        twin = subject.at_initialisation()
         assert sha256_of(twin.model.state_dict()) == start
         assert equal(masks_of(twin), masks_of(subject))
         assert twin.history is None
@@ -268,4 +268,4 @@ def test_a_bare_model_is_a_subject_whose_masks_are_its_non_zeros(network):
     subject = sr.Subject.of(network, name="mine")
     assert subject.model is network
     assert subject.prunable - subject.kept == 5
-    assert (subject.method, subject.name, subject.untrained()) == (None, "mine", None)
+    assert (subject.method, subject.name, subject.at_initialisation()) == (None, "mine", None)

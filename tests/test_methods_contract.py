@@ -160,7 +160,11 @@ def test_a_subject_looks_for_its_prunable_weights_once(network, problem, monkeyp
         monkeypatch.setattr(module, "prunable_modules", again)
     sr.train(subject, problem(32), epochs=1, recipe="freezenet-cifar10")
     subject.save(tmp_path / "m.sparse")
-    assert list(subject.effective_weights()) == list(subject.plan) == list(subject.untrained().weights.values)
+    assert (
+        list(subject.effective_weights())
+        == list(subject.plan)
+        == list(subject.at_initialisation().weights.values)
+    )
 
 
 # what is easily done wrong before training

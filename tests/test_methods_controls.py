@@ -115,10 +115,10 @@ def test_the_parent_is_what_training_starts_from(digits, problem):
     for name, mask in masks_of(subject).items():
         assert torch.equal(subject.parent[name][mask], subject.effective_weights()[name][mask])
         assert not torch.equal(subject.parent[name], effective_weights(model)[name])
-    twin = subject.untrained()
+    twin = subject.at_initialisation()
     sr.train(subject, problem(64), epochs=1, recipe="digits")
     assert not same(subject.effective_weights(), twin.effective_weights())
-    assert same(subject.untrained().effective_weights(), twin.effective_weights())
+    assert same(subject.at_initialisation().effective_weights(), twin.effective_weights())
 
 
 def test_freezenet_a_b_finds_its_mask_on_a_and_trains_b(digits):
@@ -155,7 +155,7 @@ def test_a_frozen_offset_of_new_weights_comes_from_the_seed_again(digits, proble
     back = sr.load_subject(path)
     assert same(back.effective_weights(), subject.effective_weights())
     assert back.record() == subject.record()
-    assert same(back.untrained().effective_weights(), subject.untrained().effective_weights())
+    assert same(back.at_initialisation().effective_weights(), subject.at_initialisation().effective_weights())
 
 
 def test_orthogonal_weights_and_those_of_a_network_of_ones_own_are_stored_whole(digits, tmp_path):

@@ -174,7 +174,7 @@ def test_the_untrained_twin_has_the_alpha_of_the_start_also_after_loading(proble
     sr.train(subject, problem(64), epochs=2, recipe="freezenet-mnist")
     trained = alphas_of(subject)
     assert all(trained[name] != start[name] for name in start)
-    assert alphas_of(subject.untrained()) == start
+    assert alphas_of(subject.at_initialisation()) == start
     back = sr.load_subject(subject.save(tmp_path / "m.sparse"), model=small_fixup())
     assert alphas_of(back) == trained
     back.weights.load({name: tensor.clone() for name, tensor in small_fixup().state_dict().items()})

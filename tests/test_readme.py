@@ -1,9 +1,13 @@
 """What the README shows works as it stands, and names everything that there is."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import sparserobust as sr
+from sparserobust.scoring import FixedBudgetAttack
+from sparserobust.testing import check_evaluator
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
@@ -39,3 +43,17 @@ def test_every_relative_link_leads_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if "://" not in target:
             assert (Path(__file__).parents[1] / target).exists(), target
+
+
+def test_the_attack_that_is_shown_keeps_the_contract():
+    block = next(
+        block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class Darken" in block
+    )
+    names = {
+        "dataclass": dataclass,
+        "ClassVar": ClassVar,
+        "FixedBudgetAttack": FixedBudgetAttack,
+        "__name__": __name__,
+    }
+    exec(block, names)
+    check_evaluator(names["Darken"]())

@@ -150,7 +150,7 @@ def test_a_file_without_the_alpha_of_the_start_is_one_of_alpha_one(digits, tmp_p
     save_file(rest, path, {"format": "sparserobust model", "version": "1", "header": json.dumps(header)})
     back = sr.load_subject(path)
     assert torch.equal(logits(subject, digits), logits(back, digits))
-    assert torch.equal(logits(subject.untrained(), digits), logits(back.untrained(), digits))
+    assert torch.equal(logits(subject.at_initialisation(), digits), logits(back.at_initialisation(), digits))
 
 
 def with_header(path, change):

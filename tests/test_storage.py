@@ -95,7 +95,9 @@ def test_a_saved_model_comes_back_with_bit_identical_logits(subject, tmp_path, p
     for name, part in subject.plan.items():
         assert torch.equal(back.plan[name].mask, part.mask)
         assert torch.equal(back.plan[name].offset, part.offset)
-    assert sha256_of(back.untrained().model.state_dict()) == sha256_of(subject.untrained().model.state_dict())
+    assert sha256_of(back.at_initialisation().model.state_dict()) == sha256_of(
+        subject.at_initialisation().model.state_dict()
+    )
 
 
 def test_a_loaded_model_trains_on_as_the_saved_one_does(subject, tmp_path, problem):

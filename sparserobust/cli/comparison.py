@@ -163,8 +163,8 @@ class Comparison:
         file = checkpoint_file(place, start)
         gone_on = ", going on from a checkpoint," if file.is_file() else ""
         history = train(made, self.data, **how, device=self.device, checkpoint=file, progress=True)
-        told = f"trained {len(history.epochs)} epochs{gone_on} in {time.perf_counter() - begun:.1f} s"
-        click.echo(f"{made.label}, seed {seed}: {told}")
+        done = f"trained {len(history.epochs)} epochs{gone_on} in {time.perf_counter() - begun:.1f} s"
+        click.echo(f"{made.label}, seed {seed}: {done}")
         made.save(place / MODEL_FILE)
         return made, place
 

@@ -54,7 +54,7 @@ class LazyCommands(click.Group):
 @click.command(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(sparserobust.__version__, prog_name="sparserobust")
 def cli() -> None:
-    """Is a sparse network still accurate, still robust, what did it save, and can that be believed?
+    """Is a sparse network still accurate, still robust, what did it save, and are the numbers reliable?
 
     Start with `sparserobust evaluate`: it trains a dense network and sparse, frozen and DCT-offset ones on
     real handwritten digits, scores them all and writes a report.

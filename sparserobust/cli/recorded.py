@@ -31,7 +31,7 @@ def spelled_out(variant: Variant) -> Variant:
 
 
 def recorded_name(variant: Variant) -> str:
-    """What a record calls the variant; its own name where it cannot be built, which is told when it is."""
+    """What a record calls the variant; its own name where it cannot be built, which is said when it is."""
     return _name(variant) or variant.name
 
 

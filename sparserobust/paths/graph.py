@@ -66,7 +66,7 @@ def trace(model: nn.Module | PathGraph, input_shape: tuple[int, ...]) -> PathGra
         dtype = next(iter(weights.values())).dtype
         try:
             module = _functional(logits, torch.zeros(1, *input_shape, dtype=dtype), *weights.values())
-        except Exception as error:  # whatever a foreign model raises
+        except Exception as error:  # whatever a third-party model raises
             reason = " ".join(str(error).split())[:300]
             raise UnsupportedOperation(
                 f"{type(model).__name__} cannot be traced on an image of shape {tuple(input_shape)}: "

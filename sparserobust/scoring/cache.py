@@ -68,7 +68,7 @@ class Cache:
         fingerprint: str,
         dense_fingerprint: str,
         seed: int,
-        turn: int,
+        number: int,
     ) -> str:
         """The name of a batch under an evaluator.
 
@@ -77,11 +77,11 @@ class Cache:
             batch: on the device that it is measured on.
             fingerprint: of the model; `dense_fingerprint`: of the dense one.
             seed: of the run.
-            turn: counts the batches of a run.
+            number: of the batch in the run.
         """
         settings = {name: repr(value) for name, value in evaluator.resolved().items()}
         digest = hashlib.sha256(self._code(type(evaluator)).encode())
-        digest.update(json.dumps([evaluator.label, settings, seed, turn], sort_keys=True).encode())
+        digest.update(json.dumps([evaluator.label, settings, seed, number], sort_keys=True).encode())
         dense = dense_fingerprint if evaluator.sees_dense_model else ""
         for text in (fingerprint, dense, str(batch.images.device.type)):
             digest.update(text.encode())

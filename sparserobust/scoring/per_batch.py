@@ -55,7 +55,7 @@ class PerBatch(Measurement):
             fingerprint=known.fingerprint,
             dense_fingerprint=known.dense_fingerprint,
             seed=known.seed,
-            turn=len(self._parts),
+            number=len(self._parts),
         )
         entry = cache.get(key)
         if entry is None:

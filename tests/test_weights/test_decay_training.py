@@ -155,7 +155,7 @@ def test_one_of_our_networks_is_stored_as_seed_and_gamma(problem, tmp_path):
     images = problem(32)[0]
     assert torch.equal(back.model.eval()(images), subject.model.eval()(images))
     is_offset(back, effective_weights(model))
-    assert set(back.untrained().weights.decay.gamma.values()) == {1.0}
+    assert set(back.at_initialisation().weights.decay.gamma.values()) == {1.0}
 
 
 def test_the_untrained_twin_starts_from_whole_offsets(network, problem):
@@ -163,7 +163,7 @@ def test_the_untrained_twin_starts_from_whole_offsets(network, problem):
     subject = sr.sparsify(network, "freezenet-wd", 0.8, problem(64))
     sr.train(subject, problem(64), recipe=recipe())
     decayed = dict(subject.weights.decay.gamma)
-    twin = subject.untrained()
+    twin = subject.at_initialisation()
     assert set(twin.weights.decay.gamma.values()) == {1.0}
     assert all(torch.equal(weight, initial[name]) for name, weight in twin.effective_weights().items())
     assert subject.weights.decay.gamma == decayed, "the twin is a copy"
