@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import sparserobust as sr
-from sparserobust.errors import ConfigError, ModelError, ShapeError
+from sparserobust.errors import ConfigError, PluginError, ShapeError
 from sparserobust.records import remark
 
 
@@ -134,7 +134,7 @@ def test_a_shape_and_normalisation_of_any_library_do(problem):
 
 
 def test_a_name_that_is_no_text_is_one_clear_line():
-    with pytest.raises(ModelError, match="unknown model 5; `sparserobust list models`"):
+    with pytest.raises(PluginError, match="models are named by text, got 5"):
         sr.create_model(5)
 
 

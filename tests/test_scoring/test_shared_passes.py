@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import sparserobust as sr
 from evaluators import FGSM, Accuracy
-from sparserobust.scoring import Batch, measure
+from sparserobust.scoring import Batch, RunOptions, measure
 
 from .doubles import evaluator_of, value
 
@@ -98,7 +98,7 @@ def test_parts_of_a_batch_share_its_results(trained, problem):
 
 
 def test_measure_counts_every_example_once(trained, problem):
-    measured = measure(trained, problem(30), [evaluator_of("n")], batch_size=7)
+    measured = measure(trained, problem(30), [evaluator_of("n")], RunOptions(batch_size=7))
     assert measured.n == 30
     assert measured.class_counts == Counter({0: 8, 1: 8, 2: 7, 3: 7})
     assert value(measured.outcomes["n"], "examples") == 30
