@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import sparserobust as sr
-from sparserobust.errors import ConfigError, PluginError, ShapeError
+from sparserobust.errors import ConfigError, ModelError, PluginError, ShapeError
 from sparserobust.records import remark
 
 
