@@ -139,11 +139,7 @@ def build_method(method: str | Method, params: Mapping[str, Any]) -> Method:
     Raises:
         PluginError: unknown method, or what is registered by that name is none. ConfigError: unknown parameter.
     """
-    factory = type(method) if isinstance(method, Method) else methods.load(method)
-    if not (isinstance(factory, type) and issubclass(factory, Method)):
-        raise PluginError(
-            f"method {method!r} must be a class derived from sparserobust.methods.Method, got {factory!r}"
-        )
+    factory = type(method) if isinstance(method, Method) else methods.kind(method, Method)
     if missing := sorted(factory.__abstractmethods__):
         raise PluginError(
             f"method {method!r} ({factory.__name__}) does not write {', '.join(missing)}; add it"

@@ -52,10 +52,10 @@ class Registry:
             same = found.setdefault(entry.name, [])
             if all(entry.value != other.value for other in same):  # one installation can be seen twice
                 same.append(entry)
-        return found
+        return dict(sorted(found.items(), key=lambda item: not all(map(_ours, item[1]))))
 
     def names(self) -> list[str]:
-        """All names, in the order their distributions declare them; imports nothing."""
+        """All names, ours first, in the order their distributions declare them; imports nothing."""
         return list(self._found())
 
     def third_party(self) -> list[str]:
@@ -137,6 +137,27 @@ class Registry:
             return entry.load()
         except Exception as error:
             raise self._failed(entry, error) from error
+
+    def kind(self, name: str, base: type[T]) -> type[T]:
+        """The class behind a name.
+
+        Args:
+            base: that it must derive from.
+
+        Raises:
+            PluginError: as `load`; or it is no such class, or calls itself otherwise than its entry point.
+        """
+        found = self.load(name)
+        if not (isinstance(found, type) and issubclass(found, base)):
+            got = found.__name__ if isinstance(found, type) else repr(found)
+            wanted = f"{base.__module__.rpartition('.')[0]}.{base.__name__}"
+            raise PluginError(f"{self.one} {name!r} must be a class derived from {wanted}, got {got}")
+        if (own := getattr(found, "name", None)) != name:
+            raise PluginError(
+                f"{self.one} {name!r} ({found.__module__}:{found.__qualname__}) says that its name is {own!r}; "
+                "let it be that of its entry point"
+            )
+        return found
 
     def function(self, name: str, returns: type[T]) -> Callable[..., T]:
         """The function behind a name, made to check that what it returns is of this type.

@@ -274,6 +274,8 @@ def test_a_sound_evaluator_of_a_stranger_passes_the_kit():
         (lambda: Rewriting(fault="x"), "brightness made again from its settings is another one"),
         (lambda: variant_of(source="")(), "brightness must name its source"),
         (lambda: variant_of(__doc__=None)(), "brightness needs a docstring"),
+        (lambda: variant_of(rows=1)(), "rows of brightness is no setting: annotate it, rows: TYPE = "),
+        (lambda: variant_of(scores=Brightness.scores[0])(), "brightness must declare its scores as a tuple"),
         (
             lambda: variant_of(name="Bright One")(),
             "must state its name, lower case with hyphens, got 'Bright One'",
@@ -307,6 +309,41 @@ class Noisy(FixedBudgetAttack):
     def within(self, batch):
         for eps in self.eps:
             yield eps, (batch.images + max(eps, 0.01)).clamp(0, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Together(FixedBudgetAttack):
+    """Scales its step by the largest gradient of the batch."""
+
+    name: ClassVar[str] = "together"
+    source: ClassVar[str] = "tests"
+    norm: ClassVar[str] = "linf"
+
+    def within(self, batch):
+        step = batch.loss_gradient / batch.loss_gradient.abs().amax()
+        for eps in self.budgets:
+            yield eps, (batch.images + eps * step).clamp(0, 1)
+
+
+CALLS: list[int] = []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiring(Together):
+    """Takes a smaller step with every call."""
+
+    name: ClassVar[str] = "tiring"
+
+    def within(self, batch):
+        CALLS.append(1)
+        for eps in self.budgets:
+            yield eps, (batch.images + eps / len(CALLS) * batch.loss_gradient.sign()).clamp(0, 1)
+
+
+@pytest.mark.parametrize(("attack", "text"), [(Together, "with batches of 7"), (Tiring, "a second time")])
+def test_an_attack_whose_images_depend_on_more_than_the_image_is_caught(attack, text):
+    with pytest.raises(AssertionError, match=text):
+        check_evaluator(attack())
 
 
 def test_an_attack_that_leaves_its_budget_with_eps_0_is_named():

@@ -90,11 +90,14 @@ def check_schedules(
     """Raises ConfigError where a method cannot prune in a training as long as these, before any is begun."""
     for variant in bound:
         if isinstance(variant.method, PruneDuringTraining):
-            subject = sparsify(model, variant.variant.name, min(request.sparsities), data, **variant.params)
+            name, sparsity = variant.variant.name, min(request.sparsities)
             try:
+                subject = sparsify(model, name, sparsity, data, **variant.params)
                 check_trainable(subject, data, epochs=request.epochs, recipe=recipe)
             except ConfigError as error:
                 raise ConfigError(f"{variant.variant}: {error}") from None
+            except Exception:  # a fault of the method's, which its record will say
+                continue
 
 
 def shared_recipe(request: Request, data: Data) -> Recipe | None:

@@ -22,7 +22,6 @@ from sparserobust.cli.runtime import keep_freed_memory, set_threads
 from sparserobust.cli.variants import folder_stem, safe
 from sparserobust.data import load_data
 from sparserobust.device import resolve_device
-from sparserobust.errors import SparseRobustError
 from sparserobust.records import Run
 from sparserobust.report import summary_table, write_report
 from sparserobust.report.terminal.below import not_made_line, together
@@ -31,9 +30,6 @@ from sparserobust.runner import environment_of, evaluate, failed_run
 from sparserobust.scoring.run import sha256_of_examples
 from sparserobust.subject import Subject
 from sparserobust.training import started_from, train
-
-ERRORS = (SparseRobustError, RuntimeError)
-"""What making one subject may raise without ending the comparison."""
 
 
 class Comparison:
@@ -118,7 +114,7 @@ class Comparison:
                         raise made
                     made.name = self.request.model_name
                     trained = self._trained(made, seed, folder)
-                except ERRORS as error:
+                except Exception as error:  # a plugin may raise anything; the others go on
                     dense = self._dense(seed)
                     if bound.dense or dense is None:
                         raise
@@ -138,13 +134,13 @@ class Comparison:
         if bound.method.scores_once and len(sparsities) > 1:
             try:
                 return made(sparsities)
-            except ERRORS:
+            except Exception:
                 pass  # which of them it was is found out below
         results: list[Subject | Exception] = []
         for sparsity in sparsities:
             try:
                 results += made([sparsity])
-            except ERRORS as error:
+            except Exception as error:
                 results.append(error)
         return results
 
@@ -155,7 +151,8 @@ class Comparison:
         place, found = place_of(folder, made, start)
         if place != folder:
             click.echo(
-                f"{made.label}, seed {seed}: {folder} holds another training; this one is {place.name}"
+                f"{made.label}, seed {seed}: {folder} holds another training (of other data, "
+                f"settings, weights or code); this one is {place.name}"
             )
         if found is not None:
             click.echo(f"{made.label}, seed {seed}: trained before")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sparserobust.annotations import takes_many
 from sparserobust.cli.options import Settings
 from sparserobust.cli.recorded import recorded_name
 from sparserobust.cli.variants import Variant
@@ -13,7 +14,6 @@ from sparserobust.presets import Preset
 from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.named import build_evaluator, default_evaluators, loaded, require_different_names
-from sparserobust.settings import takes_many
 
 ALWAYS = Variant("accuracy", {})
 """Beside a preset: no robust accuracy can be read without the clean one."""

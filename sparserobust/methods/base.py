@@ -50,7 +50,7 @@ class Method(Settings, ABC):
         decay_offset: whether weight decay shrinks a frozen offset, see `OffsetDecay`.
     """
 
-    source: ClassVar[str]
+    source: ClassVar[str] = ""
     recipe: ClassVar[str] = "freezenet-mnist"
     decay_offset: ClassVar[bool] = False
 

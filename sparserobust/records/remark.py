@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue
 
+from sparserobust.errors import SparseRobustError
 from sparserobust.records.base import Record
 
+OURS = Path(__file__).parents[1]
 SAID = "said"
 """The code of a remark in a plugin's own words, which stand in its fact `text`."""
 RAISED = "raised"
@@ -45,9 +49,25 @@ def said(text: str) -> Remark:
     return remark(SAID, text=text)
 
 
-def raised(error: BaseException) -> Remark:
-    """An exception, its message on one line and at most 500 characters long."""
-    return remark(RAISED, error=type(error).__name__, message=" ".join(str(error).split())[:500])
+def raised(error: BaseException, *, where: bool = False) -> Remark:
+    """An exception, its message on one line and at most 500 characters long.
+
+    Args:
+        where: whether the message ends with the file and line of a plugin that an error not of ours comes from.
+    """
+    message = " ".join(str(error).split())[:500]
+    place = _place_of(error) if where and not isinstance(error, SparseRobustError) else ""
+    return remark(RAISED, error=type(error).__name__, message=f"{message} {place}".strip())
+
+
+def _place_of(error: BaseException) -> str:
+    """ "(things.py, line 45)" of the last frame that is neither ours nor a library's, "" where there is none."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if OURS not in Path(frame.filename).parents and "site-packages" not in frame.filename
+    ]
+    return f"({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
 
 
 def _from_text(value: Any) -> Any:

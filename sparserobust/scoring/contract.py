@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -162,13 +165,34 @@ class EvaluatorBase(Settings, ABC):
             "attack": self.attack_facts(),
         }
 
-    def score(self, name: str, value: float | None, **facts: Any) -> Score:
+    def score(
+        self,
+        name: str,
+        value: float | None,
+        *,
+        at: float | str | None = None,
+        n: int | None = None,
+        ci_low: float | None = None,
+        ci_high: float | None = None,
+        reason: str | Remark | None = None,
+        warnings: tuple[str | Remark, ...] = (),
+        headline: bool | None = None,
+    ) -> Score:
         """A score of this evaluator, with unit, direction and headline from its specification.
 
         An interval of fractions ends where fractions do: an approximation may carry it beyond.
 
+        Args:
+            name: as declared.
+            value: None where it is infinite or undefined; then `reason` says why.
+            at: the point on the axis that was declared: an eps, a distance, the name of a part.
+            n: of examples or weights behind it.
+            ci_low, ci_high: the ends of a 95 % interval.
+            warnings: what should be known before this number is used.
+            headline: whether it is the headline, where several points of one score could be; as declared by default.
+
         Raises:
-            PluginError: the evaluator does not declare this score.
+            PluginError: the evaluator does not declare this score, or it cannot be.
         """
         spec = next((spec for spec in self.score_specs if spec.name == name), None)
         if spec is None:
@@ -176,13 +200,21 @@ class EvaluatorBase(Settings, ABC):
             raise PluginError(
                 f"evaluator {self.label!r} does not declare score {name!r}; it declares {declared}"
             )
-        facts.setdefault("headline", spec.headline)
-        if spec.unit in BOUNDS:
-            least, most = BOUNDS[spec.unit]
-            for end in ("ci_low", "ci_high"):
-                if facts.get(end) is not None:
-                    facts[end] = min(max(facts[end], least), most)
-        return Score(name=name, value=value, unit=spec.unit, higher_is_better=spec.higher_is_better, **facts)
+        least, most = BOUNDS.get(spec.unit, (-math.inf, math.inf))
+        with _one_line(f"score {name!r} of {self.label!r}"):
+            return Score(
+                name=name,
+                value=value,
+                unit=spec.unit,
+                at=at,
+                n=n,
+                ci_low=ci_low if ci_low is None else min(max(ci_low, least), most),
+                ci_high=ci_high if ci_high is None else min(max(ci_high, least), most),
+                higher_is_better=spec.higher_is_better,
+                headline=spec.headline if headline is None else headline,
+                reason=said(reason) if isinstance(reason, str) else reason,
+                warnings=tuple(said(w) if isinstance(w, str) else w for w in warnings),
+            )
 
     def rate(
         self, name: str, hits: int, n: int, *, nothing: str | Remark = NO_EXAMPLE, **facts: Any
@@ -194,5 +226,27 @@ class EvaluatorBase(Settings, ABC):
         return self.score(name, hits / n, n=n, ci_low=bounds.low, ci_high=bounds.high, **facts)
 
     def outcome(self, **parts: Any) -> Outcome:
-        """An ok outcome of this evaluator."""
-        return Outcome(**{"evaluator": self.label, "status": "ok", **self.stated(), **parts})
+        """An ok outcome of this evaluator.
+
+        Args:
+            parts: fields of `Outcome`: scores, per_example, axis, verdict, tables, pictures ...
+
+        Raises:
+            PluginError: one that an outcome does not have, or cannot have.
+        """
+        with _one_line(f"outcome of {self.label!r}"):
+            return Outcome(**{"evaluator": self.label, "status": "ok", **self.stated(), **parts})
+
+
+@contextmanager
+def _one_line(what: str) -> Iterator[None]:
+    """Says in one line what is wrong with a part of a record."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        text = first["msg"].removeprefix("Value error, ")
+        raise PluginError(
+            f"{what}: {f'{where}: ' if where else ''}{text}, got {first['input']!r:.80}"
+        ) from None

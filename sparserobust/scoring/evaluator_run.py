@@ -41,7 +41,12 @@ class EvaluatorRun:
         self._call(self._finish)
 
     def _begin(self) -> None:
-        self.measurement = self.evaluator.begin(self.context)
+        measurement = self.evaluator.begin(self.context)
+        if not isinstance(measurement, Measurement):
+            raise PluginError(
+                f"begin() of {self.evaluator.label!r} must return a Measurement, got {type(measurement).__name__}"
+            )
+        self.measurement = measurement
 
     def _finish(self) -> None:
         assert self.measurement is not None
@@ -76,7 +81,7 @@ class EvaluatorRun:
             self.measurement = None
 
     def _failed(self, error: Exception) -> Outcome:
-        return Outcome(evaluator=self.evaluator.label, status="failed", reason=raised(error))
+        return Outcome(evaluator=self.evaluator.label, status="failed", reason=raised(error, where=True))
 
     def outcome(self) -> Outcome:
         """The result with what the library knows of the evaluator and of its run, whatever the plugin wrote there."""

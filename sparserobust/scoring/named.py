@@ -118,15 +118,9 @@ def loaded(name: str) -> type[Evaluator]:
     """The class of a registered evaluator.
 
     Raises:
-        PluginError: unknown name, its import fails, or it is no evaluator class.
+        PluginError: unknown name, its import fails, it is no evaluator class or calls itself otherwise.
     """
-    factory = registry.load(name)
-    if not (isinstance(factory, type) and issubclass(factory, Evaluator)):
-        got = factory.__name__ if isinstance(factory, type) else repr(factory)
-        raise PluginError(
-            f"evaluator {name!r} must be a class derived from sparserobust.scoring.Evaluator, got {got}"
-        )
-    return factory
+    return registry.kind(name, Evaluator)
 
 
 def require_different_names(named: Sequence[tuple[str, Evaluator]]) -> None:

@@ -19,9 +19,11 @@ from sparserobust.registry import evaluators as registry
 from sparserobust.scoring import Evaluator, FixedBudgetAttack
 from sparserobust.subject import Subject
 from sparserobust.testing.networks import small_data, small_networks
-from sparserobust.training import train
+from sparserobust.training import Recipe, train
 
 TOLERANCE = 1e-5
+RECIPE = Recipe(name="kit", source="the conformance kit", optimizer="adam", lr=0.01, batch_size=16, epochs=20)
+"""Until both networks are right about nearly all images, so that an attack has something to change."""
 
 
 def check_evaluator(evaluator: Evaluator, *, tolerance: float = TOLERANCE) -> None:
@@ -42,7 +44,7 @@ def check_evaluator(evaluator: Evaluator, *, tolerance: float = TOLERANCE) -> No
     data, label = small_data(), evaluator.label
     for number, network in enumerate(small_networks()):
         subject = sparsify(network, "random", 0.5, data)
-        train(subject, data, epochs=3, recipe="digits")
+        train(subject, data, recipe=RECIPE)
         outcome = _unchanged(evaluator, subject, data)
         assert outcome.status in ("ok", "skipped"), f"{label} failed: {outcome.reason}"
         if outcome.status == "skipped":
@@ -83,6 +85,13 @@ def check_statement(evaluator: Evaluator) -> None:
         f"{name} needs a docstring, whose first line `sparserobust list` shows"
     )
     specs = evaluator.score_specs
+    assert isinstance(specs, tuple), (
+        f"{name} must declare its scores as a tuple: (ScoreSpec(...),), with the comma"
+    )
+    bare = [own_name for own_name, value in vars(own).items() if _is_bare(own, own_name, value)]
+    assert not bare, (
+        f"{bare[0]} of {name} is no setting: annotate it, {bare[0]}: TYPE = ... (ClassVar for a fact)"
+    )
     assert len({spec.name for spec in specs}) == len(specs), f"{name} declares a score twice"
     headlines = [spec.name for spec in specs if spec.headline]
     assert len(headlines) == 1, f"{name} must declare exactly one headline score, got {headlines}"
@@ -94,6 +103,15 @@ def check_statement(evaluator: Evaluator) -> None:
         json.dumps(evaluator.resolved(), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise AssertionError(f"resolved() of {name} must hold what JSON does: {error}") from None
+
+
+def _is_bare(own: type, name: str, value: object) -> bool:
+    """Whether a class holds a plain public value that is neither annotated nor a fact that its bases know."""
+    known = name in vars(own).get("__annotations__", {}) or any(
+        name in vars(base) for base in own.__mro__[1:]
+    )
+    plain = not callable(value) and not isinstance(value, property | classmethod | staticmethod)
+    return not name.startswith("_") and plain and not known and name != "name"
 
 
 def _check_extremes(evaluator: Evaluator, subject: Subject, data: Data) -> None:

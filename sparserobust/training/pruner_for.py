@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from sparserobust.data import AnySet
 from sparserobust.data.examples import ScoringExamples
 from sparserobust.device import device_of, dtype_of
-from sparserobust.errors import ConfigError
+from sparserobust.errors import ConfigError, PluginError
 from sparserobust.pruner import NoPruning, Pruner, TrainingState
 from sparserobust.seeds import generator
 from sparserobust.subject import Subject
@@ -51,7 +51,13 @@ def pruner_for(
         training.examples = ScoringExamples(
             examples, subject.score_samples, seed, device_of(model), dtype_of(model)
         )
-    return subject.pruning(training)
+    pruner = subject.pruning(training)
+    if not isinstance(pruner, Pruner) or getattr(pruner, "training", None) is not training:
+        raise PluginError(
+            f"pruner() of {subject.method} must return a Pruner of the training that it is given, got "
+            f"{type(pruner).__name__}; one with an __init__ of its own calls super().__init__(training)"
+        )
+    return pruner
 
 
 def pruner_for_recipe(

@@ -159,3 +159,12 @@ def test_an_attack_that_says_no_budgets_has_those_of_its_norm_and_a_headline():
     assert all(len(a.budgets) >= 3 for a in attacks)
     assert attacks[0].resolved()["eps"] == list(attacks[0].budgets)
     assert attacks[0].eps is None
+
+
+def test_a_budget_that_is_yielded_twice_counts_as_restarts_do():
+    """An image broken by either is broken, whichever came last."""
+    first = lambda b: iter([(0.1, (b.images + 0.1).clamp(0, 1)), (0.1, b.images)])  # noqa: E731
+    last = lambda b: iter([(0.1, b.images), (0.1, (b.images + 0.1).clamp(0, 1))])  # noqa: E731
+    data = grey([0.45, 0.3], [0, 0])
+    for twice in (first, last):
+        assert value(attack_of(twice)(Threshold(), data), "robust_accuracy") == 0.5

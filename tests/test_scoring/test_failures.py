@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 import sparserobust as sr
 from evaluators import Accuracy
-from sparserobust.errors import ConfigError
+from sparserobust.errors import ConfigError, PluginError
 from sparserobust.records import Outcome, remark, said
-from sparserobust.scoring import Batch, Skip
+from sparserobust.scoring import Batch, Context, Evaluator, Skip
 
 from .doubles import evaluator_of, value
 
@@ -24,7 +26,9 @@ def test_an_evaluator_that_raises_is_failed_and_the_others_go_on(make_network, p
         make_network("conv"), problem(20), [bad, Accuracy(), evaluator_of("good")], batch_size=8
     )
     assert run.outcomes["bad"].status == "failed"
-    assert run.outcomes["bad"].reason == remark("raised", error="ZeroDivisionError", message="on purpose")
+    reason = run.outcomes["bad"].reason
+    assert (reason.code, reason.facts["error"]) == ("raised", "ZeroDivisionError")
+    assert re.fullmatch(r"on purpose \(test_failures.py, line \d+\)", reason.facts["message"])
     assert run.outcomes["bad"].scores == ()
     assert run.outcomes["accuracy"].status == "ok"
     assert value(run.outcomes["good"], "examples") == 20
@@ -75,3 +79,43 @@ def test_an_evaluator_without_a_source_does_not_take_the_others_down(make_networ
 def test_two_evaluators_of_one_name_are_refused(make_network, problem):
     with pytest.raises(ConfigError, match="each evaluator can be used once"):
         sr.evaluate(make_network("conv"), problem(8), [Accuracy(), Accuracy(bins=3)])
+
+
+def test_a_fault_of_a_plugin_is_said_with_its_place(trained, problem):
+    def fault(batch: Batch) -> None:
+        raise KeyError("images")
+
+    outcome = evaluator_of("n", update=fault)(trained, problem(8))
+    assert re.fullmatch(r"KeyError: 'images' \(test_failures.py, line \d+\)", str(outcome.reason))
+    refused = evaluator_of("n", update=lambda batch: batch.images.nope)(trained, problem(8))
+    assert "(test_failures.py, line" in str(refused.reason)
+
+
+def test_a_begin_that_returns_nothing_is_said_to(trained, problem):
+    class Nothing(Evaluator):
+        name = "nothing"
+
+        def begin(self, context: Context) -> None:
+            return None
+
+    assert str(Nothing()(trained, problem(8)).reason) == (
+        "PluginError: begin() of 'nothing' must return a Measurement, got NoneType"
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (lambda e: e.score("examples", 1.0, n=-3), "score 'examples' of 'n': n: Input should be greater"),
+        (lambda e: e.outcome(scores=e.score("examples", 1.0)), "outcome of 'n': scores"),
+        (lambda e: e.outcome(colour=1), "outcome of 'n': colour: Extra inputs are not permitted, got 1"),
+        (lambda e: e.score("exmples", 1.0), "does not declare score 'exmples'; it declares examples"),
+        (lambda e: e.score("examples", None), "score 'examples' of 'n': score 'examples' has no value"),
+    ],
+)
+def test_what_no_record_can_hold_is_one_line_without_an_address(made, text):
+    with pytest.raises(PluginError) as refused:
+        made(evaluator_of("n"))
+    assert text in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert "http" not in str(refused.value)

@@ -18,8 +18,9 @@ Standing: TypeAlias = frozenset[tuple[int, str, str]]
 class Section(ABC):
     """One section of the page, ours or a third party's: a class behind an entry point in `sparserobust.sections`.
 
-    The template finds what `build` returned as `part`, the macros of `look/templates/macros.j2` as `m`
-    (`{{ m.plain(part) }}` writes a table), and is escaped. The page puts it into an element with the anchor.
+    The template finds what `build` returned as `part`, and macros as `m`: `m.plain(table)` writes a table,
+    `m.panel(figure)`, `m.figures(panels)` and `m.grids(grids)` write figures. It is escaped. The page puts it
+    into an element with the anchor.
 
     Attributes:
         id: its anchor and the name of its entry point.

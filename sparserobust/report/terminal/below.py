@@ -25,6 +25,7 @@ from sparserobust.report.text.trust import (
 )
 
 WIDTH = 100
+LONGEST_REASON = 240
 NEEDS_DENSE = "needs-dense-model"
 """The reason that has another remedy on a command line than in Python."""
 _ON_A_COMMAND_LINE = (
@@ -69,7 +70,10 @@ def together(outcomes: Iterable[Outcome]) -> list[str]:
 
 def not_made_line(run: Run) -> str:
     """Why there is no network, in short; "" where there is one."""
-    return in_short(sentence(run.subject.not_made)) if run.subject.not_made is not None else ""
+    if run.subject.not_made is None:
+        return ""
+    whole = sentence(run.subject.not_made)  # what to do stands at its end
+    return whole if len(whole) <= LONGEST_REASON else in_short(whole)
 
 
 def _reason(outcome: Outcome) -> str:
@@ -135,7 +139,11 @@ def _doubts(found: Findings, said: list[str]) -> list[str]:
     if not bad:
         return []
     notes = [(group, trust, _first(trust, names, said)) for group, trust in bad]
-    lines = [f"{row_title(group)}: {STATES[trust.state]}: {note}" for group, trust, note in notes if note]
+    lines = [
+        f"{row_title(group)}: {(state := STATES[trust.state])}: {note.removeprefix(f'{state}: ')}"
+        for group, trust, note in notes
+        if note
+    ]
     rows = plural(len(found.trust), "row")
     which = ", ".join(row_title(group) for group, _ in bad)
     return [*lines, f"check {len(bad)} of {rows} before relying on them ({which}): the report says why"]

@@ -56,7 +56,7 @@ class FixedBudgetAttack(Attack):
 
     @abstractmethod
     def within(self, batch: Batch) -> Steps:
-        """Yields (eps, images) for every one of `self.budgets`, in any order.
+        """Yields (eps, images) for every one of `self.budgets`, in any order; of one that comes twice both count.
 
         Args:
             batch: examples that the model gets right; its images and labels are copies.
@@ -109,6 +109,7 @@ class WithinBudgets(AttackMeasurement):
         robust = torch.zeros(len(budgets), len(batch), dtype=torch.bool)
         if not len(labels):
             return robust
+        standing = torch.ones(len(budgets), len(labels), dtype=torch.bool)
         seen: set[float] = set()
         pending: list[tuple[int, Tensor]] = []
 
@@ -116,12 +117,13 @@ class WithinBudgets(AttackMeasurement):
             """Asks the model about all images that wait, after putting it back once."""
             self.context.guard.restore()
             for row, waiting in pending:
-                robust[row, correct.cpu()] = ~self.fooled(batch, waiting, labels, restore=False).cpu()
+                standing[row] &= ~self.fooled(batch, waiting, labels, restore=False).cpu()
             pending.clear()
 
         for eps, proposed in _pairs(attack(batch.only(correct, self.passes)), label):
             if not isinstance(eps, int | float) or float(eps) not in budgets:
-                raise PluginError(f"{label} yielded images for eps {eps!r}, which is not among {budgets}")
+                got = type(eps).__name__ if hasattr(eps, "shape") else repr(eps)
+                raise PluginError(f"{label} yielded images for eps {got}, which is not among {budgets}")
             adversarial = checked(images, proposed, self.attack.norm, float(eps), label)
             pending.append((budgets.index(float(eps)), _own(adversarial, proposed)))
             if len(pending) * images.numel() > PENDING:
@@ -130,6 +132,7 @@ class WithinBudgets(AttackMeasurement):
         decide()
         if missing := [eps for eps in budgets if eps not in seen]:
             raise PluginError(f"{label} yielded no images for eps {', '.join(f'{eps:g}' for eps in missing)}")
+        robust[:, correct.cpu()] = standing
         return robust
 
     def finish(self) -> Outcome:

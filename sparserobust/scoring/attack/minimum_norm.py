@@ -90,7 +90,8 @@ class NearestMistakes(AttackMeasurement):
         candidate, found = proposed
         if not isinstance(candidate, Tensor) or not isinstance(found, Tensor) or found.shape != labels.shape:
             raise PluginError(
-                f"nearest() of {attack.label} must return (images, found) with found of shape ({len(labels)},)"
+                f"nearest() of {attack.label} must return (images, found) with found of shape ({len(labels)},), got "
+                f"{_shape(candidate)} and {_shape(found)}"
             )
         found = found.to(images.device, torch.bool)
         if candidate.shape == images.shape:
@@ -141,6 +142,11 @@ class NearestMistakes(AttackMeasurement):
             reason=None if finite else remark("not-found", lost=m - found, of=m),
             warnings=(*self.attack.warn(self.classes), *self.attack.warn_of_distances()),
         )
+
+
+def _shape(returned: object) -> str:
+    """The shape of a tensor, the type of anything else."""
+    return str(tuple(returned.shape)) if isinstance(returned, Tensor) else type(returned).__name__
 
 
 def _finite(value: float | None) -> float | None:
