@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import types
 from functools import cache
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -60,8 +61,15 @@ def _annotation(cls: type, field: str) -> Any:
                 hint = eval(hint, vars(sys.modules[base.__module__]), dict(vars(base)))
             except Exception:
                 return None
-        return hint
+        return _as_tuple(hint)
     return None
+
+
+def _as_tuple(hint: Any) -> Any:
+    """The annotation of a list as that of the tuple that settings make of it."""
+    if get_origin(hint) is list:
+        return types.GenericAlias(tuple, (*get_args(hint), ...))
+    return tuple if hint is list else hint
 
 
 def _choices(hint: Any) -> list[Any] | None:

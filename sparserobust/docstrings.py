@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from importlib.util import resolve_name
 from pathlib import Path
@@ -90,9 +91,14 @@ def _parsed(spec: ModuleSpec) -> ast.Module | None:
     if not spec.has_location or spec.origin is None or not spec.origin.endswith(".py"):
         return None
     try:
-        return ast.parse(Path(spec.origin).read_bytes(), filename=spec.origin)
+        return _tree(spec.origin, Path(spec.origin).stat().st_mtime_ns)
     except OSError:
         return None
+
+
+@lru_cache(maxsize=64)
+def _tree(file: str, _mtime: int) -> ast.Module:
+    return ast.parse(Path(file).read_bytes(), filename=file)
 
 
 def _in_module(tree: ast.Module, spec: ModuleSpec, attribute: str, seen: frozenset[tuple[str, str]]) -> str:

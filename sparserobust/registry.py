@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,7 +48,7 @@ class Registry:
 
     def _found(self) -> dict[str, list[EntryPoint]]:
         found: dict[str, list[EntryPoint]] = {}
-        for entry in entry_points(group=self.group):
+        for entry in _readable(self.group):
             same = found.setdefault(entry.name, [])
             if all(entry.value != other.value for other in same):  # one installation can be seen twice
                 same.append(entry)
@@ -135,7 +135,7 @@ class Registry:
         entry = self._entry(name)
         try:
             return entry.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failed(entry, error) from error
 
     def kind(self, name: str, base: type[T]) -> type[T]:
@@ -175,7 +175,7 @@ class Registry:
                 made = plugin(*arguments)
             except SparseRobustError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 text = " ".join(str(error).split())
                 raise PluginError(f"{where} failed: {type(error).__name__}: {text}") from error
             if not isinstance(made, returns):
@@ -184,10 +184,25 @@ class Registry:
 
         return checked
 
-    def _failed(self, entry: EntryPoint, error: Exception) -> PluginError:
+    def _failed(self, entry: EntryPoint, error: BaseException) -> PluginError:
         text = f"{type(error).__name__}: {' '.join(str(error).split())}"
         what = f"{self.one} {entry.name!r} from {_origin(entry)}"
         return PluginError(f"{what} failed to load: {_hidden(entry) or text}")
+
+
+def _readable(group: str) -> Iterable[EntryPoint]:
+    """The entry points of a group; a distribution whose metadata cannot be read has none."""
+    try:
+        return entry_points(group=group)
+    except Exception:  # one bad file of anybody's spoils them all
+        return [entry for dist in distributions() for entry in _entries(dist) if entry.group == group]
+
+
+def _entries(dist: Distribution) -> Iterable[EntryPoint]:
+    try:
+        return list(dist.entry_points)
+    except Exception:
+        return ()
 
 
 def _ours(entry: EntryPoint) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparserobust.analysis.readings import ok
-from sparserobust.records import Norm, Outcome, Run
+from sparserobust.records import ROUNDING, Norm, Outcome, Run
 
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
 """From the one that leads where several were run."""
@@ -135,7 +135,7 @@ def robust(run: Run, evaluator: str, at: float, *, array: str = "robust") -> NDA
                 return found
         return None
     if array == "robust" and "distance" in kept:
-        survived: NDArray[np.bool_] = kept["distance"] > at
+        survived: NDArray[np.bool_] = kept["distance"] > at + ROUNDING
         if "correct" in kept:
             survived &= kept["correct"].astype(bool)
         return survived

@@ -23,7 +23,7 @@ from sparserobust.analysis.attacks import (
 )
 from sparserobust.analysis.made import is_made
 from sparserobust.analysis.readings import Reading, ok, read, share_of
-from sparserobust.records import Norm, Run, remark
+from sparserobust.records import ROUNDING, Norm, Run, remark
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Robustness:
         if not self.several:
             return robust(run, self.worst.attacks[0], self.eps)
         distance = self.worst.distance(run)
-        return None if distance is None else distance > self.eps
+        return None if distance is None else distance > self.eps + ROUNDING
 
     def reading(self, run: Run) -> Reading:
         """The share of them, with Wilson's interval."""

@@ -60,6 +60,14 @@ def checked(
     return adversarial if within_rounding else project(images, adversarial, norm, eps)
 
 
+def own_copy(proposed: object) -> object:
+    """A plain tensor in memory of our own of what a plugin proposes; anything but a tensor as it is.
+
+    What it writes into its buffer afterwards, or a subclass says of its comparisons, is not what is judged.
+    """
+    return proposed.detach().as_subclass(Tensor).clone() if isinstance(proposed, Tensor) else proposed
+
+
 def project(
     images: Float[Tensor, "n c h w"], others: Float[Tensor, "n c h w"], norm: Norm, eps: float
 ) -> Float[Tensor, "n c h w"]:

@@ -40,8 +40,8 @@ def try_one_image(model: nn.Module, data: Data, name: str) -> None:
         image, _ = data.test[0]
         try:
             logits = model(image.unsqueeze(0).to(device))
-        except RuntimeError as error:
-            text = str(error).splitlines()[0]
+        except Exception as error:  # whatever the user's code raises
+            text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise ModelError(
                 f"{name} does not take images of shape {tuple(image.shape)} ({data.name}): {text}"
             ) from None

@@ -5,6 +5,7 @@ from sparserobust.records.history import ChosenBecause, EpochRecord, History
 from sparserobust.records.load import load_run
 from sparserobust.records.outcome import (
     ACCESS,
+    ROUNDING,
     AttackFacts,
     AuditFacts,
     AuditState,
@@ -23,6 +24,7 @@ __all__ = [
     "DIFFERENCE",
     "FRACTION",
     "RAISED",
+    "ROUNDING",
     "SAID",
     "SCHEMA_VERSION",
     "AttackFacts",

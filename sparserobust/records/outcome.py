@@ -15,6 +15,8 @@ Norm = Literal["linf", "l2", "l1", "l0"]
 Access = Literal["white-box", "black-box", "transfer"]
 ACCESS: tuple[Access, ...] = get_args(Access)
 """What an attack must know of the model, from most to least."""
+ROUNDING = 2.0**-24
+"""Half a unit in the last place of a pixel in single precision: by so much a distance may exceed its budget."""
 AuditState = Literal["supported", "upper-bound", "artefact-proven", "not-auditable"]
 
 

@@ -55,7 +55,10 @@ def raised(error: BaseException, *, where: bool = False) -> Remark:
     Args:
         where: whether the message ends with the file and line of a plugin that an error not of ours comes from.
     """
-    message = " ".join(str(error).split())[:500]
+    try:
+        message = " ".join(str(error).split())[:500]
+    except Exception:  # an exception that cannot even say what it is
+        message = "it has no message"
     place = _place_of(error) if where and not isinstance(error, SparseRobustError) else ""
     return remark(RAISED, error=type(error).__name__, message=f"{message} {place}".strip())
 

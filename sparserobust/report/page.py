@@ -78,7 +78,7 @@ def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: st
     Raises:
         ConfigError: no runs.
     """
-    content = render(runs, title=title).encode("utf-8")
+    content = render(runs, title=title).encode("utf-8", errors="replace")
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, content)

@@ -39,6 +39,7 @@ class Keyed(Protocol):
 
     @property
     def label(self) -> str: ...
+    def params(self) -> dict[str, Any]: ...
     def resolved(self) -> dict[str, Any]: ...
 
 
@@ -79,7 +80,7 @@ class Cache:
             seed: of the run.
             number: of the batch in the run.
         """
-        settings = {name: repr(value) for name, value in evaluator.resolved().items()}
+        settings = [evaluator.params(), evaluator.resolved()]
         digest = hashlib.sha256(self._code(type(evaluator)).encode())
         digest.update(json.dumps([evaluator.label, settings, seed, number], sort_keys=True).encode())
         dense = dense_fingerprint if evaluator.sees_dense_model else ""

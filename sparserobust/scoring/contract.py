@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 import torch
@@ -149,6 +149,11 @@ class EvaluatorBase(Settings, ABC):
         """What is measured under these settings."""
         return self.scores
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all settings are numbers, texts and lists of those, so that what was measured can be known again."""
+        return all(_is_json(getattr(self, own.name)) for own in fields(self))
+
     def resolved(self) -> dict[str, Any]:
         """The settings that run, as JSON values: what was left open is filled in."""
         return self.params()
@@ -236,6 +241,12 @@ class EvaluatorBase(Settings, ABC):
         """
         with _one_line(f"outcome of {self.label!r}"):
             return Outcome(**{"evaluator": self.label, "status": "ok", **self.stated(), **parts})
+
+
+def _is_json(value: object) -> bool:
+    if isinstance(value, tuple | list):
+        return all(map(_is_json, value))
+    return isinstance(value, str | int | float | bool | None)
 
 
 @contextmanager

@@ -25,6 +25,7 @@ class EvaluatorRun:
         self.result: Outcome | None = None
         self.seconds = 0.0
         self.calls = 0
+        self.examples = 0
 
     def begin(self) -> None:
         """Starts the measurement."""
@@ -33,6 +34,7 @@ class EvaluatorRun:
     def update(self, batch: Batch) -> None:
         """Hands it a copy of one batch."""
         measurement = self.measurement
+        self.examples += len(batch)
         if measurement is not None:
             self._call(lambda: measurement.update(batch.copy(batch.passes)))
 
@@ -56,6 +58,7 @@ class EvaluatorRun:
                 f"finish() of {self.evaluator.label!r} must return its Outcome, got "
                 + (f"that of {result.evaluator!r}" if isinstance(result, Outcome) else type(result).__name__)
             )
+        _check(result, self.evaluator, self.examples)
         self.result = result
 
     def _call(self, action: Callable[[], None]) -> None:
@@ -72,7 +75,7 @@ class EvaluatorRun:
                     self.result = Outcome(
                         evaluator=self.evaluator.label, status="skipped", reason=skip.reason, **skip.parts
                     )
-        except Exception as error:  # a plugin may raise anything; the others go on
+        except (Exception, SystemExit) as error:  # a plugin may raise anything; the others go on
             self.result = self._failed(error)
         finally:
             self.seconds += time.perf_counter() - start
@@ -80,7 +83,7 @@ class EvaluatorRun:
         if self.result is not None:
             self.measurement = None
 
-    def _failed(self, error: Exception) -> Outcome:
+    def _failed(self, error: BaseException) -> Outcome:
         return Outcome(evaluator=self.evaluator.label, status="failed", reason=raised(error, where=True))
 
     def outcome(self) -> Outcome:
@@ -100,3 +103,24 @@ class EvaluatorRun:
                 "cached": context.cached_examples,
             }
         )
+
+
+def _check(result: Outcome, evaluator: EvaluatorBase, examples: int) -> None:
+    """Raises PluginError where an outcome is not what its evaluator declares, or not of all examples.
+
+    Args:
+        examples: that the evaluator was given.
+    """
+    declared = {spec.name: spec for spec in evaluator.score_specs}
+    for score in result.scores:
+        if score.name not in declared or score.unit != declared[score.name].unit:
+            raise PluginError(
+                f"{evaluator.label!r} gives score {score.name!r} in {score.unit!r}, which it does not declare; "
+                f"it declares {', '.join(f'{spec.name} in {spec.unit!r}' for spec in declared.values())}"
+            )
+    for name, array in result.per_example.items():
+        if evaluator.sees_data and array.shape[-1:] != (examples,):
+            raise PluginError(
+                f"{evaluator.label!r} gives {name} of shape {array.shape}; expected {examples} examples in its last "
+                "dimension"
+            )

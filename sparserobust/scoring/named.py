@@ -110,8 +110,9 @@ def build_evaluator(evaluator: object, settings: dict[str, Any] | None = None) -
         return factory(**settings or {})
     except ConfigError as error:
         raise ConfigError(f"evaluator {evaluator!r}: {error}") from None
-    except (TypeError, ValueError) as error:  # a setting without a default, an abstract class
-        raise PluginError(f"evaluator {evaluator!r} cannot be made: {error}") from None
+    except Exception as error:  # a setting without a default, an abstract class, whatever __post_init__ does
+        text = f"{type(error).__name__}: {error}"
+        raise PluginError(f"evaluator {evaluator!r} cannot be made: {text}") from None
 
 
 def loaded(name: str) -> type[Evaluator]:

@@ -98,13 +98,14 @@ def measure(
 
 @contextmanager
 def _examined(model: nn.Module, reference: nn.Module | None, device: torch.device) -> Iterator[Guard]:
-    """Both networks on the device, in evaluation mode; afterwards as they were. Yields the guard of the first."""
+    """Both networks on the device, in evaluation mode; afterwards as they were. Yields a guard of both."""
     networks = [model] if reference is None else [model, reference]
     homes = [device_of(network) for network in networks]
     try:
         with ExitStack() as stack:
-            guards = [stack.enter_context(examined(network.to(device))) for network in networks]
-            yield guards[0]
+            for network in networks:
+                stack.enter_context(examined(network.to(device)))
+            yield Guard(*networks)
     finally:
         for network, home in zip(networks, homes, strict=True):
             network.to(home)

@@ -93,7 +93,7 @@ class _Reach:
         compiled = module.file is None or not (module.library or _is_current(kind))
         for name, member in list(vars(kind).items()):
             own = [home, kind.__qualname__, name]
-            if compiled and _is_plain(member):
+            if _is_plain(member) and not (module.library or name.startswith("__")):
                 self.texts.add(json.dumps([*own, repr(member)]))
             for function in _functions(member):
                 if compiled or _is_generated(function):
@@ -146,11 +146,11 @@ def _is_generated(function: FunctionType) -> bool:
 
 
 def _is_current(thing: type | FunctionType) -> bool:
-    """Whether this is what its module has under its name now; what is made inside a function counts as such."""
+    """Whether this is what its module has under its name now; what is made inside a function is not."""
     found: object = sys.modules.get(str(thing.__module__))
     parts = thing.__qualname__.split(".")
-    if found is None or "<" in thing.__qualname__:
-        return found is not None
+    if found is None or "<" in thing.__qualname__:  # made inside a function, whose values it may hold
+        return False
     try:
         for part in parts:
             found = getattr(found, part, None)

@@ -89,7 +89,7 @@ def test_one_well_trained_seed_among_short_ones_is_an_artefact_all_the_same():
     assert analyse(runs).trust[1].state == "artefact"
 
 
-def at_initialisation(zero=0.0):
+def untrained(zero=0.0):
     dense = run("dense", 0.0, *attacked(190, 100))
     return analyse([dense, run("snip", 0.9, *attacked(190, 130, zero=zero), training="none")])
 

@@ -69,7 +69,7 @@ def test_no_cache_measures_again_and_keeps_nothing(home, capsys):
     for _ in range(2):
         assert run("evaluate", *OPTIONS, "--no-cache", "--out", home / "a") == 0
     assert "from the cache" not in capsys.readouterr().out
-    assert not (home / "xdg").exists()
+    assert not (home / "xdg" / "sparserobust").exists()
     assert sr.load_run(home / "a" / "dense-0-0").outcomes["fgsm"].cached == 0
 
 
@@ -78,7 +78,7 @@ def test_a_folder_of_ones_own_is_used_instead(home, capsys):
         assert run("evaluate", *OPTIONS, "--cache", home / "mine", "--out", home / name) == 0
     assert f"from the cache ({home / 'mine'})" in capsys.readouterr().out
     assert files(home / "mine")
-    assert not (home / "xdg").exists()
+    assert not (home / "xdg" / "sparserobust").exists()
 
 
 def test_other_settings_are_measured(home, capsys):

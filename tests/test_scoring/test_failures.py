@@ -9,7 +9,7 @@ import pytest
 import sparserobust as sr
 from evaluators import Accuracy
 from sparserobust.errors import ConfigError, PluginError
-from sparserobust.records import Outcome, remark, said
+from sparserobust.records import Outcome, said
 from sparserobust.scoring import Batch, Context, Evaluator, Skip
 
 from .doubles import evaluator_of, value

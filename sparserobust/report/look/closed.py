@@ -14,6 +14,8 @@ def unclosed(html: str) -> str:
     reader = _Reader()
     reader.feed(html)
     reader.close()
+    if html.rfind("<!--") > html.rfind("-->"):
+        return "<!--"
     return reader.wrong or next((f"<{tag}>" for tag in reader.open if tag not in _OPTIONAL), "")
 
 

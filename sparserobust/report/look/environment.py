@@ -20,7 +20,10 @@ PACKAGE = "sparserobust.report"
 
 def file_text(name: str) -> str:
     """A file of this package, by its path below it."""
-    return resources.files(PACKAGE).joinpath(*name.split("/")).read_text("utf-8")
+    parts = name.split("/")
+    if ".." in parts:
+        raise FileNotFoundError(name)  # templates are those of the package, and of nowhere else
+    return resources.files(PACKAGE).joinpath(*parts).read_text("utf-8")
 
 
 @cache

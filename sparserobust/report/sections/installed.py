@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from sparserobust.errors import PluginError
@@ -35,7 +36,7 @@ class NotShown:
     reason: str
 
 
-def not_shown(name: str, distribution: str, error: Exception) -> NotShown:
+def not_shown(name: str, distribution: str, error: BaseException) -> NotShown:
     """The section as one that could not be shown because of this error."""
     kind = "" if isinstance(error, PluginError) else f"{type(error).__name__}: "
     text = " ".join(f"{kind}{error}".split())
@@ -61,7 +62,7 @@ def installed() -> tuple[list[Installed], list[NotShown]]:
                     others = " and ".join(other for other in owners if other != distribution) or distribution
                     raise PluginError(f"its id {name!r} is taken by {others}; rename one of them")
                 found.append(Installed(_checked(entry.load(), name)(), distribution))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failed.append(not_shown(name, distribution, error))
     if not found and not failed:
         raise PluginError(
@@ -89,7 +90,7 @@ def _checked(found: Any, name: str) -> type[Section]:
         raise PluginError(f"id must be lower-case letters, digits and hyphens, and not 'table', got {name!r}")
     if not isinstance(title := getattr(found, "title", None), str):
         raise PluginError(f"title must be text, got {title!r}; give the section's short name")
-    if isinstance(found.place, bool) or not isinstance(found.place, int | float):
+    if isinstance(found.place, bool) or not isinstance(found.place, int | float) or not isfinite(found.place):
         raise PluginError(f"place must be a number, got {found.place!r}; ours stand from 10 to 140")
     for fact in ("shows", "needs"):
         if not _names(getattr(found, fact)):

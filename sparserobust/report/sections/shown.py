@@ -42,7 +42,7 @@ def show_all(found: Findings) -> tuple[tuple[Shown, ...], tuple[NotShown, ...]]:
                 continue
             try:
                 made = _shown(own.section, found, before)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 failed.append(not_shown(own.section.id, own.distribution, error))
             else:
                 if made is not None:

@@ -76,7 +76,10 @@ class Attack(Evaluator):
     @property
     def score_specs(self) -> tuple[ScoreSpec, ...]:
         """Those of the base, then its own."""
-        return tuple({spec.name: spec for spec in (*self.base_scores, *self.scores)}.values())
+        own = {
+            spec.name: spec for spec in (*self.scores, *self.base_scores)
+        }  # what the base says of its own stays
+        return tuple({spec.name: own[spec.name] for spec in (*self.base_scores, *self.scores)}.values())
 
     @property
     def headline_eps(self) -> float:

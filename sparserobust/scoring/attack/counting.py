@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from sparserobust.attacks.oracle import FLAT, Oracle
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, PluginError
 from sparserobust.records import Remark, Score, remark
 from sparserobust.scoring.attack.base import Attack
 from sparserobust.scoring.batch import Batch
@@ -106,6 +106,20 @@ class AttackMeasurement(PerBatch):
             warnings=self.warnings(),
         )
         return [robust_accuracy, success]
+
+    def further(self, arrays: Arrays) -> tuple[Score, ...]:
+        """The scores that the attack makes of the results, of which it gets copies.
+
+        Raises:
+            PluginError: one of them is a score that the library counts.
+        """
+        scores = self.attack.summary({name: array.copy() for name, array in arrays.items()}, self.chance)
+        ours = {spec.name for spec in self.attack.base_scores}
+        if taken := [score.name for score in scores if score.name in ours]:
+            raise PluginError(
+                f"summary() of {self.attack.label} must not give {taken[0]}, which the library counts"
+            )
+        return tuple(scores)
 
     def success(self, name: str, broken: int, m: int, point: float) -> Score:
         """A success rate among m initially correct examples."""

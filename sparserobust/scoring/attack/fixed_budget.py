@@ -5,13 +5,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from sparserobust.attacks.budget import checked
+from sparserobust.arguments import plain_numbers
+from sparserobust.attacks.budget import checked, own_copy
 from sparserobust.errors import PluginError
 from sparserobust.records import Outcome, Score, ScoreSpec, remark
 from sparserobust.scoring.attack.base import Attack
@@ -24,6 +26,9 @@ from sparserobust.scoring.per_batch import Arrays
 
 PENDING = 2**26
 """Pixels that may wait for the model's decision: it is put back, which compares all weights, once for all of them."""
+
+MOST_STEPS = 100_000
+"""Images that an attack may yield for one batch: one that does not end would hang."""
 
 Steps = Iterable[tuple[float, Tensor]]
 """Adversarial images for one budget after another."""
@@ -49,10 +54,9 @@ class FixedBudgetAttack(Attack):
     """
 
     goal: ClassVar[Literal["minimum-distance", "fixed-budget"]] = "fixed-budget"
-    default_eps: ClassVar[Mapping[str, tuple[float, ...]]] = {
-        "linf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-        "l2": (0.25, 0.5, 1.0, 1.5, 2.0),
-    }
+    default_eps: ClassVar[Mapping[str, tuple[float, ...]]] = MappingProxyType(
+        {"linf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3), "l2": (0.25, 0.5, 1.0, 1.5, 2.0)}
+    )
 
     @abstractmethod
     def within(self, batch: Batch) -> Steps:
@@ -121,14 +125,15 @@ class WithinBudgets(AttackMeasurement):
             pending.clear()
 
         for eps, proposed in _pairs(attack(batch.only(correct, self.passes)), label):
-            if not isinstance(eps, int | float) or float(eps) not in budgets:
+            budget = _budget(eps)
+            if budget not in budgets:
                 got = type(eps).__name__ if hasattr(eps, "shape") else repr(eps)
                 raise PluginError(f"{label} yielded images for eps {got}, which is not among {budgets}")
-            adversarial = checked(images, proposed, self.attack.norm, float(eps), label)
-            pending.append((budgets.index(float(eps)), _own(adversarial, proposed)))
+            own = own_copy(proposed)
+            pending.append((budgets.index(budget), checked(images, own, self.attack.norm, budget, label)))
             if len(pending) * images.numel() > PENDING:
                 decide()
-            seen.add(float(eps))
+            seen.add(budget)
         decide()
         if missing := [eps for eps in budgets if eps not in seen]:
             raise PluginError(f"{label} yielded no images for eps {', '.join(f'{eps:g}' for eps in missing)}")
@@ -148,7 +153,7 @@ class WithinBudgets(AttackMeasurement):
         if attack.checks_gradient:
             scores.append(attack.rate("zero_gradient_share", int(self.flat.sum()), len(self.flat)))
         return attack.outcome(
-            scores=(*scores, *attack.summary(arrays, self.chance)),
+            scores=(*scores, *self.further(arrays)),
             per_example=arrays,
             axis=attack.budgets,
             verdict=remark("not-audited"),
@@ -164,14 +169,15 @@ def _pairs(yielded: object, label: str) -> Iterable[tuple[object, object]]:
     wanted = f"within() of {label} must yield (eps, images) for every budget"
     if isinstance(yielded, Tensor) or not isinstance(yielded, Iterable):
         raise PluginError(f"{wanted}, got {type(yielded).__name__}; write `yield eps, images`")
-    for step in yielded:
+    for count, step in enumerate(yielded):
+        if count >= MOST_STEPS:
+            raise PluginError(f"within() of {label} has yielded {MOST_STEPS:,} times and goes on; end it")
         if not isinstance(step, tuple | list) or len(step) != 2:
             raise PluginError(f"{wanted}, got {type(step).__name__}; write `yield eps, images`")
         yield step[0], step[1]
 
 
-def _own(adversarial: Tensor, proposed: object) -> Tensor:
-    """The images in memory of our own: an attack may write the next budget's into the buffer that it has yielded."""
-    assert isinstance(proposed, Tensor)
-    shared = adversarial.untyped_storage().data_ptr() == proposed.untyped_storage().data_ptr()
-    return adversarial.clone() if shared else adversarial
+def _budget(eps: object) -> float | None:
+    """A budget as it was yielded, a number of numpy or torch too; None for anything else."""
+    number = plain_numbers(eps)
+    return float(number) if isinstance(number, int | float) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -12,9 +13,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from sparserobust.attacks.budget import checked, distances, project
+from sparserobust.attacks.budget import checked, distances, own_copy, project
 from sparserobust.errors import PluginError
-from sparserobust.records import Outcome, Score, ScoreSpec, remark
+from sparserobust.records import ROUNDING, Outcome, Score, ScoreSpec, remark
 from sparserobust.scoring.attack.base import Attack
 from sparserobust.scoring.attack.budgets import caps
 from sparserobust.scoring.attack.counting import NOTHING_CORRECT, AttackMeasurement
@@ -35,10 +36,9 @@ class MinimumNormAttack(Attack):
     """
 
     goal: ClassVar[Literal["minimum-distance", "fixed-budget"]] = "minimum-distance"
-    default_eps: ClassVar[Mapping[str, tuple[float, ...]]] = {
-        "linf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3),
-        "l2": (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0),
-    }
+    default_eps: ClassVar[Mapping[str, tuple[float, ...]]] = MappingProxyType(
+        {"linf": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3), "l2": (0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0)}
+    )
 
     @abstractmethod
     def nearest(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -87,7 +87,7 @@ class NearestMistakes(AttackMeasurement):
             raise PluginError(
                 f"nearest() of {attack.label} must return (images, found), got {type(proposed).__name__}"
             )
-        candidate, found = proposed
+        candidate, found = map(own_copy, proposed)
         if not isinstance(candidate, Tensor) or not isinstance(found, Tensor) or found.shape != labels.shape:
             raise PluginError(
                 f"nearest() of {attack.label} must return (images, found) with found of shape ({len(labels)},), got "
@@ -99,9 +99,9 @@ class NearestMistakes(AttackMeasurement):
         adversarial = checked(images, candidate, attack.norm, None, attack.label)
         fooled = found & self.fooled(batch, adversarial, labels)
         size = torch.where(fooled, distances(images, adversarial, attack.norm), torch.inf)
-        within = torch.stack([fooled & (size <= cap) for cap in attack.budgets])
+        within = torch.stack([fooled & (size <= cap + ROUNDING) for cap in attack.budgets])
         for index, cap in enumerate(attack.budgets):
-            beyond = fooled & (size > cap)
+            beyond = fooled & (size > cap + ROUNDING)
             if bool(beyond.any()):
                 shrunk = project(images[beyond], adversarial[beyond], attack.norm, cap)
                 within[index, beyond] = self.fooled(batch, shrunk, labels[beyond])
@@ -115,13 +115,13 @@ class NearestMistakes(AttackMeasurement):
         found = int(np.isfinite(distance[correct]).sum())
         scores = [self._median(distance[correct], m, found)]
         for index, cap in enumerate(attack.budgets):
-            within = correct & (distance <= cap)
+            within = correct & (distance <= cap + ROUNDING)
             scores += self.robust_scores("", correct & ~within, correct, cap)
             broken = int(rescaled[index].sum())
             scores.append(self.success("rescaled_success_rate", broken, m, cap))
             scores.append(attack.rate("paper_success", n - m + broken, n, at=cap))
         return attack.outcome(
-            scores=(*scores, *attack.summary(arrays, self.chance)),
+            scores=(*scores, *self.further(arrays)),
             per_example=arrays,
             axis=attack.budgets,
             verdict=remark("found", found=found, of=m),
