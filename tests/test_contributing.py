@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-import torch
 from torch import nn
 
 import sparserobust as sr
-from sparserobust import methods, registry, report, scoring
-from sparserobust.models.network import titled
-from sparserobust.records import ScoreSpec
-from sparserobust.settings import Positive
-from sparserobust.stats import mean_normal
+from sparserobust import registry
 from sparserobust.testing import check_evaluator, check_method
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-IMPORTED = (
-    *(scoring.Evaluator, scoring.FixedBudgetAttack, scoring.Measurement, scoring.MinimumNormAttack),
-    *(methods.PruneByScore, methods.PruneDuringTraining, methods.Pruner),
-    *(methods.keep_highest, methods.magnitudes),
-    *(report.Column, report.Section, report.plain_table, report.scored),
-    *(dataclass, ScoreSpec, mean_normal, titled),
-)
 
 
 @pytest.fixture(scope="module")
 def shown() -> dict[str, Any]:
     """Everything that the examples define."""
-    names: dict[str, Any] = {thing.__name__: thing for thing in IMPORTED}
-    names |= {
-        "ClassVar": ClassVar,
-        "Positive": Positive,
-        "math": math,
-        "nn": nn,
-        "torch": torch,
-        "__name__": __name__,
-    }
+    names: dict[str, Any] = {"__name__": __name__}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
         exec(block, names)
     return names

@@ -1,12 +1,9 @@
 """What the README shows works as it stands, and names everything that there is."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import sparserobust as sr
-from sparserobust.scoring import FixedBudgetAttack
 from sparserobust.testing import check_evaluator
 
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")

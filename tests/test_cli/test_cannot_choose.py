@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import sparserobust as sr
+from sparserobust import registry
 from sparserobust.cli import comparison
 from sparserobust.cli.main import main
 from sparserobust.errors import DegenerateScores, ModelError
@@ -163,3 +164,32 @@ def test_the_library_still_raises(zero_head):
     images, labels = torch.rand(40, 1, 8, 8), torch.arange(40) % 10
     with pytest.raises(DegenerateScores):
         sr.sparsify(model, "snip", 0.5, (images, labels))
+
+
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        ("snip", lambda self, model: {}["images"]),
+        ("rigl", lambda self, training: None),
+    ],
+)
+def test_whatever_a_method_raises_is_its_own_and_the_others_go_on(
+    monkeypatch, tmp_path, capsys, method, fault
+):
+    kind = registry.methods.load(method)
+    monkeypatch.setattr(kind, "score" if method == "snip" else "pruner", fault)
+    code = run(
+        "evaluate", "--methods", f"{method},random", "--sparsity", "0.5", "--epochs", "1", "--limit", "10",
+        "--evaluators", "accuracy", "--out", tmp_path,
+    )  # fmt: skip
+    assert code == 1
+    assert sr.load_run(tmp_path / "random-0.5-0").outcomes["accuracy"].status == "ok"
+    why = sr.load_run(tmp_path / f"{method}-0.5-0").subject.not_made
+    said = {
+        "snip": ("KeyError", "'images'"),
+        "rigl": ("PluginError", "pruner() of rigl must return a Pruner"),
+    }
+    error, text = said[method]
+    assert why.facts["error"] == error
+    assert text in why.facts["message"]
+    assert text in capsys.readouterr().err

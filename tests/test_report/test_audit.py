@@ -143,3 +143,10 @@ def test_the_dense_network_lacks_no_dense_model_in_its_audit():
     dense, sparse = (part.rows[0][-1][0] for part in audit_part(analyse(runs)).probes)
     assert dense == "Carlini et al. 2019, item 9; this is the dense network"
     assert sparse == "Carlini et al. 2019, item 9; no dense model was given"
+
+
+def test_every_probe_of_the_audit_has_its_question_in_words():
+    from sparserobust.audit.probes import PROBES
+    from sparserobust.report.sections import probes
+
+    assert list(probes.PROBES) == list(PROBES)
