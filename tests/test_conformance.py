@@ -269,7 +269,7 @@ def test_a_sound_evaluator_of_a_stranger_passes_the_kit():
         ),
         (lambda: Brightness(fault="batches of one"), "brightness fails on batches of one"),
         (lambda: Brightness(fault="float64"), "brightness fails in float64"),
-        (lambda: Brightness(fault="too few"), r"brightness has shape \(5,\), expected 60 examples"),
+        (lambda: Brightness(fault="too few"), r"brightness of shape \(5,\); expected 60 examples"),
         (lambda: Brightness(fault="keeps"), "brightness keeps something of a run on itself"),
         (lambda: Rewriting(fault="x"), "brightness made again from its settings is another one"),
         (lambda: variant_of(source="")(), "brightness must name its source"),

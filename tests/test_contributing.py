@@ -24,7 +24,7 @@ def shown() -> dict[str, Any]:
     """Everything that the examples define."""
     names: dict[str, Any] = {"__name__": __name__}
     for block in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL):
-        exec(block, names)
+        exec(compile(block, "CONTRIBUTING.md", "exec", dont_inherit=True), names)
     return names
 
 

@@ -46,11 +46,6 @@ def test_the_attack_that_is_shown_keeps_the_contract():
     block = next(
         block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "class Darken" in block
     )
-    names = {
-        "dataclass": dataclass,
-        "ClassVar": ClassVar,
-        "FixedBudgetAttack": FixedBudgetAttack,
-        "__name__": __name__,
-    }
-    exec(block, names)
+    names: dict[str, object] = {"__name__": __name__}
+    exec(compile(block, "README.md", "exec", dont_inherit=True), names)
     check_evaluator(names["Darken"]())

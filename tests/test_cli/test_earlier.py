@@ -137,7 +137,9 @@ def test_what_is_trained_otherwise_is_made_beside_what_is_there(finished, tmp_pa
         assert run(*command(finished, "--evaluators", "accuracy", *more, **changed)) == 0
     others = {"snip-0.8-0"} if more else {"dense-0-0", "snip-0.8-0", "rigl-every-10-0.8-0"}
     assert counted["train"] == len(others)
-    assert capsys.readouterr().out.count("holds another training; this one is") == 2 * len(others)
+    assert capsys.readouterr().out.count(
+        "holds another training (of other data, settings, weights or code); this one is"
+    ) == 2 * len(others)
     run(*command(tmp_path / "fresh", "--evaluators", "accuracy", *more, **changed))
     fresh, found = weights(tmp_path / "fresh"), weights(finished)
     assert {name: found[f"{name}-2" if name in others else name] for name in fresh} == fresh

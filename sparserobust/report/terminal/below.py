@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sparserobust.analysis import audits
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Lineup
-from sparserobust.analysis.made import is_made
+from sparserobust.analysis.made import could_not_choose, is_made
 from sparserobust.analysis.readings import by_design
 from sparserobust.analysis.trust import Trust
 from sparserobust.records import Outcome, Run
@@ -72,8 +72,10 @@ def not_made_line(run: Run) -> str:
     """Why there is no network, in short; "" where there is one."""
     if run.subject.not_made is None:
         return ""
-    whole = sentence(run.subject.not_made)  # what to do stands at its end
-    return whole if len(whole) <= LONGEST_REASON else in_short(whole)
+    whole = sentence(run.subject.not_made)
+    if could_not_choose(run) or len(whole) > LONGEST_REASON:
+        return in_short(whole)
+    return whole  # what to do about a fault stands at its end
 
 
 def _reason(outcome: Outcome) -> str:
