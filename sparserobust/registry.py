@@ -52,7 +52,13 @@ class Registry:
             same = found.setdefault(entry.name, [])
             if all(entry.value != other.value for other in same):  # one installation can be seen twice
                 same.append(entry)
-        return dict(sorted(found.items(), key=lambda item: not all(map(_ours, item[1]))))
+        one_of = {id(entry.dist): entry for same in found.values() for entry in same}
+        known = {
+            dist: _ours(entry) for dist, entry in one_of.items()
+        }  # a name is parsed anew whenever one asks
+        return dict(
+            sorted(found.items(), key=lambda item: not all(known[id(entry.dist)] for entry in item[1]))
+        )
 
     def names(self) -> list[str]:
         """All names, ours first, in the order their distributions declare them; imports nothing."""
