@@ -78,7 +78,9 @@ class Comparison:
             click.echo(f"interrupted; nothing was finished, so there is no report. {go_on}", err=True)
             return 130
         self._say_what_was_cached()
-        report = write_report(self.runs, out / "report.html")
+        report = write_report(
+            self.runs, out / "report.html", complain=functools.partial(click.echo, err=True)
+        )
         click.echo(f"\n{summary_table(self.runs)}\n\nreport: {report}")
         if interrupted:
             click.echo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -31,7 +32,7 @@ def report(paths: tuple[Path, ...], out: Path, title: str | None, accept_edited:
         (load_run(file, accept_edited=accept_edited) for path in paths for file in run_files(path)),
         key=lambda run: run.environment.created,  # the order they were made in, as `evaluate` reports them
     )
-    written = write_report(runs, out, title=title)
+    written = write_report(runs, out, title=title, complain=functools.partial(click.echo, err=True))
     click.echo(f"{summary_table(runs)}\n\nreport: {written}")
     failed = any(o.status == "failed" for run in runs for o in run.outcomes.values())
     return 1 if failed else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,18 +67,29 @@ class Page:
         return {own.section.id: own.part for own in self.sections}[section]
 
 
-def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: str | None = None) -> Path:
+def write_report(
+    runs: Sequence[Run],
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    complain: Callable[[str], None] | None = None,
+) -> Path:
     """Writes the comparison of these runs as one self-contained HTML file; returns its path.
 
     Args:
         runs: what was measured; seeds of one method and sparsity are grouped.
         path: of the file; its folder is made if missing, and the file is complete or not written at all.
         title: of the page, made from the records when not given.
+        complain: is called with a line for each section that could not be shown, which the page says at its end.
 
     Raises:
         ConfigError: no runs.
     """
-    content = render(runs, title=title).encode("utf-8", errors="replace")
+    page = build(analyse(runs), heading=title)
+    content = _text(page).encode("utf-8", errors="replace")
+    if complain is not None:
+        for own in page.not_shown:
+            complain(f"section {own.id} of {own.distribution} could not be shown: {own.reason}")
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(file, content)
@@ -87,7 +98,10 @@ def write_report(runs: Sequence[Run], path: str | os.PathLike[str], *, title: st
 
 def render(runs: Sequence[Run], *, title: str | None = None) -> str:
     """The page as text; the same records give the same text."""
-    page = build(analyse(runs), heading=title)
+    return _text(build(analyse(runs), heading=title))
+
+
+def _text(page: Page) -> str:
     text = environment().get_template("look/templates/report.html.j2").render(page=page)
     return re.sub(r"(?<=\d) %", f"{NBSP}%", text)
 
