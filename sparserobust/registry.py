@@ -53,12 +53,8 @@ class Registry:
             if all(entry.value != other.value for other in same):  # one installation can be seen twice
                 same.append(entry)
         one_of = {id(entry.dist): entry for same in found.values() for entry in same}
-        known = {
-            dist: _ours(entry) for dist, entry in one_of.items()
-        }  # a name is parsed anew whenever one asks
-        return dict(
-            sorted(found.items(), key=lambda item: not all(known[id(entry.dist)] for entry in item[1]))
-        )
+        theirs = {dist for dist, entry in one_of.items() if not _ours(entry)}  # each name is parsed once
+        return dict(sorted(found.items(), key=lambda item: any(id(e.dist) in theirs for e in item[1])))
 
     def names(self) -> list[str]:
         """All names, ours first, in the order their distributions declare them; imports nothing."""

@@ -136,6 +136,13 @@ def _require_declared(cls: type[Settings]) -> None:
                 )
 
 
+def is_plain(value: object) -> bool:
+    """Whether a value is a number, a text, None or a list of those, so that its text tells all of it."""
+    if isinstance(value, tuple | list):
+        return all(map(is_plain, value))
+    return isinstance(value, str | int | float | bool | None)
+
+
 def plain(value: Any) -> Any:
     """The value as JSON has it: a tuple is a list, what JSON does not have is its repr."""
     if isinstance(value, list | tuple):

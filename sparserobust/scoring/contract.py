@@ -22,7 +22,7 @@ from sparserobust.records import AttackFacts, Outcome, Remark, Run, Score, Score
 from sparserobust.records.score import BOUNDS
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
-from sparserobust.settings import Settings
+from sparserobust.settings import Settings, is_plain
 from sparserobust.stats import wilson
 from sparserobust.subject import Subject
 from sparserobust.weights.isolation import Guard
@@ -152,7 +152,7 @@ class EvaluatorBase(Settings, ABC):
     @property
     def is_plain(self) -> bool:
         """Whether all settings are numbers, texts and lists of those, so that what was measured can be known again."""
-        return all(_is_json(getattr(self, own.name)) for own in fields(self))
+        return all(is_plain(getattr(self, own.name)) for own in fields(self))
 
     def resolved(self) -> dict[str, Any]:
         """The settings that run, as JSON values: what was left open is filled in."""
@@ -241,12 +241,6 @@ class EvaluatorBase(Settings, ABC):
         """
         with _one_line(f"outcome of {self.label!r}"):
             return Outcome(**{"evaluator": self.label, "status": "ok", **self.stated(), **parts})
-
-
-def _is_json(value: object) -> bool:
-    if isinstance(value, tuple | list):
-        return all(map(_is_json, value))
-    return isinstance(value, str | int | float | bool | None)
 
 
 @contextmanager

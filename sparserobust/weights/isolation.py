@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as torch_module
 
 _MISSING = object()
 
@@ -89,11 +90,9 @@ def _same_items(one: Any, other: Any) -> bool:
 
 def _global_hooks() -> dict[str, Any]:
     """Torch's hooks on all modules, by name."""
-    from torch.nn.modules import module
-
     return {
         name: value
-        for name, value in vars(module).items()
+        for name, value in vars(torch_module).items()
         if name.startswith("_global_") and isinstance(value, dict)
     }
 

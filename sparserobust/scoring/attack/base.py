@@ -76,10 +76,8 @@ class Attack(Evaluator):
     @property
     def score_specs(self) -> tuple[ScoreSpec, ...]:
         """Those of the base, then its own."""
-        own = {
-            spec.name: spec for spec in (*self.scores, *self.base_scores)
-        }  # what the base says of its own stays
-        return tuple({spec.name: own[spec.name] for spec in (*self.base_scores, *self.scores)}.values())
+        taken = {spec.name for spec in self.base_scores}  # what the base says of its own stays
+        return (*self.base_scores, *(spec for spec in self.scores if spec.name not in taken))
 
     @property
     def headline_eps(self) -> float:
@@ -96,7 +94,7 @@ class Attack(Evaluator):
         """Its name, behind it the norm where that was chosen and is not the default."""
         field = type(self).__dataclass_fields__.get("norm")
         chosen = field is not None and self.norm != field.default
-        return self.__dict__.get("_label") or (f"{self.name}-{self.norm}" if chosen else self.name)
+        return f"{self.name}-{self.norm}" if chosen and "_label" not in self.__dict__ else super().label
 
     def resolved(self) -> dict[str, Any]:
         """With the budgets that run."""
