@@ -12,7 +12,8 @@ from sparserobust.audit.verdict import audit
 from sparserobust.errors import ModelError
 from sparserobust.records import AuditFacts, AuditState, Outcome, remark
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.contract import Context, EvaluatorBase, Skip
+from sparserobust.scoring.contract import Context, Skip
+from sparserobust.scoring.evaluator_base import EvaluatorBase
 from sparserobust.scoring.per_batch import Arrays, PerBatch
 
 

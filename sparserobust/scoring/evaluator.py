@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from sparserobust.records import Outcome
-from sparserobust.scoring.contract import EvaluatorBase
+from sparserobust.scoring.evaluator_base import EvaluatorBase
 from sparserobust.scoring.run import RunOptions, measure
 from sparserobust.subject import Subject
 

@@ -10,7 +10,8 @@ import torch
 from sparserobust.errors import PluginError
 from sparserobust.records import Outcome, raised
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.contract import Context, EvaluatorBase, Measurement, Skip
+from sparserobust.scoring.contract import Context, Measurement, Skip
+from sparserobust.scoring.evaluator_base import EvaluatorBase
 from sparserobust.seeds import seed_everything
 from sparserobust.weights.isolation import random_states_kept
 

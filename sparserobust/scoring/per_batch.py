@@ -10,7 +10,8 @@ import numpy as np
 
 from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.batch import Batch
-from sparserobust.scoring.contract import Context, EvaluatorBase, Measurement
+from sparserobust.scoring.contract import Context, Measurement
+from sparserobust.scoring.evaluator_base import EvaluatorBase
 
 Arrays = dict[str, np.ndarray]
 """Arrays whose last dimension runs over the examples of a batch."""

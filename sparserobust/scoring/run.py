@@ -23,7 +23,8 @@ from sparserobust.paths import trace
 from sparserobust.records import Outcome, Run
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
-from sparserobust.scoring.contract import Context, EvaluatorBase
+from sparserobust.scoring.contract import Context
+from sparserobust.scoring.evaluator_base import EvaluatorBase
 from sparserobust.scoring.evaluator_run import EvaluatorRun
 from sparserobust.subject import Subject
 from sparserobust.weights.fingerprint import fingerprint
