@@ -21,7 +21,7 @@ from sparserobust.records import SCHEMA_VERSION, History, SubjectRecord
 from sparserobust.records.migrations import migrated_history, migrated_subject
 from sparserobust.registry import methods
 from sparserobust.storage.codecs import unpack_mask
-from sparserobust.storage.modelfile import file_sha256, read_model
+from sparserobust.storage.modelfile import file_sha256, model_file, read_model
 from sparserobust.subject import STARTS_FULL, Subject, initial_sha256
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
@@ -42,13 +42,13 @@ ONCE_SHARED: dict[str, tuple[str | bool | None, ...]] = {
 
 
 def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None) -> Subject:
-    """The subject that `Subject.save` wrote.
+    """The subject that `Subject.save` or `sparserobust evaluate` wrote.
 
     A frozen offset that one of our initialisers drew is drawn again from its seed and checked by its sha256.
     No code that a file names is ever imported: for a network of one's own, give `model`.
 
     Args:
-        path: the file.
+        path: the file, or the folder of a run, which holds it as `model.sparse`.
         model: a fresh instance of the same architecture; needed unless `create_model` made the saved one.
             It is changed in place.
 
@@ -56,6 +56,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         RecordError: the file is unreadable, damaged, or the offset does not match its sha256.
         ModelError: the architecture is another one, or is not known and `model` is not given.
     """
+    path = model_file(path)
     header, tensors = read_model(path)
     try:
         record, history = _records(header, path)

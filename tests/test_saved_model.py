@@ -264,3 +264,28 @@ def test_a_parameter_that_is_gone_and_did_something_is_refused(digits, tmp_path)
     with_header(path, lambda header: header["subject"]["params"].update(offset="frozen"))
     with pytest.raises(ConfigError, match="snip-it-during has no parameter 'offset'"):
         sr.load_subject(path)
+
+
+# -- the folder of a run ----------------------------------------------------------------------------------
+
+
+def test_the_folder_of_a_run_loads_as_the_file_in_it(digits, tmp_path):
+    subject = sr.sparsify(sr.create_model("conv2", digits, seed=5), "magnitude", 0.9)
+    file = subject.save(tmp_path / "mnist" / "magnitude-0.9-0" / "model.sparse")
+    for place in (file.parent, str(file.parent)):
+        back = sr.load_subject(place)
+        assert back.record() == subject.record()
+        assert back.saved == sr.load_subject(file).saved
+
+
+def test_a_folder_without_a_model_is_refused_with_one_that_has_it(digits, tmp_path):
+    with pytest.raises(
+        RecordError, match=r"is a folder without model.sparse; name a saved model or the folder of a run$"
+    ):
+        sr.load_subject(tmp_path)
+    for seed in (1, 0):
+        sr.sparsify(sr.create_model("conv2", digits, seed=5), "random", 0.9).save(
+            tmp_path / f"r-{seed}/model.sparse"
+        )
+    with pytest.raises(RecordError, match=r"is a folder without model.sparse; did you mean \S*r-0\?$"):
+        sr.load_subject(tmp_path)

@@ -14,7 +14,7 @@ from torch import nn
 
 from sparserobust.apply import sparsify
 from sparserobust.cli.bound import Bound, bound_variants, check_methods, check_schedules, shared_recipe
-from sparserobust.cli.earlier import MODEL_FILE, checkpoint_file, free_place, place_of, scored_before
+from sparserobust.cli.earlier import checkpoint_file, free_place, place_of, scored_before
 from sparserobust.cli.evaluators import built
 from sparserobust.cli.networks import fresh_network, try_one_image
 from sparserobust.cli.request import Request
@@ -28,6 +28,7 @@ from sparserobust.report.terminal.below import not_made_line, together
 from sparserobust.restore import load_subject
 from sparserobust.runner import environment_of, evaluate, failed_run
 from sparserobust.scoring.run import sha256_of_examples
+from sparserobust.storage.modelfile import MODEL_FILE
 from sparserobust.subject import Subject
 from sparserobust.training import started_from, train
 

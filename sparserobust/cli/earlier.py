@@ -16,9 +16,8 @@ from sparserobust.records.files import RUN_FILE
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.code import run_code
+from sparserobust.storage.modelfile import MODEL_FILE
 from sparserobust.subject import Subject
-
-MODEL_FILE = "model.sparse"
 
 
 def checkpoint_file(folder: Path, start: str) -> Path:

@@ -20,6 +20,8 @@ from sparserobust.records.files import write_atomic
 
 FORMAT = "sparserobust model"
 FORMAT_VERSION = "1"
+MODEL_FILE = "model.sparse"
+"""In the folder of a run."""
 
 
 def write_model(path: str | os.PathLike[str], header: dict[str, Any], tensors: dict[str, Tensor]) -> Path:
@@ -36,6 +38,22 @@ def file_sha256(path: str | os.PathLike[str]) -> str:
     """sha256 of a file's bytes."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def model_file(path: str | os.PathLike[str]) -> Path:
+    """The saved-model file that a path names: itself, or the one in the folder of a run.
+
+    Raises:
+        RecordError: a folder without one.
+    """
+    place = Path(path)
+    if not place.is_dir():
+        return place
+    if (place / MODEL_FILE).is_file():
+        return place / MODEL_FILE
+    inner = sorted(place.glob(f"*/{MODEL_FILE}"))
+    hint = f"; did you mean {inner[0].parent}?" if inner else "; name a saved model or the folder of a run"
+    raise RecordError(f"{place} is a folder without {MODEL_FILE}{hint}")
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
