@@ -117,7 +117,7 @@ def network(name: str, data: sr.Data, epochs: int, nets: Path | None) -> nn.Modu
     if file is not None and file.exists():
         model.load_state_dict(torch.load(file, weights_only=True))
     else:
-        sr.train(model, data, epochs=epochs, seed=0, device="cpu")
+        sr.train(model, data, epochs=epochs, recipe="freezenet-mnist", seed=0, device="cpu")
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
             torch.save(model.state_dict(), file)

@@ -38,6 +38,11 @@ def refused(cls: type, field: str, value: object) -> str | None:
     return None
 
 
+def in_words(cls: type, field: str) -> str:
+    """What a field's annotation takes: "a whole number, at least 1, or None"."""
+    return _expected(_annotation(cls, field))
+
+
 @cache
 def _adapter(cls: type, field: str) -> TypeAdapter[Any] | None:
     hint = _annotation(cls, field)
@@ -104,9 +109,15 @@ def _expected(hint: Any) -> str:
     if origin is Literal:
         return " or ".join(map(repr, parts))
     if origin is tuple and parts:
-        kinds = MANY.get(parts[0], "values")
+        kinds = _many(parts[0])
         return f"a list of {kinds}" if parts[-1] is Ellipsis else f"a list of {len(parts)} {kinds}"
     return WORDS.get(hint) or str(getattr(hint, "__name__", hint))
+
+
+def _many(hint: Any) -> str:
+    """What a list has, in words: "whole numbers, each at least 1"."""
+    kind, *constraints = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    return MANY.get(kind, "values") + _bounds(tuple(constraints)).replace(", at", ", each at", 1)
 
 
 def _bounds(constraints: tuple[Any, ...]) -> str:

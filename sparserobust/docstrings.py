@@ -1,8 +1,10 @@
-"""What is written about a class or function, read from its source file; nothing is imported."""
+"""What is written about a class or function; its first line is read from its source file, and nothing is imported."""
 
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -28,6 +30,18 @@ def first_line(module: str, attribute: str) -> str:
         ModuleNotFoundError, SyntaxError, AttributeError: what an import is bound to raise too.
     """
     return _docstring(module, attribute, frozenset()).partition("\n")[0]
+
+
+def documented_attributes(cls: type) -> dict[str, str]:
+    """Attribute -> its text in the "Attributes:" sections of the class and what it derives from."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
+        for entry in re.split(r"\n(?=    \w)", section.partition("\n\n")[0]):
+            name, colon, text = entry.strip().partition(":")
+            if colon:
+                found[name] = " ".join(text.split())
+    return found
 
 
 def find_spec(module: str) -> ModuleSpec:

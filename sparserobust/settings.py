@@ -76,7 +76,7 @@ class Settings:
     def __post_init__(self) -> None:
         _require_declared(type(self))
         for own in fields(self):
-            value = _as_tuples(plain_numbers(getattr(self, own.name)))
+            value = as_tuples(plain_numbers(getattr(self, own.name)))
             object.__setattr__(self, own.name, value)
             if (wrong := refused(type(self), own.name, value)) is not None:
                 raise ConfigError(f"{own.name} of {self.name} must be {wrong}")
@@ -152,5 +152,6 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else repr(value)
 
 
-def _as_tuples(value: Any) -> Any:
-    return tuple(map(_as_tuples, value)) if isinstance(value, list | tuple) else value
+def as_tuples(value: Any) -> Any:
+    """The value with lists as tuples, those in it too."""
+    return tuple(map(as_tuples, value)) if isinstance(value, list | tuple) else value

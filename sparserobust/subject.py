@@ -59,7 +59,7 @@ class Subject:
             weights were drawn anew afterwards; None when unknown.
         positions: "seeded" when the support can be drawn again from the seed.
         rescued: weight name -> how many weights a rescue rule added.
-        recipe: name of the method's default training recipe.
+        recipe: name of the training recipe of its method, which the recipe "own" stands for.
         pruning: what its method does while it trains, given the state of the training; None where the mask is fixed,
             and after training.
         prune_at_end: whether training ends with setting a frozen offset to zero.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -38,11 +41,26 @@ class TomlFiles:
                 raise ConfigError(f"{self.kind} {name} cannot be read ({why})") from None
         known = self.names()
         if name not in known:
+            own = f"; did you mean '{name}.toml'?" if Path(f"{name}.toml").is_file() else ""
             raise ConfigError(
-                f"unknown {self.kind} {name!r}{did_you_mean(name, known) or ';'} "
+                f"unknown {self.kind} {name!r}{own or did_you_mean(name, known) or ';'} "
                 f"expected {', '.join(known)} or the path of a TOML file"
             )
         return (self._folder / f"{name}.toml").read_text("utf-8")
+
+
+def toml_key(name: str) -> str:
+    """A name as TOML writes it in front of a value or in the head of a table."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
+
+
+def toml_value(value: str | bool | int | float | Sequence[object]) -> str:
+    """A text, number, True, False or list of those as TOML writes it."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(toml_value, value))}]"
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 recipes = TomlFiles("recipe", "training", "recipes")

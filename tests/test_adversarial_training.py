@@ -446,23 +446,40 @@ def test_any_recipe_takes_the_table(tmp_path):
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("pgd", "adversarial: expected a table with kind = 'pgd' or kind = 'trades', got 'pgd'"),
-        ({"eps": 0.1}, "adversarial: expected a table with kind"),
-        ({"kind": "fgsm", "eps": 0.1}, "adversarial: expected a table with kind"),
-        ({"kind": "pgd"}, "adversarial.pgd.eps: Field required"),
+        ("pgd", "adversarial of recipe digits must be a table of names and values, got 'pgd'"),
+        ([PGD], "adversarial of recipe digits must be a table of names and values, got"),
+        (
+            {"eps": 0.1},
+            "adversarial of recipe digits must have kind = 'pgd' or kind = 'trades', got {'eps': 0.1}",
+        ),
+        (
+            {"kind": "fgsm", "eps": 0.1},
+            "adversarial of recipe digits must have kind = 'pgd' or kind = 'trades'",
+        ),
+        (
+            {"kind": ["pgd"], "eps": 0.1},
+            "adversarial of recipe digits must have kind = 'pgd' or kind = 'trades'",
+        ),
+        ({"kind": "pgd"}, "eps of adversarial of recipe digits is missing"),
         (
             PGD | {"eps": 8},
-            r"adversarial.pgd.eps: pixels are in \[0, 1\]; did you mean 8/255 = 0.03137\?, got 8",
+            r"eps of adversarial of recipe digits: pixels are in \[0, 1\]; did you mean 8/255 = 0.03137\?, got 8",
         ),
-        (PGD | {"eps": -0.1}, "eps: Input should be greater than or equal to 0"),
-        (TRADES | {"norm": "l2", "eps": math.inf}, "eps: Input should be a finite number"),
-        (PGD | {"norm": "l1"}, "norm: Input should be 'linf' or 'l2', got 'l1'"),
-        (PGD | {"steps": 0}, "steps: Input should be greater than or equal to 1"),
-        (PGD | {"step_size": 0}, "step_size: Input should be greater than 0"),
-        (PGD | {"warmup_epochs": -1}, "warmup_epochs: Input should be greater"),
-        (PGD | {"beta": 6}, "adversarial.pgd.beta: Extra inputs are not permitted"),
-        (TRADES | {"beta": -1}, "adversarial.trades.beta: Input should be greater"),
-        (TRADES | {"random_start": False}, "adversarial.trades.random_start: Extra inputs"),
+        (PGD | {"eps": -0.1}, "eps of adversarial of recipe digits must be a number, at least 0, got -0.1"),
+        (TRADES | {"norm": "l2", "eps": math.inf}, "must be a number, at least 0, got inf"),
+        (PGD | {"norm": "l1"}, "norm of adversarial of recipe digits must be one of linf, l2, got 'l1'"),
+        (
+            PGD | {"steps": 0},
+            "steps of adversarial of recipe digits must be a whole number, at least 1, got 0",
+        ),
+        (PGD | {"step_size": 0}, "must be a number above 0, or None, got 0"),
+        (PGD | {"warmup_epochs": -1}, "must be a whole number, at least 0, got -1"),
+        (
+            PGD | {"beta": 6},
+            "unknown field 'beta' of adversarial of recipe digits; .*expected kind, norm, eps",
+        ),
+        (TRADES | {"beta": -1}, "beta of adversarial of recipe digits must be a number, at least 0, got -1"),
+        (TRADES | {"random_start": False}, "unknown field 'random_start' of adversarial of recipe digits"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(table, message):

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+
+import numpy as np
 import pytest
 import torch
 
 import sparserobust as sr
 from sparserobust.data.imagenet import MEAN, STD
 from sparserobust.data.load import list_data
+from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError
 from sparserobust.models.initial import INITIALISATIONS
 from sparserobust.registry import methods
-from sparserobust.training import Recipe, list_recipes, load_recipe
+from sparserobust.training import (
+    PGDTraining,
+    Recipe,
+    TRADESTraining,
+    list_recipes,
+    load_recipe,
+    new_recipe,
+    recipe_for,
+    recipe_template,
+)
+from sparserobust.training.recipe import Normalization
 
 NOTHING = {
     "momentum": 0.0, "lr_every_steps": None, "lr_factor": 0.1, "lr_drop_epochs": (), "clip_norm": None,
@@ -241,25 +256,64 @@ def test_the_record_of_a_plain_recipe_has_what_it_always_had():
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ("flip = 1.5", "flip: Input should be less than or equal to 1"),
-        ("flip = -0.1", "flip: Input should be greater than or equal to 0"),
-        ("crop_padding = -1", "crop_padding: Input should be greater"),
-        ("translate = 1.5", "translate: Input should be a valid integer"),
-        ("lr_drop_epochs = [0]", "lr_drop_epochs.0: Input should be greater than or equal to 1, got 0"),
-        ("random_resized_crop = 3", "random_resized_crop: Input should be a valid boolean"),
-        ("[normalization.mnist]\nmean = [0.1]", "normalization.mnist.std: Field required"),
+        ("flip = 1.5", r"flip of recipe M must be a number in \[0, 1\], got 1.5"),
+        ("flip = -0.1", r"flip of recipe M must be a number in \[0, 1\], got -0.1"),
+        ("flip = nan", r"flip of recipe M must be a number in \[0, 1\], got nan"),
+        ("clip_norm = inf", "clip_norm of recipe M must be a number above 0, or None, got inf"),
+        ("momentum = 'fast'", r"momentum of recipe M must be a number in \[0, 1\), got 'fast'"),
+        ("weight_decay = '5e-4'", "weight_decay of recipe M must be a number, at least 0, got '5e-4'"),
+        (
+            "momentum = '0.9'",
+            r"momentum of recipe M must be a number in \[0, 1\), got '0.9'; did you mean 0.9\?",
+        ),
+        ("crop_padding = -1", "crop_padding of recipe M must be a whole number, at least 0, got -1"),
+        ("translate = 1.5", "translate of recipe M must be a whole number, at least 0, got 1.5"),
+        ("translate = true", "translate of recipe M must be a whole number, at least 0, got True"),
+        (
+            "score_samples = 1979-05-27",
+            "score_samples of recipe M must be a whole number, at least 1, got datetime",
+        ),
+        (
+            "lr_drop_epochs = [0]",
+            r"lr_drop_epochs of recipe M must be a list of whole numbers, each at least 1, got \(0,\)",
+        ),
+        (
+            "lr_drop_epochs = 3",
+            "lr_drop_epochs of recipe M must be a list of whole numbers, each at least 1, got 3",
+        ),
+        (
+            "lr_drop_epochs = {after = 3}",
+            "lr_drop_epochs of recipe M must be a list of whole numbers, each at",
+        ),
+        ("random_resized_crop = 3", "random_resized_crop of recipe M must be True or False, got 3"),
+        ("initialisation = 3", "initialisation of recipe M must be text, got 3"),
+        ("normalization = [1]", r"normalization of recipe M must be a table of names and values, got \[1\]"),
+        (
+            "[normalization]\nmnist = 3",
+            "normalization.mnist of recipe M must be a table of names and values, got 3",
+        ),
+        ("[[adversarial]]\nkind = 'pgd'", "adversarial of recipe M must be a table of names and values, got"),
+        ("[normalization.mnist]\nmean = [0.1]", "std of normalization.mnist of recipe M is missing"),
         (
             "[normalization.mnist]\nmean = [0.1]\nstd = [0.0]",
-            "normalization.mnist.std.0: Input should be greater than 0",
+            r"std of normalization.mnist of recipe M must be a list of numbers above 0, got \(0.0,\)",
         ),
         (
             "[normalization.mnist]\nmean = [0.1]\nstd = [1.0]\nvar = 2",
-            "normalization.mnist.var: Extra inputs",
+            "unknown field 'var' of normalization.mnist of recipe M; .*expected mean, std",
         ),
         (
             "[normalization.mnist]\nmean = [0.1]\nstd = [1.0, 1.0]",
-            "mean and std need as many values, got 1 and 2",
+            "normalization.mnist of recipe M: mean and std need as many values, got 1 and 2",
         ),
+        (
+            "crop_paddin = 4",
+            r"unknown field 'crop_paddin' of recipe M; did you mean 'crop_padding'\? expected name, source",
+        ),
+        ("base = 3", "base of recipe M must be the name of a recipe or a TOML file, got 3"),
+        ("base = 'digts'", r"unknown recipe 'digts'; did you mean 'digits'\?"),
+        ("base = 'mine.toml'", "recipe M is its own base; name another as base"),
+        ("base = 'gone.toml'", r"recipe .*gone.toml cannot be read \(No such file"),
     ],
 )
 def test_options_that_cannot_be_are_refused_by_their_line(tmp_path, lines, message):
@@ -267,6 +321,164 @@ def test_options_that_cannot_be_are_refused_by_their_line(tmp_path, lines, messa
     file.write_text(
         f'name = "x"\nsource = ""\noptimizer = "sgd"\nlr = 1\nbatch_size = 8\nepochs = 2\n{lines}'
     )
-    with pytest.raises(ConfigError, match=message) as caught:
+    with pytest.raises(
+        ConfigError, match=message.replace("recipe M", f"recipe {re.escape(str(file))}")
+    ) as caught:
         load_recipe(file)
     assert "\n" not in str(caught.value)
+
+
+# -- tables and bases -------------------------------------------------------------------------------------
+
+SHORT = {"optimizer": "sgd", "lr": 1, "batch_size": 8, "epochs": 2}
+
+
+def test_a_table_is_a_recipe_whose_name_and_source_need_not_be_given():
+    plan = load_recipe(SHORT | {"lr_drop_epochs": [1], "adversarial": {"kind": "pgd", "eps": 0.1}})
+    assert (plan.name, plan.source, plan.lr, plan.lr_drop_epochs) == ("custom", "", 1.0, (1,))
+    assert plan.adversarial == PGDTraining(eps=0.1)
+    assert load_recipe(SHORT | {"name": "mine"}).name == "mine"
+    assert load_recipe(plan) is plan
+
+
+def test_a_table_with_a_base_has_its_values_but_for_those_given():
+    digits = load_recipe("digits")
+    plan = load_recipe({"base": "digits", "lr": 0.01, "lr_drop_epochs": [3]})
+    assert plan.name == "digits, changed"
+    assert plan == digits.changed(name="digits, changed", lr=0.01, lr_drop_epochs=(3,))
+    assert load_recipe({"base": "digits"}) == digits
+    assert load_recipe({"base": "digits", "lr": 0.01, "name": "faster"}).name == "faster"
+
+
+def test_a_file_with_a_base_is_called_like_the_file_and_finds_its_base_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes" / "first.toml").write_text("base = 'digits'\nepochs = 3\nlr = 0.5")
+    second = tmp_path / "recipes" / "second.toml"
+    second.write_text("base = 'first.toml'\nlr = 0.25")
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("recipes/second.toml") == load_recipe("digits").changed(
+        name="second", epochs=3, lr=0.25
+    )
+    assert load_recipe({"base": "recipes/first.toml", "batch_size": 8}).name == "first, changed"
+    (tmp_path / "recipes" / "first.toml").write_text("base = 'second.toml'")
+    with pytest.raises(ConfigError, match=r"recipe .*second.toml is its own base"):
+        load_recipe(second)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"lr": 1}, "optimizer of recipe custom is missing"),
+        (SHORT | {"lr": "fast"}, "lr of recipe custom must be a number above 0, got 'fast'"),
+        (SHORT | {"lr": [0.1]}, r"lr of recipe custom must be a number above 0, got \(0.1,\)"),
+        (SHORT | {"name": "mine", "lr": float("inf")}, "lr of recipe mine must be a number above 0, got inf"),
+        ({"base": "digits", "lr": -1}, "lr of recipe 'digits, changed' must be a number above 0, got -1"),
+        (
+            {"base": "digits", "lrr": 1},
+            r"unknown field 'lrr' of recipe 'digits, changed'; did you mean 'lr'\?",
+        ),
+        ({"base": ["digits"]}, "base of a recipe must be the name of a recipe or a TOML file, got"),
+        ([("lr", 1)], "unknown recipe"),
+        (3, "unknown recipe '3'"),
+    ],
+)
+def test_tables_that_cannot_be_are_refused_in_one_line(table, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_recipe(table)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_changed_recipe_takes_values_as_json_and_numpy_have_them():
+    plan = load_recipe("digits").changed(
+        momentum=np.float32(0.9), epochs=np.int64(3), lr_drop_epochs=[1, 2], lr_every_steps=None,
+        adversarial={"kind": "trades", "eps": 0.1},
+    )  # fmt: skip
+    assert (plan.momentum, plan.epochs, plan.lr_drop_epochs, plan.lr_every_steps) == (0.9, 3, (1, 2), None)
+    assert plan.adversarial == TRADESTraining(eps=0.1)
+    assert plan.name == "digits"
+    assert load_recipe("digits").changed(adversarial=plan.adversarial).adversarial == plan.adversarial
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"lrr": 1}, r"^unknown field 'lrr' of recipe digits; did you mean 'lr'\? expected name, source, optimizer"),
+        ({"lr": -1}, "^lr of recipe digits must be a number above 0, got -1$"),
+        ({"epochs": 1.5}, "^epochs of recipe digits must be a whole number, at least 0, got 1.5$"),
+        (
+            {"optimizer": "adm"},
+            r"^optimizer of recipe digits must be one of sgd, adam, adamw, got 'adm'; did you mean 'adam'\?$",
+        ),
+        ({"normalization": {"mnist": {"mean": [0.1]}}}, "^std of normalization.mnist of recipe digits is missing"),
+    ],
+)  # fmt: skip
+def test_changes_that_cannot_be_are_refused_in_the_same_words(values, message):
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("digits").changed(**values)
+
+
+# -- a recipe of one's own --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list_recipes())
+def test_a_new_recipe_has_the_values_of_the_one_it_begins_with(tmp_path, name):
+    file = new_recipe(tmp_path / "mine", name)
+    assert file == tmp_path / "mine.toml"
+    assert load_recipe(file) == load_recipe(name).changed(name="mine", source="")
+
+
+def test_a_new_recipe_begins_with_what_untold_training_takes(tmp_path, make_network, problem):
+    file = new_recipe(tmp_path / "new" / "mine.toml")
+    assert load_recipe(file) == recipe_for(None, problem(8), None).changed(name="mine", source="")
+    assert sr.train(make_network("conv"), problem(8), recipe=file, epochs=1).recipe == "mine"
+
+
+def test_a_template_says_of_every_field_what_it_is_and_its_default():
+    """Without the signs of comment it is all of a recipe, with the defaults where there are any."""
+    text = recipe_template("mine", SHORT)
+    for cls in (Recipe, Normalization, PGDTraining, TRADESTraining):
+        about = documented_attributes(cls)
+        for key in cls.model_fields:
+            start = re.escape(about[key][:20].rstrip("."))
+            assert re.search(rf"^# (where kind = \S+, )?{key}: {start}", text, re.MULTILINE), key
+    filled = load_recipe(tomllib.loads(re.sub(r"^#(?=\S)", "", text, flags=re.MULTILINE)))
+    assert filled.model_fields_set == set(Recipe.model_fields)
+    for key, field in Recipe.model_fields.items():
+        if not field.is_required() and field.default is not None and key != "normalization":
+            assert getattr(filled, key) == field.default, key
+    assert "# a number above 0; required\nlr = 1.0\n" in text
+    assert "# a number in [0, 1); default: 0.0\n#momentum = 0.0\n" in text
+    assert "# a whole number, at least 1; default: none\n#lr_every_steps = " in text
+
+
+@pytest.mark.parametrize("name", ["it's", 'a "quoted" one', "back\\slash", "ü"])
+def test_a_new_recipe_may_be_called_as_a_file_may_be(tmp_path, name):
+    assert load_recipe(new_recipe(tmp_path / name)).name == name
+
+
+def test_a_new_recipe_replaces_nothing(tmp_path):
+    file = new_recipe(tmp_path / "mine")
+    file.write_text("changed")
+    with pytest.raises(
+        ConfigError, match=r"mine.toml is there already; name another file, or delete it first$"
+    ):
+        new_recipe(file)
+    assert file.read_text() == "changed"
+    with pytest.raises(ConfigError, match="digits is a recipe of the library; name yours otherwise"):
+        new_recipe(tmp_path / "digits.toml")
+    with pytest.raises(ConfigError, match="a new recipe needs a name, got"):
+        new_recipe(f"{tmp_path}/")
+    with pytest.raises(ConfigError, match="a new recipe needs a name, got"):
+        new_recipe(tmp_path / "two\nlines")
+    with pytest.raises(ConfigError, match=r"mine.toml/x.toml cannot be written"):
+        new_recipe(file / "x")
+    with pytest.raises(ConfigError, match=r"unknown recipe 'digts'; did you mean 'digits'\?"):
+        new_recipe(tmp_path / "other", "digts")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.toml"]
+
+
+def test_the_file_of_a_recipe_is_found_by_a_hint_where_its_ending_was_forgotten(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    new_recipe("digit")
+    with pytest.raises(ConfigError, match=r"unknown recipe 'digit'; did you mean 'digit.toml'\?"):
+        load_recipe("digit")

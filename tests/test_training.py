@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import math
 import random
 
@@ -15,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import sparserobust as sr
 from sparserobust.errors import ConfigError, ModelError
-from sparserobust.training import Recipe, load_recipe
+from sparserobust.training import Recipe, check_trainable, load_recipe, started_from
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
 
@@ -371,9 +372,12 @@ def test_training_without_training_examples_is_refused(make_network, problem):
         sr.train(make_network("conv"), (torch.rand(0, 1, 8, 8), torch.zeros(0)), recipe=recipe())
 
 
-@pytest.mark.parametrize("changed", [{"epochs": -1}, {"batch_size": 0}])
+@pytest.mark.parametrize("changed", [{"epochs": -1}, {"batch_size": 0}, {"lr": 0}, {"lr": math.nan}])
 def test_settings_that_cannot_be_are_refused(make_network, problem, changed):
-    with pytest.raises(ConfigError, match=f"{next(iter(changed))}.*greater than or equal"):
+    message = (
+        f"{next(iter(changed))} of recipe snip-it must be a .*number.*, got {next(iter(changed.values()))}$"
+    )
+    with pytest.raises(ConfigError, match=message):
         sr.train(make_network("conv"), problem(16), **changed)
 
 
@@ -393,10 +397,58 @@ def test_the_optimizer_has_the_recipes_values(optimizer, kind):
     assert built.defaults.get("momentum", 0.9) == 0.9
 
 
-def test_a_subject_is_trained_by_its_methods_recipe_unless_another_is_named(make_network, problem, tmp_path):
+@pytest.mark.parametrize(
+    ("of_data", "named", "bare", "used"),
+    [
+        ("digits", None, False, "digits"),
+        ("digits", "own", False, "dctps"),
+        ("digits", "grasp", False, "grasp"),
+        ("digits", None, True, "digits"),
+        ("digits", "own", True, "snip-it"),
+        (None, None, False, "snip-it"),
+        (None, "own", False, "dctps"),
+        ("tensors", None, False, "snip-it"),
+        ("tensors", "own", False, "dctps"),
+        ("tensors", {"base": "digits", "lr": 0.01}, False, "digits, changed"),
+    ],
+)
+def test_the_recipe_is_the_one_named_else_that_of_the_data_else_the_general_one(
+    make_network, problem, of_data, named, bare, used
+):
+    data = (
+        problem(16)
+        if of_data == "tensors"
+        else dataclasses.replace(bundle(problem, train=16), recipe=of_data)
+    )
+    network = make_network("conv")
+    subject = network if bare else sr.sparsify(network, "dctps", 0.5)
+    start = started_from(sr.Subject.of(subject, train_zero_layers=True), data, epochs=1, recipe=named)
+    history = sr.train(subject, data, epochs=1, recipe=named)
+    assert (history.recipe, history.started_from) == (used, start)
+    assert history.settings["optimizer"] == load_recipe(used.partition(",")[0]).optimizer
+
+
+def test_whether_a_method_can_be_trained_is_told_by_the_same_recipe(make_network, problem):
+    """hoyer-square prunes after an epoch that the recipe of the data does not reach."""
+    data = dataclasses.replace(bundle(problem, train=16), recipe="digits")
+    subject = sr.sparsify(make_network("conv"), "hoyer-square", 0.5, prune_epoch=35)
+    with pytest.raises(ConfigError, match="35"):
+        check_trainable(subject, data)
+    check_trainable(subject, data, recipe="own")
+    check_trainable(subject, data, epochs=40, lr=0.1, batch_size=8)
+
+
+def test_learning_rate_and_batch_size_are_those_given_in_place_of_the_recipes(make_network, problem):
+    how = {"recipe": "digits", "epochs": 1, "lr": 0.02, "batch_size": 8}
+    start = started_from(sr.Subject.of(make_network("conv"), train_zero_layers=True), problem(16), **how)
+    history = sr.train(make_network("conv"), problem(16), **how)
+    assert (history.settings["lr"], history.settings["batch_size"], history.steps) == (0.02, 8, 2)
+    assert history.epochs[0].learning_rate == 0.02
+    assert history.started_from == start
+
+
+def test_a_subject_is_trained_by_the_recipe_of_a_file(make_network, problem, tmp_path):
     subject = sr.sparsify(make_network("conv"), "dctps", 0.5)
-    assert sr.train(subject, problem(16), epochs=1).recipe == "dctps"
-    assert sr.train(subject, problem(16), epochs=1, recipe="snip-it").recipe == "snip-it"
     file = tmp_path / "mine.toml"
     file.write_text(
         'name = "mine"\nsource = "me"\noptimizer = "adamw"\nlr = 0.01\nbatch_size = 8\nepochs = 2\n'
@@ -411,15 +463,15 @@ def test_a_subject_is_trained_by_its_methods_recipe_unless_another_is_named(make
         ("name = ", "is not TOML"),
         (
             'name = "x"\nsource = ""\noptimizer = "adam"\nlr = -1\nbatch_size = 8\nepochs = 2',
-            "lr: Input should be greater than 0",
+            "lr of recipe .*mine.toml must be a number above 0, got -1",
         ),
         (
             'name = "x"\nsource = ""\noptimizer = "lion"\nlr = 1\nbatch_size = 8\nepochs = 2',
-            "optimizer: Input should be 'sgd'",
+            "optimizer of recipe .*mine.toml must be one of sgd, adam, adamw, got 'lion'",
         ),
         (
             'name = "x"\nsource = ""\noptimizer = "sgd"\nlr = 1\nbatch_size = 8\nepochs = 2\nlrr = 3',
-            "lrr: Extra inputs",
+            r"unknown field 'lrr' of recipe .*mine.toml; did you mean 'lr'\? expected name, source, optimizer",
         ),
     ],
 )

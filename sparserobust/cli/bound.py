@@ -15,11 +15,9 @@ from sparserobust.cli.variants import Variant
 from sparserobust.data import Data
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Method, PruneDuringTraining
-from sparserobust.training import Recipe, check_trainable, load_recipe
+from sparserobust.training import Recipe, check_trainable, load_recipe, recipe_for
 
 DENSE = Variant("dense", {})
-RECIPE = "snip-it"
-"""Where neither the command nor the data set names one."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,7 @@ def check_schedules(
             name, sparsity = variant.variant.name, min(request.sparsities)
             try:
                 subject = sparsify(model, name, sparsity, data, **variant.params)
-                check_trainable(subject, data, epochs=request.epochs, recipe=recipe)
+                check_trainable(subject, data, epochs=request.epochs, recipe=recipe or "own")
             except ConfigError as error:
                 raise ConfigError(f"{variant.variant}: {error}") from None
             except Exception:  # a fault of the method's, which its record will say
@@ -104,4 +102,4 @@ def shared_recipe(request: Request, data: Data) -> Recipe | None:
     """The recipe of all models: the one that was asked for, else the data set's; None for each method's own."""
     if request.recipe == "own":
         return None
-    return load_recipe(request.recipe or data.recipe or RECIPE)
+    return recipe_for(request.recipe, data, None)

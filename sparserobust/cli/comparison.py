@@ -149,7 +149,7 @@ class Comparison:
 
     def _trained(self, made: Subject, seed: int, folder: Path) -> tuple[Subject, Path]:
         """The subject trained and saved, unless an earlier run has done so, and the folder it is in."""
-        how: dict[str, Any] = {"epochs": self.request.epochs, "recipe": self.recipe, "seed": seed}
+        how: dict[str, Any] = {"epochs": self.request.epochs, "recipe": self.recipe or "own", "seed": seed}
         start, begun = started_from(made, self.data, **how), time.perf_counter()
         place, found = place_of(folder, made, start)
         if place != folder:

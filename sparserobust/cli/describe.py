@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import textwrap
 from collections.abc import Mapping
 from dataclasses import fields
@@ -14,6 +13,7 @@ import click
 from sparserobust.cli.list import ANY_OF_TORCHVISION, PLUGINS, catalogue
 from sparserobust.cli.names import may_be_recorded
 from sparserobust.cli.variants import Variant
+from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError, did_you_mean
 from sparserobust.registry import Registry, data, data_place, evaluators
 
@@ -89,23 +89,11 @@ def _method(name: str) -> None:
         click.echo(f"  {part:<14} {value}")
     how = f"\nparameters (--set {name}.PARAMETER=VALUE, or --methods {name}[PARAMETER=VALUE,...])"
     click.echo(how if fields(factory) else "\nno parameters")
-    about = _documented_attributes(factory)
+    about = documented_attributes(factory)
     for field in fields(factory):
         click.echo(f"  {field.name} = {getattr(method, field.name)!r}")
         if field.name in about:
             click.echo(textwrap.fill(about[field.name], 110, initial_indent=INDENT, subsequent_indent=INDENT))
-
-
-def _documented_attributes(factory: type) -> dict[str, str]:
-    """Attribute -> its text in the "Attributes:" sections of the class and what it derives from."""
-    found: dict[str, str] = {}
-    for base in reversed(factory.__mro__):
-        _, _, section = inspect.cleandoc(base.__doc__ or "").partition("\nAttributes:\n")
-        for entry in re.split(r"\n(?=    \w)", section.partition("\n\n")[0]):
-            name, colon, text = entry.strip().partition(":")
-            if colon:
-                found[name] = " ".join(text.split())
-    return found
 
 
 def _evaluator(name: str, params: Mapping[str, Any] | None = None) -> None:

@@ -25,6 +25,10 @@ COMMANDS = {
         "What there is: methods, evaluators, models, data, sections, recipes, presets.",
     ),
     "describe": ("sparserobust.cli.describe:describe", "What one of them is, and what it takes."),
+    "new-recipe": (
+        "sparserobust.cli.new_recipe:new_recipe",
+        "A training recipe of your own, as a file to change.",
+    ),
 }
 
 

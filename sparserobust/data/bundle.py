@@ -30,7 +30,7 @@ class Data:
         classes: names, in label order.
         bounds: of every pixel.
         title: the name as it is usually written; the name itself where none is given.
-        recipe: how networks are trained on it in a comparison that names no other recipe; None for the general one.
+        recipe: how networks are trained on it where no other recipe is named; None for the general one.
     """
 
     name: str

@@ -46,7 +46,7 @@ class Method(Settings, ABC):
 
     Attributes:
         source: paper and section, in one line.
-        recipe: name of the training recipe that is taken where the user names none.
+        recipe: name of the training recipe of its paper, which the recipe "own" stands for.
         decay_offset: whether weight decay shrinks a frozen offset, see `OffsetDecay`.
     """
 

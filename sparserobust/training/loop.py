@@ -16,10 +16,9 @@ from sparserobust.records import History
 from sparserobust.subject import Subject
 from sparserobust.training.checkpoint import identity
 from sparserobust.training.pruner_for import pruner_for_recipe
-from sparserobust.training.recipe import Recipe, load_recipe
+from sparserobust.training.recipe import Recipe
+from sparserobust.training.recipe_files import AnyRecipe, recipe_for
 from sparserobust.training.session import Session
-
-DEFAULT_RECIPE = "freezenet-mnist"
 
 
 def train(
@@ -27,10 +26,11 @@ def train(
     data: AnyData,
     *,
     epochs: int | None = None,
-    recipe: str | os.PathLike[str] | Recipe | None = None,
+    recipe: AnyRecipe | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
     batch_size: int | None = None,
+    lr: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     progress: bool = False,
 ) -> History:
@@ -49,10 +49,12 @@ def train(
         subject: what `sparsify` returned, or a module of one's own.
         data: its training and validation splits; or the training examples alone.
         epochs: instead of the recipe's.
-        recipe: name, TOML file or Recipe; by default that of the subject's method.
+        recipe: name, TOML file, table (see `load_recipe`) or Recipe, or "own" for that of the subject's method; by
+            default that of the data set (`Data.recipe`), and where it states none the general one, "snip-it".
         seed: of the order of the examples, their augmentation, the random starts of their perturbation and dropout.
         device: where to train; the model comes back to where it was.
         batch_size: instead of the recipe's.
+        lr: the learning rate, instead of the recipe's.
         checkpoint: a file that is written after every epoch and deleted at the end. Where it is there already, the
             training goes on from it, to the same weights as without the interruption; give it the subject as it
             was made, because an interruption leaves the one it stopped with the best weights so far.
@@ -62,7 +64,7 @@ def train(
         ConfigError: no training data, a setting that cannot be, or a checkpoint of another training.
     """
     subject, seed = Subject.of(subject, train_zero_layers=True), seed_number(seed)
-    plan = _plan(subject, data, recipe, epochs, batch_size)
+    plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
     train_set = _training_examples(data)
     val_set = data.val if isinstance(data, Data) else None
     target = resolve_device(device)
@@ -94,12 +96,13 @@ def started_from(
     data: AnyData,
     *,
     epochs: int | None = None,
-    recipe: str | os.PathLike[str] | Recipe | None = None,
+    recipe: AnyRecipe | None = None,
     seed: int = 0,
     batch_size: int | None = None,
+    lr: float | None = None,
 ) -> str:
     """`History.started_from` as `train` with the same arguments would record it: tells a finished training by it."""
-    plan = _plan(subject, data, recipe, epochs, batch_size)
+    plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
     val_set = data.val if isinstance(data, Data) else None
     return identity(subject, plan, seed_number(seed), _training_examples(data), val_set)
 
@@ -109,23 +112,19 @@ def check_trainable(
     data: AnyData,
     *,
     epochs: int | None = None,
-    recipe: str | os.PathLike[str] | Recipe | None = None,
+    recipe: AnyRecipe | None = None,
+    batch_size: int | None = None,
+    lr: float | None = None,
 ) -> None:
     """Raises ConfigError where the subject's method cannot do its work in such a training, which is not begun."""
-    plan, examples = _plan(subject, data, recipe, epochs, None), _training_examples(data)
+    plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
+    examples = _training_examples(data)
     pruner_for_recipe(subject, plan.build_optimizer(list(subject.model.parameters())), plan, examples, seed=0)
 
 
-def _plan(
-    subject: Subject,
-    data: AnyData,
-    recipe: str | os.PathLike[str] | Recipe | None,
-    epochs: int | None,
-    batch_size: int | None,
-) -> Recipe:
+def _plan(subject: Subject, data: AnyData, recipe: AnyRecipe | None, **changed: float | None) -> Recipe:
     """The recipe with what was changed in it, as it is for this data."""
-    changed = {"epochs": epochs, "batch_size": batch_size}
-    plan = load_recipe(recipe or subject.recipe or DEFAULT_RECIPE)
+    plan = recipe_for(recipe, data, subject.recipe)
     plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
     return plan.for_data(data.name if isinstance(data, Data) else None)
 

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import tomllib
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from annotated_types import Ge, Le, Lt
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from sparserobust.data import Data
-from sparserobust.errors import ConfigError
-from sparserobust.toml_files import recipes
-from sparserobust.training.threat import Adversarial
+from sparserobust.settings import Above0, NotNegative, Positive
+from sparserobust.training.table import Table, require_table
+from sparserobust.training.threat import Adversarial, PGDTraining, read_adversarial
 
 AUGMENTATIONS = ("flip", "crop_padding", "translate", "random_resized_crop")
 
 
-class Normalization(BaseModel):
-    """Mean and standard deviation per channel, in pixel units from 0 to 1."""
+class Normalization(Table):
+    """What a network's first layer subtracts and divides by, per channel, in pixel units from 0 to 1.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Attributes:
+        mean: of each channel.
+        std: standard deviation of each channel.
+    """
 
     mean: tuple[float, ...]
-    std: tuple[Annotated[float, Field(gt=0)], ...]
+    std: tuple[Above0, ...]
 
     @model_validator(mode="after")
     def _as_many(self) -> Normalization:
@@ -34,60 +36,83 @@ class Normalization(BaseModel):
         return self
 
 
-class Recipe(BaseModel):
+class Recipe(Table):
     """Optimizer, schedule, sizes and augmentation of one protocol.
 
     Attributes:
-        source: paper and section.
+        name: what records and reports call it.
+        source: paper and section that the values are from.
         optimizer: "sgd", "adam" (decay added to the gradient) or "adamw" (decoupled).
+        lr: the learning rate that training begins with.
+        momentum: of "sgd"; the other optimizers have none.
         weight_decay: on all trainable parameters, biases too; never on what is pruned or frozen.
+        batch_size: training examples in each optimizer step.
+        epochs: passes over the training examples.
         lr_every_steps: the learning rate is multiplied by lr_factor every so many optimizer steps, and (the
-            factors multiply) after each epoch in lr_drop_epochs, counted from 1.
+            factors multiply) after each epoch in lr_drop_epochs.
+        lr_factor: what the learning rate is multiplied by at each drop.
+        lr_drop_epochs: the epochs after which the learning rate drops, counted from 1.
         clip_norm: l2 norm that the gradient of the trainable parameters is clipped to.
         score_samples: training examples that scores see in a comparison under this recipe.
         flip: probability that an image is mirrored.
-        crop_padding: zeros around an image, out of which its size is cropped at random.
+        crop_padding: zeros around an image, out of which its size is cropped at random, in pixels.
         translate: pixels by which an image is moved at most, down or up and to a side; zeros come in.
-        random_resized_crop: a random part of an image file, resized, as usual on ImageNet.
-        augmented_data: names of the data sets that these four are for, those of the paper; others, and data
-            without a name, are left as they are (a mirrored 3 is none). Empty: all data.
+        random_resized_crop: whether a random part of an image file is taken and resized, as usual on ImageNet.
+        augmented_data: names of the data sets that these four (flip to random_resized_crop) are for, those of the
+            paper; others, and data without a name, are left as they are (a mirrored 3 is none). Empty: all data.
         normalization: data set -> mean and std of the paper's own, where they are not those of `load_data`.
         initialisation: of the paper's standard networks, for `create_model`; xavier-normal where it says none.
             Training itself uses neither this nor `normalization`.
-        adversarial: training against perturbed images, None on the images as they are.
+        adversarial: training against perturbed images; without it, on the images as they are.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     name: str
-    source: str
+    source: str = ""
     optimizer: Literal["sgd", "adam", "adamw"]
-    lr: float = Field(gt=0)
-    momentum: float = Field(default=0.0, ge=0, lt=1)
-    weight_decay: float = Field(default=0.0, ge=0)
-    batch_size: int = Field(ge=1)
-    epochs: int = Field(ge=0)
-    lr_every_steps: int | None = Field(default=None, ge=1)
-    lr_factor: float = Field(default=0.1, gt=0)
-    lr_drop_epochs: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    clip_norm: float | None = Field(default=None, gt=0)
-    score_samples: int = Field(default=100, ge=1)
-    flip: float = Field(default=0.0, ge=0, le=1)
-    crop_padding: int = Field(default=0, ge=0)
-    translate: int = Field(default=0, ge=0)
+    lr: Above0
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0
+    weight_decay: Annotated[float, Ge(0)] = 0.0
+    batch_size: Positive
+    epochs: NotNegative
+    lr_every_steps: Positive | None = Field(default=None, examples=[10_000])
+    lr_factor: Above0 = 0.1
+    lr_drop_epochs: tuple[Positive, ...] = ()
+    clip_norm: Above0 | None = Field(default=None, examples=[10.0])
+    score_samples: Positive = 100
+    flip: Annotated[float, Ge(0), Le(1)] = 0.0
+    crop_padding: NotNegative = 0
+    translate: NotNegative = 0
     random_resized_crop: bool = False
     augmented_data: tuple[str, ...] = ()
-    normalization: dict[str, Normalization] = {}
+    normalization: dict[str, Normalization] = Field(
+        default={}, examples=[{"mnist": Normalization(mean=(0.1307,), std=(0.3081,))}]
+    )
     initialisation: str = "xavier-normal"
-    adversarial: Adversarial | None = None
+    adversarial: Adversarial | None = Field(default=None, examples=[PGDTraining(eps=0.1)])
+
+    @classmethod
+    def read(cls, values: object, what: str) -> Self:
+        """The recipe of these values, as `Table.read`; those of tables in it are tables too."""
+        if isinstance(values, cls):
+            return values
+        given = require_table(values, what)
+        if given.get("adversarial") is not None:
+            given["adversarial"] = read_adversarial(given["adversarial"], f"adversarial of {what}")
+        if "normalization" in given:
+            tables = require_table(given["normalization"], f"normalization of {what}")
+            given["normalization"] = {
+                data: Normalization.read(table, f"normalization.{data} of {what}")
+                for data, table in tables.items()
+            }
+        return super().read(given, what)
 
     def changed(self, **values: Any) -> Recipe:
         """The recipe with other values; those of a table such as `adversarial` come as a whole.
 
         Raises:
-            ConfigError: a value that cannot be.
+            ConfigError: an unknown field, or a value that cannot be.
         """
-        return _validated(self.model_dump() | values, f"recipe {self.name}")
+        return Recipe.read(self.model_dump() | values, f"recipe {self.name}")
 
     def build_optimizer(self, parameters: Iterable[Tensor]) -> torch.optim.Optimizer:
         """The optimizer over these parameters."""
@@ -124,33 +149,3 @@ class Recipe(BaseModel):
         if self.adversarial is not None:
             values["adversarial"]["step_size"] = self.adversarial.step
         return {key: value for key, value in values.items() if key not in unused}
-
-
-def list_recipes() -> list[str]:
-    """Names of the recipes that come with the library."""
-    return recipes.names()
-
-
-def load_recipe(name: str | os.PathLike[str] | Recipe) -> Recipe:
-    """A recipe by name, or from a TOML file of one's own.
-
-    Raises:
-        ConfigError: unknown name, unreadable file, or values that cannot be.
-    """
-    if isinstance(name, Recipe):
-        return name
-    text = recipes.text(str(name))
-    try:
-        return _validated(tomllib.loads(text), f"recipe {name}")
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"recipe {name} is not TOML ({error})") from None
-
-
-def _validated(values: dict[str, Any], what: str) -> Recipe:
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"{what}: {place}: {message}, got {first['input']!r}") from None

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
+from annotated_types import Ge
+from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator
+
+from sparserobust.errors import ConfigError
+from sparserobust.settings import Above0, NotNegative, Positive
+from sparserobust.training.table import Table, require_table
 
 
-class _AdversarialTraining(BaseModel):
+class _AdversarialTraining(Table):
     """The budget of adversarial training, and how its images are looked for.
 
     Attributes:
-        norm: of the budget.
+        kind: "pgd" or "trades".
+        norm: the norm of the budget.
         eps: the budget in pixel units, images being in [0, 1]; 0 leaves every image as it is.
         steps: of the ascent that looks for the worst image in the budget; each costs a forward and a backward pass.
-        step_size: how far each step goes, in the norm and in pixel units; 2.5 * eps / steps where None.
+        step_size: how far each step goes, in the norm and in pixel units; 2.5 * eps / steps where none is given.
         warmup_epochs: so many epochs come first, over which eps and the step size grow evenly to their full size;
             without them a very sparse network may stay at chance under a large eps. Ours, not the papers'.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     kind: str
     norm: Literal["linf", "l2"] = "linf"
-    eps: float = Field(ge=0)
-    steps: int = Field(default=10, ge=1)
-    step_size: float | None = Field(default=None, gt=0)
-    warmup_epochs: int = Field(default=0, ge=0)
+    eps: Annotated[float, Ge(0)]
+    steps: Positive = 10
+    step_size: Above0 | None = Field(default=None, examples=[0.025])
+    warmup_epochs: NotNegative = 0
 
     @field_validator("eps")
     @classmethod
@@ -61,16 +65,33 @@ class TRADESTraining(_AdversarialTraining):
     """The loss plus beta times how far predictions can be moved. Source: Zhang et al. 2019, arXiv:1901.08573.
 
     Attributes:
-        beta: the paper's 1 / lambda.
+        beta: the weight of the second term, the paper's 1 / lambda.
     """
 
     kind: Literal["trades"] = "trades"
-    beta: float = Field(default=6.0, ge=0)
+    beta: Annotated[float, Ge(0)] = 6.0
+
+
+KINDS: dict[str, type[PGDTraining] | type[TRADESTraining]] = {"pgd": PGDTraining, "trades": TRADESTraining}
+
+
+def read_adversarial(values: object, what: str) -> PGDTraining | TRADESTraining:
+    """The adversarial training that a table describes.
+
+    Raises:
+        ConfigError: no such table; `what` it is goes into the message.
+    """
+    if isinstance(values, PGDTraining | TRADESTraining):
+        return values
+    table = require_table(values, what)
+    if (kind := _kind(table)) is None:
+        raise ConfigError(f"{what} must have kind = 'pgd' or kind = 'trades', got {table!r}")
+    return KINDS[kind].read(table, what)
 
 
 def _kind(values: Any) -> str | None:
     kind = values.get("kind") if isinstance(values, dict) else getattr(values, "kind", None)
-    return str(kind) if kind in ("pgd", "trades") else None
+    return kind if isinstance(kind, str) and kind in KINDS else None
 
 
 Adversarial = Annotated[

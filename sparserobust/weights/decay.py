@@ -40,7 +40,8 @@ class OffsetDecay:
             if group.get("weight_decay") and not _is_linear(optimizer, group):
                 raise ConfigError(
                     f"decay of a frozen offset needs SGD or decoupled weight decay, got "
-                    f"{type(optimizer).__name__}, which moves each weight by another factor; use sgd or adamw"
+                    f"{type(optimizer).__name__}, which moves each weight by another factor; use sgd or adamw "
+                    '(in `train`, recipe="own" does)'
                 )
 
     def step(self, optimizer: torch.optim.Optimizer, values: dict[str, Tensor]) -> None:
