@@ -51,8 +51,9 @@ def load_recipe(recipe: AnyRecipe) -> Recipe:
     """A recipe by name, from a TOML file of one's own, or from a table such as {"base": "digits", "lr": 0.01}.
 
     With `base`, the name or file of another recipe (a path in a file counts from the file's folder), all values are
-    those of that recipe but for the ones given; those of a table such as `adversarial` come as a whole. Where no
-    name is given, a file has its own; a table with a base is called "digits, changed", one without "custom".
+    those of that recipe, its source too, but for the ones given; those of a table such as `adversarial` come as a
+    whole. Where no name is given, a file has its own; a table with a base is called "digits, changed", one without
+    "custom".
 
     Raises:
         ConfigError: unknown name, unreadable file, or values that cannot be.
