@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sparserobust.data import Data as Data
     from sparserobust.data import list_data as list_data
     from sparserobust.data import load_data as load_data
+    from sparserobust.experiment import Experiment as Experiment
+    from sparserobust.experiment import run as run
     from sparserobust.models import create_model as create_model
     from sparserobust.models import list_models as list_models
     from sparserobust.presets import list_presets as list_presets
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from sparserobust.records import Run as Run
     from sparserobust.records import Score as Score
     from sparserobust.records import load_run as load_run
+    from sparserobust.records import load_runs as load_runs
     from sparserobust.report import write_report as write_report
     from sparserobust.restore import load_subject as load_subject
     from sparserobust.runner import evaluate as evaluate
@@ -47,7 +50,8 @@ __getattr__, _names, __all__ = lazy_loader.attach(
         "presets": ["list_presets", "load_preset"],
         "subject": ["Subject"],
         "restore": ["load_subject"],
-        "records": ["Outcome", "Run", "Score", "load_run"],
+        "records": ["Outcome", "Run", "Score", "load_run", "load_runs"],
+        "experiment": ["Experiment", "run"],
         "analysis": ["Findings", "analyse"],
         "report": ["write_report"],
     },

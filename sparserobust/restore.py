@@ -88,6 +88,7 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         recipe=recipe,
         pruning=_pruning(record) if pruning else None,
         prune_at_end=prune_at_end,
+        made_from=header.get("made_from"),
         warnings=tuple(warning for warning in record.warnings if warning != STARTS_FULL),
         history=history,
     )

@@ -23,7 +23,7 @@ from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectR
 from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
 from sparserobust.scoring.attack.optimality import with_optimality
 from sparserobust.scoring.cache import Cache
-from sparserobust.scoring.code import run_code
+from sparserobust.scoring.code import outcome_codes
 from sparserobust.scoring.named import build_evaluator, chosen, default_evaluators, list_evaluators
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
@@ -87,7 +87,7 @@ def evaluate(
         require_module(dense_model)
     target = resolve_device(device)
     start = time.perf_counter()
-    code = run_code(subject.model, named)
+    codes = outcome_codes(subject.model, {own.label: own for own in named})
     options = RunOptions(
         seed=seed,
         device=target,
@@ -106,12 +106,16 @@ def evaluate(
         subject=record,
         data=_data_record(data, measured, limit),
         seed=seed,
-        outcomes=with_optimality(measured.outcomes, named),
+        outcomes=with_optimality(
+            {
+                name: found.model_copy(update={"code": codes[name]})
+                for name, found in measured.outcomes.items()
+            }
+        ),
         history=subject.history,
         environment=environment_of(target, measured.batch_size, time.perf_counter() - start, command),
         passes=measured.passes,
         dense=dense.id if dense is not None else None,
-        code=code,
     )
 
 

@@ -65,6 +65,7 @@ class Subject:
         prune_at_end: whether training ends with setting a frozen offset to zero.
         warnings: what a reader should know of how it was made.
         history: of its last training.
+        made_from: sha256 of all that an experiment made it from, kept in its file; None elsewhere.
         saved: (sha256 of its file, `weights_sha256` at that time), None where it was neither saved nor loaded.
     """
 
@@ -89,6 +90,7 @@ class Subject:
     prune_at_end: bool = False
     warnings: tuple[Remark, ...] = ()
     history: History | None = None
+    made_from: str | None = None
     saved: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -238,6 +240,7 @@ class Subject:
             "recipe": self.recipe,
             "pruning": self.pruning is not None,
             "prune_at_end": self.prune_at_end,
+            "made_from": self.made_from,
             "history": self.history.model_dump(mode="json") if self.history else None,
         }
         file = write_model(path, header, tensors)

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from sparserobust.errors import ConfigError, did_you_mean
+
+LONG_LINE = 90
+"""Characters from which on a list has a line for each item."""
+
+
+def as_toml(content: Mapping[str, Any]) -> str:
+    """The text of a TOML file; lists that are too long for a line have one for each item."""
+    import tomlkit
+
+    def placed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            table = tomlkit.table()
+            table.update({key: placed(own) for key, own in value.items()})
+            return table
+        if isinstance(value, list | tuple) and not any(isinstance(own, Mapping) for own in value):
+            array = tomlkit.array()
+            array.extend(value)
+            return array.multiline(len(array.as_string()) > LONG_LINE)
+        return value
+
+    return tomlkit.dumps({key: placed(value) for key, value in content.items()})
 
 
 class TomlFiles:
@@ -47,20 +67,6 @@ class TomlFiles:
                 f"expected {', '.join(known)} or the path of a TOML file"
             )
         return (self._folder / f"{name}.toml").read_text("utf-8")
-
-
-def toml_key(name: str) -> str:
-    """A name as TOML writes it in front of a value or in the head of a table."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else toml_value(name)
-
-
-def toml_value(value: str | bool | int | float | Sequence[object]) -> str:
-    """A text, number, True, False or list of those as TOML writes it."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml_value, value))}]"
-    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 recipes = TomlFiles("recipe", "training", "recipes")

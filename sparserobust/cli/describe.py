@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from sparserobust.cli.list import ANY_OF_TORCHVISION, PLUGINS, catalogue
-from sparserobust.cli.names import may_be_recorded
-from sparserobust.cli.variants import Variant
 from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.experiment.grammar import Variant
+from sparserobust.experiment.names import TORCHVISION as TORCHVISIONS
+from sparserobust.experiment.names import may_be_recorded
 from sparserobust.registry import Registry, data, data_place, evaluators
 
 INDENT = " " * 6
@@ -62,14 +63,14 @@ def _named_otherwise(name: str) -> bool:
     if (bare := data_place(name)[0]) in data.names():
         _plugin(data, bare)
         return True
-    if name.startswith("torchvision:"):
+    if name.startswith(TORCHVISIONS):
         from sparserobust.models.create import is_model
 
         if is_model(name):
             click.echo(f"{name} (model)\n\n{TORCHVISION}")
             return True
     if may_be_recorded(name, evaluators.names()):
-        from sparserobust.cli.recorded import spelled_out
+        from sparserobust.experiment.recorded import spelled_out
 
         if (variant := spelled_out(Variant(name, {}))).params:
             click.echo(f"{name} (evaluator {variant})\n")

@@ -1,38 +1,48 @@
-"""`sparserobust evaluate`: from names on the command line to models, runs and a report."""
+"""`sparserobust evaluate`: an experiment from the command line, carried out and reported."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparserobust.cli.names import check_names
-from sparserobust.cli.options import cache_folder, new_folder, numbers, settings
-from sparserobust.cli.variants import Variant, names_of, variants
+from sparserobust.errors import ConfigError
+from sparserobust.experiment.grammar import parsed
+from sparserobust.experiment.spec import DEMONSTRATION, Experiment
 
-DEMONSTRATION = "dense,snip,freezenet,dctps,random"
+if TYPE_CHECKING:
+    from sparserobust.experiment import Event
+    from sparserobust.records import Run
+
+NUMBERS = ("epochs", "lr", "limit", "batch_size", "threads")
+"""Keys that hold one number."""
 
 
 @click.command()
 @click.argument("targets", nargs=-1)
-@click.option("--data", "data_name", default="digits", show_default=True, help="data set, see `list data`")
 @click.option(
-    "--data-root", type=click.Path(path_type=Path), help="folder of torchvision's data sets  [data]"
+    "--experiment",
+    "file",
+    type=click.Path(path_type=Path),
+    help="TOML file with all of these, or a folder that holds one; options go before it",
 )
-@click.option("--model", default=None, help="architecture, see `list models`  [conv2]")
-@click.option("--weights", type=click.Path(path_type=Path), help="weights of your own network")
+@click.option("--data", help="data set, see `list data`  [digits]")
+@click.option("--data-root", help="folder of named data sets  [data]")
+@click.option("--model", help="architecture, see `list models`  [conv2]")
+@click.option("--weights", help="weights of your own network")
 @click.option("--initialisation", help="of the initial weights, e.g. orthogonal  [the recipe's]")
 @click.option(
     "--methods",
-    default=None,
     metavar="NAME[PARAM=VALUE,...],...",
-    help=f"comma-separated, parameters of one in brackets; see `list methods`  [{DEMONSTRATION}]",
+    help=f"comma-separated, parameters of one in brackets; see `list methods`  [{','.join(DEMONSTRATION)}]",
 )
-@click.option("--sparsity", default="0.95", show_default=True, help="comma-separated fractions in [0, 1)")
-@click.option("--seeds", default="0", show_default=True, help="comma-separated; one model for each")
-@click.option("--epochs", type=int, help="instead of the recipe's")
-@click.option("--recipe", help="training recipe for all models, or `own`: each method's  [by data set]")
+@click.option("--sparsity", "--sparsities", "sparsities", help="comma-separated fractions in [0, 1)  [0.95]")
+@click.option("--seeds", help="comma-separated; one model for each  [0]")
+@click.option("--recipe", help="training recipe for all models, or `own`: each method's  [the data set's]")
+@click.option("--epochs", help="instead of the recipe's")
+@click.option("--lr", help="learning rate instead of the recipe's")
 @click.option(
     "--evaluators",
     metavar="NAME[SETTING=VALUE,...],...",
@@ -42,34 +52,40 @@ DEMONSTRATION = "dense,snip,freezenet,dctps,random"
     "--preset",
     help="accuracy and the evaluators of a preset, beside those named; see `list presets`",
 )
-@click.option("--limit", type=int, help="score a seeded stratified subset of so many test examples")
 @click.option(
     "--set",
-    "assignments",
+    "settings",
     multiple=True,
     metavar="NAME.SETTING=VALUE",
-    help="of an evaluator, or of a method in all its variants",
+    help="of an evaluator, of a method in all its variants, or of the recipe",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu or cuda[:N]")
-@click.option("--batch-size", type=int, help="examples per batch while scoring  [256]")
-@click.option("--threads", type=int, help="of torch  [1 for small networks on a CPU]")
-@click.option(
-    "--cache",
-    type=click.Path(path_type=Path),
-    help="folder of attacks that were run before  [~/.cache/sparserobust]",
-)
-@click.option("--no-cache", is_flag=True, help="run every attack again, and keep nothing")
+@click.option("--limit", help="score a seeded stratified subset of so many test examples")
+@click.option("--device", help="auto, cpu or cuda[:N]  [auto]")
+@click.option("--batch-size", help="examples per batch while scoring  [256]")
+@click.option("--threads", help="of torch  [1 for small networks on a CPU]")
+@click.option("--cache", help="folder of attacks that were run before  [~/.cache/sparserobust]")
+@click.option("--no-cache", is_flag=True, help="measure everything again, and keep no attack")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="folder for runs and report; what an earlier run left there goes on  [a new one under runs/]",
 )
-@click.pass_obj
-def evaluate(typed: str, /, targets: tuple[str, ...], **options: Any) -> int:
+@click.option(
+    "--dry-run", is_flag=True, help="print what would be done and what is there already; do nothing"
+)
+def evaluate(
+    targets: tuple[str, ...],
+    file: Path | None,
+    cache: str | None,
+    no_cache: bool,
+    out: Path | None,
+    dry_run: bool,
+    **options: Any,
+) -> int:
     """Make and train models, score them and write a comparison report.
 
     Without TARGETS, `--model` is trained dense and by every method. A TARGET is a saved model
-    (`runs/x/snip-0.95-0/model.sparse`), which is scored as it is, or your own network
+    (`runs/x/snip-0.95-0/model.sparse`, or its folder), which is scored as it is, or your own network
     (`package.module:callable`), which is scored with its `--weights`, or trained when `--methods` are named.
     To score a saved model of your own network, name the network and then the file.
 
@@ -77,57 +93,70 @@ def evaluate(typed: str, /, targets: tuple[str, ...], **options: Any) -> int:
     So can an evaluator whose settings give it another name: `--evaluators "accuracy,pgd,pgd[norm=l2,steps=20]"`,
     for short `pgd-l2[steps=20]`. Values are numbers, fractions (`eps=8/255`), lists (`eps=[4/255,8/255]`) or words.
 
-    The same command with the same `--out` goes on where it was interrupted, in the middle of a training too: a model
-    that was trained alike (weights, mask, recipe, seed, to the bit) is not trained again, and a record that the same
-    command made of it stays. So more methods, seeds or evaluators can be added to a folder.
+    The folder keeps the experiment as experiment.toml, which `--experiment` takes. The same experiment on the same
+    `--out` goes on where it was interrupted, in the middle of a training too: a model that was made from the same
+    (weights, method, recipe, seed, code) is not trained again, and what its record holds is not measured again. So
+    more methods, seeds or evaluators can be added to a folder, and the report covers all of it.
 
     Exit status: 0 all scored (a method that cannot choose its weights is a result), 1 something failed (the report
     says what), 2 wrong use, 130 interrupted (what was finished is kept and reported).
     """
-    methods = variants(options["methods"] or ("" if targets else DEMONSTRATION))
-    named = None if options["evaluators"] is None else variants(options["evaluators"], "--evaluators")
-    check_names(
-        data_name=options["data_name"],
-        model=options["model"],
-        named_methods=methods,
-        named_evaluators=named or (),
-        recipe=options["recipe"],
-        preset=options["preset"],
-    )
-    from sparserobust.cli.comparison import (
-        Comparison,
-    )  # all that computes is imported after the names are checked
-    from sparserobust.cli.recorded import recorded_name, spelled_out
-    from sparserobust.cli.request import Request
-    from sparserobust.presets import read_preset
-    from sparserobust.scoring.named import default_names
+    given = {key: value for key, value in options.items() if value not in (None, ())}
+    given |= {key: parsed(given[key]) for key in NUMBERS if key in given}
+    given |= _of_targets(targets, given)
+    experiment = Experiment(**given) if file is None else Experiment.load(file, **given)
+    if cache is not None and no_cache:
+        raise ConfigError(f"give either --cache {cache} or --no-cache")
+    # all that computes is imported after the names were checked
+    from sparserobust.cli.words import cached_line, event_lines, plan_lines
+    from sparserobust.experiment import plan_networks, prepare, run
+    from sparserobust.experiment.places import AUTO, cache_folder, new_folder
 
-    preset = options["preset"] and read_preset(options["preset"])
-    evaluators = None if named is None else [spelled_out(variant) for variant in named]
-    rows = [Variant(row.name, row.settings) for row in preset.evaluators] if preset else []
-    in_use = [*(evaluators or []), *rows]
-    used = names_of(in_use) if in_use else default_names()
-    used += [recorded_name(variant) for variant in in_use]
-    request = Request(
-        targets=targets,
-        data_name=options["data_name"],
-        data_root=options["data_root"],
-        model=options["model"],
-        weights=options["weights"],
-        initialisation=options["initialisation"],
-        methods=methods,
-        sparsities=numbers(options["sparsity"], "--sparsity", float),
-        seeds=numbers(options["seeds"], "--seeds", int),
-        epochs=options["epochs"],
-        recipe=options["recipe"],
-        evaluators=evaluators,
-        preset=preset,
-        settings=settings(options["assignments"], list(dict.fromkeys([*used, *names_of(methods)]))),
-        limit=options["limit"],
-        device=options["device"],
-        batch_size=options["batch_size"],
-        threads=options["threads"],
-        cache=cache_folder(options["cache"], options["no_cache"]),
-        command=typed,
-    )
-    return Comparison(request).run(new_folder(options["out"], request.stem))
+    folder = out or new_folder(experiment.stem)
+    if dry_run:
+        click.echo("\n".join(plan_lines(plan_networks(prepare(experiment), folder), folder)))
+        return 0
+
+    cached: list[str] = []
+
+    def said(event: Event) -> None:
+        cached.extend(event.cached)
+        for text, wrong in event_lines(event):
+            click.echo(text, err=wrong)
+
+    runs: list[Run] = []
+    attacks = None if no_cache else cache or AUTO
+    try:
+        run(experiment, folder, progress=True, on_run=runs.append, on_event=said, cache=attacks)
+    except KeyboardInterrupt:
+        _report(folder, runs, cached_line(cached, cache_folder(attacks)))
+        go_on = f"`sparserobust evaluate --experiment {folder} --out {folder}` goes on from here"
+        done = f"{len(runs)} finished runs are kept and reported" if runs else "nothing was finished"
+        click.echo(f"interrupted; {done}. {go_on}", err=True)
+        return 130
+    _report(folder, runs, cached_line(cached, cache_folder(attacks)))
+    return 1 if any(own.status == "failed" for each in runs for own in each.outcomes.values()) else 0
+
+
+def _of_targets(targets: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """The keys that TARGETS stand for: saved models are named by a path, networks as package.module:callable."""
+    saved = [target for target in targets if target.endswith(".sparse") or ":" not in target]
+    networks = [target for target in targets if target not in saved]
+    if len(networks) > 1:
+        raise ConfigError("name one network of your own at a time; several TARGETS must be saved models")
+    if targets and "model" in given:
+        raise ConfigError("give either TARGETS or --model, not both")
+    return ({"saved": saved} if saved else {}) | ({"model": networks[0]} if networks else {})
+
+
+def _report(folder: Path, runs: Sequence[Run], above: str) -> None:
+    """Prints a line above, and the table of all that the folder holds, and writes its report."""
+    if not runs:
+        return
+    from sparserobust.cli.report import print_report
+    from sparserobust.records import load_runs
+
+    if above:
+        click.echo(above)
+    click.echo()
+    print_report(load_runs(folder), folder / "report.html")

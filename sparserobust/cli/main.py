@@ -74,6 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
             code = cli.main(arguments, prog_name="sparserobust", standalone_mode=False, obj=typed)
     except click.exceptions.Exit as done:
         code = done.exit_code
+    except click.NoSuchOption as error:
+        code = _complain(_no_option(error))
     except click.ClickException as error:
         code = _complain(f"sparserobust: {' '.join(error.format_message().split())}")
     except SparseRobustError as error:
@@ -99,6 +101,18 @@ def working_directory_last() -> Iterator[None]:
         yield
     finally:
         sys.path[:] = before
+
+
+def _no_option(error: click.NoSuchOption) -> str:
+    """What an experiment says of a key that it does not have; of other commands what click says."""
+    if error.ctx is not None and error.ctx.command.name == "evaluate":
+        from sparserobust.experiment.spec import require_key
+
+        try:
+            require_key(error.option_name.lstrip("-").replace("-", "_"))
+        except SparseRobustError as wrong:
+            return f"{type(wrong).__name__}: {wrong}"
+    return f"sparserobust: {' '.join(error.format_message().split())}"
 
 
 def _complain(line: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,20 +80,31 @@ def load_preset(name: str | os.PathLike[str]) -> list[Evaluator]:
     return read_preset(name).build()
 
 
-def read_preset(name: str | os.PathLike[str]) -> Preset:
+def read_preset(given: str | os.PathLike[str] | Mapping[str, Any]) -> Preset:
     """A preset with its source, as it is written down.
+
+    Args:
+        given: name, TOML file of one's own, or the content of one.
 
     Raises:
         ConfigError: unknown name, unreadable file, or another layout.
     """
-    text = preset_text(str(name))
-    stem = Path(name).name.removesuffix(".toml")
+    if isinstance(given, Mapping):
+        content = {"name": "of a table", **given}
+        what = f"preset {content['name']}"
+    else:
+        what = f"preset {given}"
+        try:
+            content = {
+                "name": Path(given).name.removesuffix(".toml"),
+                **tomllib.loads(preset_text(str(given))),
+            }
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{what} is not TOML ({error})") from None
     try:
-        return Preset.model_validate({"name": stem, **tomllib.loads(text)})
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"preset {name} is not TOML ({error})") from None
+        return Preset.model_validate(content)
     except ValidationError as error:
-        raise ConfigError(f"preset {name}: {_complaint(error, tomllib.loads(text))}") from None
+        raise ConfigError(f"{what}: {_complaint(error, content)}") from None
 
 
 def _complaint(error: ValidationError, values: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from sparserobust.records.base import SCHEMA_VERSION, ExampleArray, Record
 from sparserobust.records.history import ChosenBecause, EpochRecord, History
-from sparserobust.records.load import load_run
+from sparserobust.records.load import load_run, load_runs
 from sparserobust.records.outcome import (
     ACCESS,
     ROUNDING,
@@ -49,6 +49,7 @@ __all__ = [
     "SubjectRecord",
     "Table",
     "load_run",
+    "load_runs",
     "raised",
     "remark",
     "said",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 RUN_FILE = "run.json"
+EXPERIMENT_FILE = "experiment.toml"
 SEAL = "content_sha256"
 
 

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from sparserobust.errors import RecordError
 from sparserobust.records.base import SCHEMA_VERSION
-from sparserobust.records.files import RUN_FILE, SEAL, content_sha256
+from sparserobust.records.files import EXPERIMENT_FILE, RUN_FILE, SEAL, content_sha256
 from sparserobust.records.migrations import OLDEST, migrated
 from sparserobust.records.run import KIND, Run
 
@@ -42,6 +42,7 @@ def load_run(path: str | os.PathLike[str], *, accept_edited: bool = False) -> Ru
             raw = migrated(raw)
         else:
             _check_seal(raw, file, accept_edited=accept_edited)
+            raw.pop("code", None)  # of a whole run, as it was kept for a while: now each outcome has its own
         return Run.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
@@ -52,6 +53,48 @@ def load_run(path: str | os.PathLike[str], *, accept_edited: bool = False) -> Ru
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:  # of a migration
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise RecordError(f"{file} is damaged: it cannot be read as schema {version}: {why}") from None
+
+
+def load_runs(*paths: str | os.PathLike[str], accept_edited: bool = False) -> list[Run]:
+    """All runs in files and folders, at any depth, in the order they were made in.
+
+    A record that names no experiment has that of the nearest folder above it, within the path given, that holds one.
+
+    Args:
+        paths: run.json files, or folders that hold some.
+        accept_edited: as for `load_run`.
+
+    Raises:
+        RecordError: a folder without any, or a file that `load_run` refuses.
+    """
+    found = [
+        _with_experiment(load_run(file, accept_edited=accept_edited), file, Path(path))
+        for path in paths
+        for file in _run_files(Path(path))
+    ]
+    return sorted(found, key=lambda run: run.environment.created)
+
+
+def _run_files(path: Path) -> list[Path]:
+    """The file itself, or every run.json below the folder, sorted."""
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.rglob(RUN_FILE))
+    if not files:
+        raise RecordError(f"{path} holds no {RUN_FILE}; name a folder that `sparserobust evaluate` wrote")
+    return files
+
+
+def _with_experiment(run: Run, file: Path, top: Path) -> Run:
+    if run.experiment is not None:
+        return run
+    folders = [folder for folder in file.parents if folder == top or top in folder.parents]
+    for folder in folders:
+        try:
+            return run.model_copy(update={"experiment": (folder / EXPERIMENT_FILE).read_text("utf-8")})
+        except (OSError, UnicodeDecodeError):
+            pass
+    return run
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sparserobust.errors import RecordError, did_you_mean
 from sparserobust.records.base import ExampleArray, Record
@@ -95,6 +95,7 @@ class Outcome(Record):
         seconds: wall time spent in this evaluator, shared passes not included.
         cached: examples whose result had been measured before and was taken from the cache; passes and
             seconds are those of the first time.
+        code: sha256 of the code that its numbers come from, the model's and the evaluator's; "" where not known.
     """
 
     evaluator: str
@@ -115,6 +116,13 @@ class Outcome(Record):
     passes: dict[str, int] = {}
     seconds: float = Field(default=0.0, ge=0)
     cached: int = Field(default=0, ge=0)
+    code: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_an_unknown_code(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there was a code keep their bytes."""
+        raw: dict[str, Any] = dump(self)
+        return raw if self.code else {key: own for key, own in raw.items() if key != "code"}
 
     @model_validator(mode="after")
     def _status_has_a_reason(self) -> Outcome:

@@ -59,7 +59,8 @@ class Run(Record):
         integrity: "measured" (as `evaluate` made it; a file of it carries the sha256 of its content), "unverified"
             (from a version that kept no sha256) or "edited" (its content was changed after writing, and whoever
             read it accepted that). It goes along when the record is saved again.
-        code: sha256 of the code that its numbers come from, the model's and the evaluators'; "" where not known.
+        experiment: the text of the experiment.toml that it was made and scored for; None where it was by a script of
+            one's own.
     """
 
     kind: Literal["sparserobust run"] = KIND
@@ -73,7 +74,7 @@ class Run(Record):
     environment: Environment
     passes: dict[str, int] = {}
     dense: str | None = None
-    code: str = ""
+    experiment: str | None = None
 
     @model_validator(mode="after")
     def _outcomes_are_of_these_examples(self) -> Run:
@@ -89,10 +90,14 @@ class Run(Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_an_unknown_code(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Records from before there was a `code` keep their bytes."""
+    def _without_an_unknown_experiment(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there was one keep their bytes."""
         raw: dict[str, Any] = dump(self)
-        return raw if self.code else {key: value for key, value in raw.items() if key != "code"}
+        return (
+            raw
+            if self.experiment is not None
+            else {key: own for key, own in raw.items() if key != "experiment"}
+        )
 
     @property
     def id(self) -> str:

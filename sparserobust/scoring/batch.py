@@ -14,6 +14,9 @@ from sparserobust.arguments import require_known_labels
 from sparserobust.attacks.oracle import Oracle, as_logits, check_logits, input_gradient
 from sparserobust.weights.isolation import Guard
 
+GRADIENTS = ("loss_gradient", "logit_gradient", "margin_gradient")
+"""The shared backward passes, by the names they are counted under."""
+
 
 class Batch:
     """Images, labels and what the model makes of them.
@@ -39,6 +42,7 @@ class Batch:
         self.images = images
         self.labels = labels
         self.passes = passes
+        self._counted: set[str] = set()
 
     def __len__(self) -> int:
         """How many examples."""
@@ -105,8 +109,19 @@ class Batch:
 
     def _gradient(self, scalar: Tensor, images: Tensor, kind: str) -> Tensor:
         gradient = input_gradient(scalar, images, retain_graph=True)
-        self.passes[kind] += len(self)
+        self.count(kind)
         return gradient
+
+    @property
+    def asked(self) -> list[str]:
+        """Which of the shared gradients were asked for here."""
+        return [kind for kind in GRADIENTS if kind in self.__dict__]
+
+    def count(self, kind: str) -> None:
+        """Counts a shared gradient, once: when it is computed, or where a result that needed it was measured before."""
+        if kind not in self._counted:
+            self._counted.add(kind)
+            self.passes[kind] += len(self)
 
     @cached_property
     def oracle(self) -> Oracle:
@@ -133,6 +148,9 @@ class _Part(Batch):
     @cached_property
     def logits(self) -> Tensor:
         return self._whole.logits[self._chosen]
+
+    def count(self, kind: str) -> None:
+        self._whole.count(kind)
 
     @cached_property
     def loss_gradient(self) -> Tensor:

@@ -8,7 +8,6 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,15 @@ from sparserobust.weights.plan import bytes_of
 
 @dataclass(frozen=True)
 class Entry:
-    """One batch as it was measured: arrays over its examples, and what that cost."""
+    """One batch as it was measured: arrays over its examples, and what that cost.
+
+    Attributes:
+        passes: the evaluator's own; `asked`: the shared gradients that it asked for.
+    """
 
     arrays: dict[str, np.ndarray]
     passes: dict[str, int]
+    asked: list[str]
     seconds: float
 
 
@@ -97,15 +101,15 @@ class Cache:
             with np.load(content, allow_pickle=False) as stored:
                 facts = json.loads(str(stored["facts"]))
                 arrays = {name: stored[name] for name in stored.files if name != "facts"}
-            return Entry(arrays, facts["passes"], float(facts["seconds"]))
+            return Entry(arrays, facts["passes"], facts["asked"], float(facts["seconds"]))
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
-    def put(self, key: str, arrays: Mapping[str, np.ndarray], passes: dict[str, int], seconds: float) -> None:
+    def put(self, key: str, entry: Entry) -> None:
         """Keeps a batch, complete or not at all: on a full disk it is measured again another time."""
         buffer = io.BytesIO()
-        facts = np.array(json.dumps({"passes": passes, "seconds": seconds}))
-        np.savez_compressed(buffer, facts=facts, **arrays)  # type: ignore[arg-type]
+        facts = {"passes": entry.passes, "asked": entry.asked, "seconds": entry.seconds}
+        np.savez_compressed(buffer, facts=np.array(json.dumps(facts)), **entry.arrays)  # type: ignore[arg-type]
         path = self._path(key)
         with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)

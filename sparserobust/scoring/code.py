@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -22,9 +22,17 @@ def evaluator_code(*kinds: type) -> str:
     return hashlib.sha256((_our_code() + own).encode()).hexdigest()
 
 
-def run_code(model: nn.Module, evaluators: Iterable[object]) -> str:
-    """The code that a run's numbers come from: the model's and the evaluators'."""
-    return hashlib.sha256((code_of(model) + evaluator_code(*map(type, evaluators))).encode()).hexdigest()
+def outcome_codes(model: nn.Module, evaluators: Mapping[str, object]) -> dict[str, str]:
+    """Label -> the code that an evaluator's outcome comes from: the model's and its own.
+
+    Args:
+        evaluators: by label.
+    """
+    own = code_of(model)
+    return {
+        label: hashlib.sha256((own + evaluator_code(type(evaluator))).encode()).hexdigest()
+        for label, evaluator in evaluators.items()
+    }
 
 
 @cache

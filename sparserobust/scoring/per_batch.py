@@ -10,6 +10,7 @@ import numpy as np
 
 from sparserobust.scoring.attackable import require_attackable
 from sparserobust.scoring.batch import Batch
+from sparserobust.scoring.cache import Entry
 from sparserobust.scoring.contract import Context, Measurement
 from sparserobust.scoring.evaluator_base import EvaluatorBase
 
@@ -63,10 +64,13 @@ class PerBatch(Measurement):
             before, start = Counter(self.passes), time.perf_counter()
             arrays = self.measure(batch)
             spent = {kind: count - before[kind] for kind, count in self.passes.items()}
-            cache.put(key, arrays, spent, time.perf_counter() - start)
+            cache.put(key, Entry(arrays, spent, batch.asked, time.perf_counter() - start))
         else:
             arrays = entry.arrays
             self.passes.update(entry.passes)
+            for kind in entry.asked:
+                batch.count(kind)
+            self.context.attackable = True  # or there would be no such entry
             self.context.cached_seconds += entry.seconds
             self.context.cached_examples += len(batch)
         self._parts.append(arrays)

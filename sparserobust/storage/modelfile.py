@@ -56,12 +56,25 @@ def model_file(path: str | os.PathLike[str]) -> Path:
     raise RecordError(f"{place} is a folder without {MODEL_FILE}{hint}")
 
 
+def read_header(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The header of a saved model alone: what it is, without its weights.
+
+    Raises:
+        RecordError: unreadable, not a saved model of this library, or of another version.
+    """
+    return _read(path, tensors=False)[0]
+
+
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Header and tensors of a saved model.
 
     Raises:
         RecordError: unreadable, not a saved model of this library, or of another version.
     """
+    return _read(path, tensors=True)
+
+
+def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Any], dict[str, Tensor]]:
     file = Path(path)
     if not file.is_file():
         raise RecordError(
@@ -78,7 +91,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
                     "load it with the sparserobust that wrote it"
                 )
             header = json.loads(metadata["header"])
-            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            names = opened.keys() if tensors else ()
+            found = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError) as error:
         raise RecordError(f"{file} is not a readable saved model ({error})") from None
-    return header, tensors
+    return header, found

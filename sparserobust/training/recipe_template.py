@@ -7,10 +7,11 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+
 from sparserobust.annotations import in_words
 from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError
-from sparserobust.toml_files import toml_key, toml_value
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.recipe_files import GENERAL, OWN, AnyRecipe, list_recipes, load_recipe
 from sparserobust.training.table import Table
@@ -83,7 +84,10 @@ def recipe_template(name: str, start: AnyRecipe = GENERAL) -> str:
 def _tables(key: str, value: Table | dict[str, Table], *, live: bool) -> str:
     """A field that is a table, or one for each name."""
     if isinstance(value, dict):
-        return "\n".join(_table(f"{key}.{toml_key(name)}", table, live=live) for name, table in value.items())
+        return "\n".join(
+            _table(f"{key}.{tomlkit.key(name).as_string()}", table, live=live)
+            for name, table in value.items()
+        )
     return _table(key, value, live=live) + _of_other_kinds(value)
 
 
@@ -103,7 +107,7 @@ def _of_other_kinds(shown: Table) -> str:
     if not isinstance(shown, PGDTraining | TRADESTraining):
         return ""
     return "".join(
-        _about(cls, key, f"where kind = {toml_value(kind)}, ")
+        _about(cls, key, f"where kind = {_written(kind)}, ")
         for kind, cls in KINDS.items()
         for key in cls.model_fields
         if key not in type(shown).model_fields
@@ -114,8 +118,10 @@ def _about(cls: type[Table], key: str, when: str = "") -> str:
     """The comment above a field: what it is, then which values it takes and its default."""
     field = cls.model_fields[key]
     takes = in_words(cls, key).removesuffix(", or None").replace("True or False", "true or false")
-    default = "none" if field.default in (None, {}) else toml_value(field.default)
-    state = "required" if field.is_required() else f"default: {default}"
+    if field.is_required():
+        state = "required"
+    else:
+        state = f"default: {'none' if field.default in (None, {}) else _written(field.default)}"
     if key == "kind":
         takes, state = " or ".join(map(repr, KINDS)), "required"
     if cls is Recipe and key in TABLES:
@@ -130,4 +136,9 @@ def _comment(text: str) -> str:
 
 
 def _line(key: str, value: Any, *, live: bool) -> str:
-    return f"{'' if live else '#'}{key} = {toml_value(value)}\n"
+    return f"{'' if live else '#'}{key} = {_written(value)}\n"
+
+
+def _written(value: Any) -> str:
+    """A value as TOML writes it."""
+    return str(tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string())

@@ -1,6 +1,7 @@
 """`sparserobust evaluate` from end to end, on digits, with little training."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -34,14 +35,15 @@ def test_a_comparison_writes_a_report_and_a_run_and_a_model_for_every_subject(co
     code, out = comparison
     assert code == 0
     names = ["dense-0-0"] + [f"{m}-{s}-0" for m in ("snip", "freezenet", "dctps") for s in ("0.9", "0.99")]
-    assert sorted(p.name for p in out.iterdir()) == sorted([*names, "report.html"])
+    assert sorted(p.name for p in out.iterdir()) == sorted([*names, "experiment.toml", "report.html"])
     for name in names:
         recorded = sr.load_run(out / name)
         assert {o.status for o in recorded.outcomes.values()} == {"ok"}
         assert recorded.outcomes["fgsm"].axis == (0.05, 0.1)
         assert recorded.data.n == 100
         assert recorded.history is not None
-        assert recorded.environment.command.startswith("sparserobust")
+        assert recorded.environment.command is None
+        assert recorded.experiment == (out / "experiment.toml").read_text()
     subsets = {sr.load_run(out / name).data.subset for name in names}
     assert len(subsets) == 1
     assert subsets != {None}
@@ -173,7 +175,7 @@ def test_a_name_with_markup_in_it_is_text_in_the_report(comparison, tmp_path):
 
 
 def test_an_interruption_keeps_and_reports_what_is_done(tmp_path, monkeypatch, capsys):
-    from sparserobust.cli import comparison
+    from sparserobust.experiment import make
 
     calls = []
 
@@ -183,7 +185,7 @@ def test_an_interruption_keeps_and_reports_what_is_done(tmp_path, monkeypatch, c
             raise KeyboardInterrupt
         return sr.train(*args, **kwargs)
 
-    monkeypatch.setattr(comparison, "train", interrupted)
+    monkeypatch.setattr(make, "train", interrupted)
     code = run("evaluate", "--epochs", "1", "--evaluators", "accuracy", "--out", tmp_path)
     assert code == 130
     assert (tmp_path / "report.html").exists()
@@ -221,16 +223,25 @@ def test_a_saved_model_of_ones_own_network_is_scored_with_the_network_named(netw
 
 def test_two_saved_models_of_one_name_keep_a_folder_each(comparison, tmp_path):
     _, out = comparison
-    path = out / "dctps-0.9-0" / "model.sparse"
-    assert run("evaluate", path, path, "--evaluators", "storage", "--out", tmp_path) == 0
-    assert {p.name for p in tmp_path.iterdir()} == {"dctps-0.9-0", "dctps-0.9-0-2", "report.html"}
+    path = out / "dctps-0.9-0"
+    other = shutil.copy(path / "model.sparse", tmp_path / "other.sparse")
+    for _ in range(2):
+        assert run("evaluate", path, other, "--evaluators", "storage", "--out", tmp_path / "out") == 0
+        assert {p.parent.name for p in (tmp_path / "out").glob("*/run.json")} == {
+            "dctps-0.9-0",
+            "dctps-0.9-0-2",
+        }
 
 
 def test_a_saved_model_with_changed_parameters_is_filed_under_them(comparison, tmp_path):
     _, out = comparison
     path = out / "snip-0.9-0" / "model.sparse"
     assert run("evaluate", path, "--evaluators", "storage", "--out", tmp_path) == 0
-    assert {p.name for p in tmp_path.iterdir()} == {"snip-rescue-random-0.9-0", "report.html"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "snip-rescue-random-0.9-0",
+        "experiment.toml",
+        "report.html",
+    }
 
 
 def test_a_network_that_does_not_take_the_images_is_refused_before_anything_is_trained(network, capsys):
@@ -242,4 +253,9 @@ def test_a_network_that_does_not_take_the_images_is_refused_before_anything_is_t
 def test_a_value_named_twice_is_made_once(tmp_path):
     assert run("evaluate", "--methods", "random", "--sparsity", "0.9,0.90", "--seeds", "0,00", "--epochs", "0",
                "--evaluators", "storage", "--out", tmp_path) == 0  # fmt: skip
-    assert {p.name for p in tmp_path.iterdir()} == {"dense-0-0", "random-0.9-0", "report.html"}
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "dense-0-0",
+        "random-0.9-0",
+        "experiment.toml",
+        "report.html",
+    }

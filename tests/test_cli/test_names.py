@@ -9,9 +9,9 @@ import pytest
 
 from sparserobust import registry
 from sparserobust.cli.main import main
-from sparserobust.cli.names import check_names
-from sparserobust.cli.variants import variants
 from sparserobust.errors import PluginError, SparseRobustError
+from sparserobust.experiment.grammar import variant
+from sparserobust.experiment.names import check_names
 
 PROBE = """
 import json, resource, sys
@@ -105,8 +105,12 @@ def test_the_check_says_what_the_use_of_the_name_would_say():
         lambda: check_names(data_name="digits", model="lenet"): lambda: sr.create_model(
             "lenet", input_shape=(1, 28, 28), num_classes=10
         ),
-        lambda: check_names(data_name="digits", named_evaluators=variants("fgms")): lambda: sr.evaluate(
-            sr.create_model("mlp5", input_shape=(1, 8, 8), num_classes=10), sr.load_data("digits"), ["fgms"]
+        lambda: check_names(data_name="digits", named_evaluators=[variant("fgms", "evaluators")]): lambda: (
+            sr.evaluate(
+                sr.create_model("mlp5", input_shape=(1, 8, 8), num_classes=10),
+                sr.load_data("digits"),
+                ["fgms"],
+            )
         ),
         lambda: check_names(data_name="digits", recipe="snip"): lambda: sr.training.load_recipe("snip"),
         lambda: check_names(data_name="digits", preset="quik"): lambda: sr.load_preset("quik"),
@@ -121,15 +125,14 @@ def test_the_check_says_what_the_use_of_the_name_would_say():
 
 @pytest.mark.parametrize("name", ["pgd-l2", "minimum-norm-linf", "pgd-l3"])
 def test_a_name_that_only_an_evaluator_can_tell_is_left_to_it(name):
-    check_names(data_name="digits", named_evaluators=variants(name, "--evaluators"))
+    check_names(data_name="digits", named_evaluators=[variant(name, "evaluators")])
 
 
 def test_names_with_a_place_or_of_torchvision_are_left_to_their_use():
     check_names(
         data_name="mnist:/somewhere",
         model="torchvision:resnet18",
-        recipe="own",
-        named_methods=variants("snip"),
+        named_methods=[variant("snip", "methods")],
     )
 
 

@@ -1,4 +1,4 @@
-"""What a command does to the memory of its process."""
+"""What an experiment does to the memory of its process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 FAULTS = """
 import ctypes, resource, torch
-from sparserobust.cli.runtime import M_MMAP_THRESHOLD, keep_freed_memory
+from sparserobust.experiment.runtime import M_MMAP_THRESHOLD, keep_freed_memory
 
 ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 2**17)  # as glibc begins; it moves with what is freed
 
@@ -39,7 +39,7 @@ def test_freed_memory_is_kept_for_the_next_step():
 
 
 def test_where_there_is_no_mallopt_nothing_is_done(monkeypatch):
-    from sparserobust.cli import runtime
+    from sparserobust.experiment import runtime
 
     monkeypatch.setattr(runtime.ctypes, "CDLL", lambda name: object())
     runtime.keep_freed_memory()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sparserobust.cli.variants import Variant
 from sparserobust.errors import ConfigError, PluginError
+from sparserobust.experiment.grammar import Variant
 from sparserobust.registry import evaluators as registry
 from sparserobust.scoring.named import build_evaluator
 

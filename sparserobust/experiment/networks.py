@@ -1,35 +1,36 @@
-"""The networks of a comparison: made anew for a seed, and tried on one image before anything is trained."""
+"""The networks of an experiment: made anew for a seed, and tried on one image before anything is trained."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from sparserobust.cli.request import Request
-from sparserobust.cli.weights import build_network, load_weights
 from sparserobust.data import Data
 from sparserobust.device import device_of
 from sparserobust.errors import ModelError
+from sparserobust.experiment.spec import DEFAULT_MODEL, Experiment
 from sparserobust.models import create_model
 from sparserobust.models.create import own_initialisation
+from sparserobust.models.own import build_network, load_weights
 from sparserobust.training import Recipe
 from sparserobust.weights.isolation import examined
 
 
-def fresh_network(request: Request, data: Data, recipe: Recipe | None, seed: int) -> nn.Module:
+def fresh_network(experiment: Experiment, data: Data, recipe: Recipe | None, seed: int) -> nn.Module:
     """A network drawn by this seed: one of ours, or the user's own with its weights where some are named.
 
     Ours are initialised as asked for, else as the recipe's paper did, but for networks that need their own.
     """
-    if not request.networks:
-        name, initialisation = request.model_name, request.initialisation
+    if experiment.own_network is None:
+        name, initialisation = experiment.model or DEFAULT_MODEL, experiment.initialisation
         if initialisation is None and recipe is not None and own_initialisation(name) is None:
             initialisation = recipe.initialisation
         return create_model(name, data, seed=seed, initialisation=initialisation)
-    torch.manual_seed(seed)
-    network = build_network(request.networks[0])
-    if request.weights is not None:
-        load_weights(network, request.weights)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = build_network(experiment.own_network)
+    if experiment.weights is not None:
+        load_weights(network, experiment.weights)
     return network
 
 

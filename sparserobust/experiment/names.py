@@ -1,12 +1,21 @@
-"""The names on a command line, checked before torch is imported, so that a mistyped one is answered at once."""
+"""The names in an experiment, checked before torch is imported, so that a mistyped one is answered at once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sparserobust.cli.variants import Variant, names_of
+from sparserobust.errors import ConfigError
+from sparserobust.experiment.grammar import Variant, names_of
 from sparserobust.registry import data, data_place, evaluators, methods, models
 from sparserobust.toml_files import presets, recipes
+
+TORCHVISION = "torchvision:"
+"""What stands before the name of any of its networks."""
+
+
+def is_own(model: str) -> bool:
+    """Whether a model is `package.module:callable`, a network of one's own."""
+    return ":" in model and not model.startswith(TORCHVISION)
 
 
 def check_names(
@@ -20,13 +29,13 @@ def check_names(
 ) -> None:
     """Raises for the first name that nothing has, as its use would.
 
-    What only an import can tell is left to it: a network of torchvision, and names such as `pgd-l2`, which an
-    evaluator has with other settings.
+    What only an import can tell is left to it: a network of torchvision or of one's own, and names such as `pgd-l2`,
+    which an evaluator has with other settings.
 
     Raises:
         PluginError: a method or evaluator that is not there, or anything that is defined twice.
         ModelError, DataError: a network or data set that is not there.
-        ConfigError: a recipe or preset that is not there.
+        ConfigError: a recipe or preset that is not there, or settings of the dense reference.
     """
     if preset is not None:
         presets.text(preset)
@@ -34,9 +43,11 @@ def check_names(
     for name in names_of(named_evaluators):
         if name in known or not may_be_recorded(name, known):
             evaluators.require(name)
-    for name in names_of(named_methods):
-        methods.require(name)
-    if recipe not in (None, "own"):
+    for each in named_methods:
+        methods.require(each.name)
+        if each.name == "dense" and each.params:
+            raise ConfigError(f"methods {each}: dense is the reference and has no variants; write dense")
+    if recipe is not None:
         recipes.text(recipe)
     if model is not None and ":" not in model:
         models.require(model)

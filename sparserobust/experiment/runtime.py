@@ -1,8 +1,12 @@
-"""How a command uses the machine: threads and memory. Importing the library changes neither."""
+"""How an experiment uses the machine: threads and memory. Importing the library changes neither."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
 
 SMALL_NETWORK = 5_000_000
 """Parameters below which one thread is faster than several on a CPU."""
@@ -10,13 +14,17 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Of `mallopt`, as <malloc.h> of glibc numbers them."""
 
 
-def set_threads(threads: int | None, parameters: int, device: str) -> None:
-    """Sets torch's threads; by default one for small networks on a CPU, torch's own choice otherwise."""
-    import torch
-
+@contextmanager
+def threads_set(threads: int | None, parameters: int, device: str) -> Iterator[None]:
+    """Torch's threads set, by default to one for small networks on a CPU; afterwards they are as before."""
+    before = torch.get_num_threads()
     small = parameters < SMALL_NETWORK and device == "cpu"
     if threads is not None or small:
         torch.set_num_threads(threads or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def keep_freed_memory() -> None:

@@ -1,15 +1,24 @@
-"""One method with different parameters in one comparison: `--methods "random[allocation=epl],random"`."""
+"""One method with different parameters in one experiment: `random[allocation=epl]` beside `random`."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import sparserobust as sr
-from sparserobust.cli.bound import bound_variants
 from sparserobust.cli.main import main
-from sparserobust.cli.variants import Variant, folder_stem, variants
+from sparserobust.errors import ConfigError
+from sparserobust.experiment.bound import bound_methods
+from sparserobust.experiment.grammar import Variant, parsed, variant, written
+from sparserobust.experiment.places import folder_stem
 from sparserobust.methods.random import Random
 from sparserobust.training import load_recipe
 
 DIGITS = load_recipe("digits")
+
+
+def variants(text):
+    """The methods of a text with commas between."""
+    return sr.Experiment(methods=text).method_variants
 
 
 def run(*arguments):
@@ -29,10 +38,24 @@ def test_commas_inside_a_bracket_do_not_part_methods():
 
 
 def test_values_are_json_or_text_where_they_are_not():
-    (found,) = variants('a[x=1,y=0.5,z=true,rescue=null,t=abc,q="1",n=NaN]')
+    (found,) = variants('snip[x=1,y=0.5,z=true,rescue=null,t=abc,q="1",n=NaN]')
     assert found.params == {
         "x": 1, "y": 0.5, "z": True, "rescue": None, "t": "abc", "q": "1", "n": "NaN",
     }  # fmt: skip
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(JSON)
+def test_whatever_a_setting_holds_its_text_says_again(value):
+    assert parsed(written(value)) == value
+    again = variant(str(Variant("snip", {"a": value, "b": [value]})), "methods")
+    assert again.params == {"a": value, "b": [value]}
 
 
 @pytest.mark.parametrize(
@@ -66,21 +89,22 @@ def test_a_wrong_bracket_is_one_clear_line(capsys, tmp_path, text, expected):
 def test_set_reaches_every_variant_of_its_method_and_the_bracket_has_the_last_word():
     named = variants("snip,snip[rescue=null],snip[offset=dct],freezenet")
     settings = {"snip": {"rescue": "random", "score_samples": 64}}
-    _, *bound = bound_variants(named, settings, DIGITS)
+    _, *bound = bound_methods(named, settings, DIGITS)
     assert [b.params.get("rescue", "unset") for b in bound] == ["random", None, "random", "unset"]
     assert [b.method.score_samples for b in bound] == [64, 64, 64, DIGITS.score_samples]
 
 
-def test_what_comes_out_alike_is_made_once_and_dense_comes_first():
-    named = variants(
-        "random,random[allocation=uniform],snip,dense,random[offset=dct],snip[score_samples=512]"
-    )
-    bound = bound_variants(named, {}, DIGITS)
+def test_dense_comes_first_and_two_names_for_one_method_are_refused():
+    bound = bound_methods(variants("random,snip,dense,random,random[offset=dct]"), {}, DIGITS)
     assert [b.method.variant() for b in bound] == ["dense", "random", "snip", "random[offset=dct]"]
+    for one, other in (("random", "random[allocation=uniform]"), ("snip", "snip[score_samples=512]")):
+        with pytest.raises(ConfigError, match="are two names for one thing; give one of them") as caught:
+            bound_methods(variants(f"{one},{other}"), {}, DIGITS)
+        assert f"methods {one} and {other} are" in str(caught.value)
 
 
 def test_all_variants_that_see_examples_see_as_many():
-    bound = bound_variants(variants("snip,snip[offset=frozen],freezenet[mask=random],random"), {}, DIGITS)
+    bound = bound_methods(variants("snip,snip[offset=frozen],freezenet[mask=random],random"), {}, DIGITS)
     seen = {b.method.variant(): b.params.get("score_samples") for b in bound}
     assert seen["snip"] == seen["snip[offset=frozen]"] == DIGITS.score_samples
     assert seen["random"] is seen["dense"] is None
@@ -172,7 +196,7 @@ def test_only_methods_of_one_event_share_a_scoring_between_sparsities():
         def events(self, prunable, k):
             return [2 * k, k]
 
-    bound = bound_variants(variants("snip,random"), {}, DIGITS)
+    bound = bound_methods(variants("snip,random"), {}, DIGITS)
     assert all(b.method.scores_once for b in bound)
     assert not TwoEvents().scores_once
 
@@ -181,5 +205,5 @@ def test_a_recipe_that_cannot_decay_frozen_weights_is_refused_before_anything_is
     assert run("evaluate", "--methods", "freezenet-wd", "--out", tmp_path / "out") == 2
     error = capsys.readouterr().err
     assert "freezenet-wd decays its frozen weights, which recipe digits cannot" in error
-    assert "--recipe freezenet-mnist" in error
+    assert "recipe freezenet-mnist" in error
     assert error.count("\n") == 1

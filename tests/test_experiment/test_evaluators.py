@@ -1,14 +1,14 @@
-"""`--evaluators` with settings in brackets, and `--preset`."""
+"""The evaluators of an experiment: with settings in brackets, of a preset, or the usual ones."""
 
 import pytest
 
 import sparserobust as sr
-from sparserobust.cli.evaluators import built
 from sparserobust.cli.main import main
-from sparserobust.cli.options import parsed, settings
-from sparserobust.cli.recorded import spelled_out
-from sparserobust.cli.variants import Variant, variants
 from sparserobust.errors import ConfigError, PluginError
+from sparserobust.experiment import score
+from sparserobust.experiment.evaluators import evaluators_of
+from sparserobust.experiment.grammar import Variant, parsed
+from sparserobust.experiment.recorded import spelled_out
 from sparserobust.presets import Row, read_preset
 from sparserobust.scoring.named import CORE
 
@@ -22,8 +22,8 @@ def run(*arguments):
     return caught.value.code
 
 
-def named(text):
-    return variants(text, "--evaluators")
+def built(named, preset=None, settings=()):
+    return evaluators_of(sr.Experiment(evaluators=named, preset=preset, settings=settings))
 
 
 def names(evaluators):
@@ -41,26 +41,26 @@ def dense(tmp_path_factory):
 
 
 def test_settings_in_brackets_make_variants_of_an_evaluator():
-    evaluators = built(named("accuracy,pgd,pgd[norm=l2,steps=20],minimum-norm[norm=linf]"), None, {})
+    evaluators = built(("accuracy,pgd,pgd[norm=l2,steps=20],minimum-norm[norm=linf]"), None, {})
     assert names(evaluators) == ["accuracy", "pgd", "pgd-l2", "minimum-norm-linf"]
     assert evaluators[2].steps == 20
 
 
 def test_a_bracket_holds_lists_and_hyphens_are_underscores():
-    (fgsm, pgd) = built(named("fgsm[eps=[0.05,0.1],margin=false],pgd[step-size=0.01]"), None, {})
+    (fgsm, pgd) = built(("fgsm[eps=[0.05,0.1],margin=false],pgd[step-size=0.01]"), None, {})
     assert (fgsm.eps, fgsm.margin, pgd.step_size) == ((0.05, 0.1), False, 0.01)
 
 
 def test_set_reaches_every_variant_and_the_bracket_has_the_last_word():
-    evaluators = built(named("pgd,pgd[norm=l2,steps=20]"), None, {"pgd": {"steps": 5, "restarts": 2}})
+    evaluators = built(("pgd,pgd[norm=l2,steps=20]"), None, {"pgd": {"steps": 5, "restarts": 2}})
     assert [(e.steps, e.restarts) for e in evaluators] == [(5, 2), (20, 2)]
 
 
-def test_what_is_named_twice_alike_runs_once():
-    assert names(built(named("accuracy,fgsm,accuracy,fgsm[backend=native]"), None, {})) == [
-        "accuracy",
-        "fgsm",
-    ]
+def test_what_is_named_twice_runs_once_and_two_names_for_one_thing_are_refused():
+    assert names(built("accuracy,fgsm,accuracy")) == ["accuracy", "fgsm"]
+    for two in ("fgsm,fgsm[backend=native]", "pgd-l2,pgd[norm=l2]"):
+        with pytest.raises(ConfigError, match="are two names for one thing; give one of them"):
+            built(two)
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,9 @@ def test_what_is_named_twice_alike_runs_once():
             ConfigError,
             r"pgd and pgd\[steps=3\] are both recorded as 'pgd', which a run holds once",
         ),
-        ("pgd[steps=3", ConfigError, r"--evaluators pgd\[steps=3: a '\[' without its '\]'"),
+        ("pgd[steps=3", ConfigError, r"evaluators pgd\[steps=3: a '\[' without its '\]'"),
         ("[steps=3]", ConfigError, "no evaluator before the bracket"),
-        ("pgd[3]", ConfigError, r"--evaluators pgd\[3\]: expected param=value in the bracket, got '3'"),
+        ("pgd[3]", ConfigError, r"evaluators pgd\[3\]: expected param=value in the bracket, got '3'"),
         ("pgd[stesp=3]", ConfigError, "evaluator 'pgd' has no setting 'stesp'; did you mean 'steps'"),
         ("pgd[steps=0]", ConfigError, "evaluator 'pgd': steps .*at least 1"),
         ("pgb[steps=3]", PluginError, "unknown evaluator 'pgb'; did you mean 'pgd'"),
@@ -82,13 +82,13 @@ def test_what_is_named_twice_alike_runs_once():
 )
 def test_a_wrong_evaluator_is_one_clear_line(text, error, expected):
     with pytest.raises(error, match=expected) as caught:
-        built(named(text), None, {})
+        built(text)
     assert "\n" not in str(caught.value)
 
 
 def shown(text, settings=None):
     """Names and settings of the evaluators that the command line would run."""
-    found = built([spelled_out(variant) for variant in named(text)], None, settings or {})
+    found = built(text, None, settings or {})
     return [(evaluator.label, evaluator.resolved()) for evaluator in found]
 
 
@@ -133,7 +133,7 @@ def test_set_reaches_the_variant_of_a_recorded_name_alone():
     assert [(s["steps"], s["restarts"]) for _, s in found] == [(5, 2), (7, 2)]
     assert shown("pgd-l2[steps=9]", common)[0][1]["steps"] == 9
     l2 = QUICK.model_copy(update={"evaluators": (Row(name="pgd", settings={"norm": "l2", "steps": 3}),)})
-    with pytest.raises(ConfigError, match="--set pgd-l2.steps: preset quick fixes it"):
+    with pytest.raises(ConfigError, match="settings pgd-l2.steps: preset quick fixes it"):
         built(None, l2, {"pgd-l2": {"steps": 50}})
 
 
@@ -149,11 +149,11 @@ def test_set_reaches_the_variant_of_a_recorded_name_alone():
 def test_one_number_is_a_list_of_one_and_a_fraction_is_a_number(written, expected):
     for (fgsm,) in (
         shown(f"fgsm[eps={written}]"),
-        shown("fgsm", settings([f"fgsm.eps={written}"], ["fgsm"])),
+        shown("fgsm", f"fgsm.eps={written}"),
     ):
         assert fgsm[1]["eps"] == expected
     assert shown(f"pgd[eps={written}]")[0][1]["eps"] == expected
-    assert built(None, None, settings([f"fgsm.eps={written}"], ["fgsm"]))[1].eps == tuple(expected)
+    assert built(None, None, f"fgsm.eps={written}")[1].eps == tuple(expected)
 
 
 @pytest.mark.parametrize("text", ["data/1/2", "1/0", "a/2", "v1/2", '"8/255"'])
@@ -169,20 +169,20 @@ def test_without_a_word_the_core_eight_run_with_their_settings():
 
 def test_a_preset_is_added_to_those_named_and_accuracy_is_always_there():
     assert names(built(None, QUICK, {})) == ["accuracy", "fgsm", "carlini-wagner", "pgd"]
-    both = built(named("storage,pgd[norm=l2]"), QUICK, {})
+    both = built(("storage,pgd[norm=l2]"), QUICK, {})
     assert names(both) == ["storage", "pgd-l2", "accuracy", "fgsm", "carlini-wagner", "pgd"]
     assert [e.steps for e in both if e.label.startswith("pgd")] == [40, 10]
     bare = QUICK.model_copy(update={"evaluators": QUICK.evaluators[1:2]})
-    assert names(built(named("storage"), bare, {})) == ["accuracy", "storage", "fgsm"]
-    own = built([Variant("accuracy", {"train": False})], bare, {})
+    assert names(built(("storage"), bare, {})) == ["accuracy", "storage", "fgsm"]
+    own = built("accuracy[train=false]", bare)
     assert (names(own), own[0].train) == (["accuracy", "fgsm"], False)
 
 
 def test_what_a_preset_fixes_is_not_changed_in_silence():
-    with pytest.raises(ConfigError, match="--set pgd.steps: preset quick fixes it"):
+    with pytest.raises(ConfigError, match="settings pgd.steps: preset quick fixes it"):
         built(None, QUICK, {"pgd": {"steps": 50}})
     with pytest.raises(ConfigError, match="fgsm and fgsm.* are both recorded as 'fgsm'"):
-        built(named("fgsm"), QUICK, {})
+        built(("fgsm"), QUICK, {})
     free = built(None, QUICK, {"pgd": {"restarts": 2}, "accuracy": {"train": False}})
     assert (free[0].train, free[3].restarts, free[3].steps) == (False, 2, 10)
 
@@ -202,7 +202,7 @@ def test_variants_and_a_preset_reach_the_record(dense, tmp_path):
     ("options", "expected"),
     [
         (["--preset", "quik"], "unknown preset 'quik'; did you mean 'quick'"),
-        (["--evaluators", ""], "--evaluators is empty"),
+        (["--evaluators", ""], "evaluators is empty"),
         (
             ["--preset", "quick", "--set", "minimum-norm.steps=3"],
             "'minimum-norm' is not in use here; expected accuracy, ",
@@ -220,16 +220,14 @@ def test_wrong_use_is_one_line_before_anything_is_trained(capsys, tmp_path, opti
 
 
 def test_the_dense_model_of_the_same_seed_is_given_to_those_that_carry_over_from_it(tmp_path, monkeypatch):
-    from sparserobust.cli import comparison
-
     given = {}
-    real = comparison.evaluate
+    real = score.evaluate
 
     def evaluate(subject, *arguments, dense_model=None, **options):
         given[subject.method, subject.seed] = dense_model
         return real(subject, *arguments, dense_model=dense_model, **options)
 
-    monkeypatch.setattr(comparison, "evaluate", evaluate)
+    monkeypatch.setattr(score, "evaluate", evaluate)
     options = ["--methods", "random", "--sparsity", "0.5", "--epochs", "0", "--limit", "10"]
     assert run("evaluate", *options, "--evaluators", "accuracy", "--seeds", "0,1", "--out", tmp_path) == 0
     assert given["dense", 0] is given["dense", 1] is None

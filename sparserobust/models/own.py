@@ -1,8 +1,9 @@
-"""A user's own network for the command line: `package.module:callable` and a weights file. Nothing is unpickled."""
+"""A network of one's own: `package.module:callable` and a weights file. Nothing is unpickled."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import pickle
 import sys
 import warnings
@@ -37,13 +38,13 @@ def build_network(target: str) -> nn.Module:
     return network
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """Loads a safetensors file or a state_dict into the network, in place.
 
     Raises:
         ModelError: unreadable, not plain tensors, of another architecture, or not finite.
     """
-    state = _read(path)
+    state = _read(Path(path))
     own = network.state_dict()
     missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     differing = [k for k in own if k in state and own[k].shape != state[k].shape]
@@ -65,7 +66,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
 
 def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise ModelError(f"{path} is not there; --weights takes a safetensors file or a state_dict")
+        raise ModelError(f"{path} is not there; weights are a safetensors file or a state_dict")
     try:
         if path.suffix == ".safetensors":
             state = load_file(path)

@@ -6,9 +6,9 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust import registry
-from sparserobust.cli import comparison
 from sparserobust.cli.main import main
 from sparserobust.errors import DegenerateScores, ModelError
+from sparserobust.experiment import make
 from sparserobust.records import remark
 
 NETWORKS = """
@@ -87,7 +87,7 @@ def test_the_terminal_and_the_page_say_it_in_a_line(undecided, capsys):
 def counted(monkeypatch, fails):
     """Replaces `sparsify`: counts its calls with their sparsities, and raises what `fails` gives for one of them."""
     calls = []
-    real = comparison.sparsify
+    real = make.sparsify
 
     def sparsify(model, method, sparsity, data, **params):
         calls.append((method, list(sparsity)))
@@ -96,7 +96,7 @@ def counted(monkeypatch, fails):
                 raise error
         return real(model, method, sparsity, data, **params)
 
-    monkeypatch.setattr(comparison, "sparsify", sparsify)
+    monkeypatch.setattr(make, "sparsify", sparsify)
     return calls
 
 
@@ -146,14 +146,14 @@ def test_any_other_error_is_a_failure_with_exit_status_1(tmp_path, monkeypatch, 
 
 
 def test_a_collapse_while_training_is_a_result_too(tmp_path, monkeypatch):
-    real = comparison.train
+    real = make.train
 
     def train(subject, *args, **kwargs):
         if subject.method == "snip":
             raise DegenerateScores("nothing left to rank by")
         return real(subject, *args, **kwargs)
 
-    monkeypatch.setattr(comparison, "train", train)
+    monkeypatch.setattr(make, "train", train)
     assert evaluate(tmp_path, "snip") == 0
     assert sr.load_run(tmp_path / "snip-0.5-0").outcomes["accuracy"].status == "skipped"
 

@@ -1,32 +1,30 @@
-"""The variants of a comparison with all their parameters, checked before anything is computed."""
+"""The methods of an experiment with all their parameters, checked before anything is computed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from sparserobust.apply import build_method, sparsify
-from sparserobust.cli.options import Settings
-from sparserobust.cli.request import Request
-from sparserobust.cli.variants import Variant
 from sparserobust.data import Data
 from sparserobust.errors import ConfigError
+from sparserobust.experiment.grammar import Assigned, Variant, written
 from sparserobust.methods.base import Method, PruneDuringTraining
-from sparserobust.training import Recipe, check_trainable, load_recipe, recipe_for
+from sparserobust.training import Recipe, check_trainable, load_recipe
 
 DENSE = Variant("dense", {})
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A variant with its method; `params` are what `sparsify` takes."""
+    """A method as it is named, and built; `params` are what `sparsify` takes."""
 
     variant: Variant
     method: Method
-    params: dict[str, Any]
+    params: Mapping[str, Any]
 
     @property
     def dense(self) -> bool:
@@ -34,21 +32,24 @@ class Bound:
         return self.variant.name == DENSE.name
 
 
-def check_methods(named: Sequence[Variant], settings: Settings) -> None:
+def check_methods(named: Sequence[Variant], settings: Assigned) -> None:
     """Raises PluginError or ConfigError for a method or parameter that cannot be, whatever the recipe."""
     for variant in named:
         _built(variant, variant.settings({}, settings))
 
 
-def bound_variants(named: Sequence[Variant], settings: Settings, recipe: Recipe | None) -> list[Bound]:
-    """The variants in their order, the dense reference first; one that comes out like another is dropped.
+def bound_methods(named: Sequence[Variant], settings: Assigned, recipe: Recipe | None) -> list[Bound]:
+    """The methods in their order, the dense reference first.
 
     All that score on training examples see the same number of them: the recipe's, or the largest of the
     methods' own recipes.
 
+    Args:
+        recipe: of all networks; None for each method's own.
+
     Raises:
-        PluginError: unknown method. ConfigError: a parameter that it does not take or that cannot be, or a
-            recipe that cannot train it.
+        PluginError: unknown method. ConfigError: a parameter that it does not take or that cannot be, two names for
+            one method, or a recipe that cannot train it.
     """
     methods = [_built(variant, variant.settings({}, settings)) for variant in named]
     recipes = [recipe] if recipe else [load_recipe(method.recipe) for method in methods]
@@ -58,15 +59,18 @@ def bound_variants(named: Sequence[Variant], settings: Settings, recipe: Recipe 
         if method.decay_offset and own.optimizer == "adam" and own.weight_decay:
             raise ConfigError(
                 f"{method.name} decays its frozen weights, which recipe {own.name} cannot (adam couples decay and "
-                "gradient); name one with sgd or adamw, for instance --recipe freezenet-mnist"
+                "gradient); name one with sgd or adamw, for instance recipe freezenet-mnist"
             )
     bound: list[Bound] = []
     for variant in [DENSE, *(variant for variant in named if variant.name != DENSE.name)]:
         scored = _built(variant, variant.settings({}, settings)).samples is not None
         params = variant.settings({"score_samples": samples} if scored else {}, settings)
         method = _built(variant, params)
-        if method not in [other.method for other in bound]:
-            bound.append(Bound(variant, method, params))
+        if (same := next((other for other in bound if other.method == method), None)) is not None:
+            raise ConfigError(
+                f"methods {same.variant} and {variant} are two names for one thing; give one of them"
+            )
+        bound.append(Bound(variant, method, params))
     return bound
 
 
@@ -75,7 +79,7 @@ def _built(variant: Variant, params: dict[str, Any]) -> Method:
     try:
         return build_method(variant.name, params)
     except TypeError as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in params.items())
+        given = ", ".join(f"{name}={written(value)}" for name, value in params.items())
         raise ConfigError(
             f"{variant.name} cannot be made with {given}: {error}; `sparserobust describe {variant.name}` shows "
             "what it takes"
@@ -83,23 +87,15 @@ def _built(variant: Variant, params: dict[str, Any]) -> Method:
 
 
 def check_schedules(
-    bound: Sequence[Bound], model: nn.Module, data: Data, request: Request, recipe: Recipe | None
+    bound: Sequence[Bound], model: nn.Module, data: Data, sparsity: float, recipe: Recipe
 ) -> None:
     """Raises ConfigError where a method cannot prune in a training as long as these, before any is begun."""
-    for variant in bound:
-        if isinstance(variant.method, PruneDuringTraining):
-            name, sparsity = variant.variant.name, min(request.sparsities)
+    for each in bound:
+        if isinstance(each.method, PruneDuringTraining):
             try:
-                subject = sparsify(model, name, sparsity, data, **variant.params)
-                check_trainable(subject, data, epochs=request.epochs, recipe=recipe or "own")
+                subject = sparsify(model, each.variant.name, sparsity, data, **each.params)
+                check_trainable(subject, data, recipe=recipe)
             except ConfigError as error:
-                raise ConfigError(f"{variant.variant}: {error}") from None
+                raise ConfigError(f"{each.variant}: {error}") from None
             except Exception:  # a fault of the method's, which its record will say
                 continue
-
-
-def shared_recipe(request: Request, data: Data) -> Recipe | None:
-    """The recipe of all models: the one that was asked for, else the data set's; None for each method's own."""
-    if request.recipe == "own":
-        return None
-    return recipe_for(request.recipe, data, None)

@@ -6,9 +6,8 @@ import pytest
 
 import sparserobust as sr
 from sparserobust.cli.main import main
-from sparserobust.cli.networks import fresh_network
-from sparserobust.cli.request import Request
 from sparserobust.data import Data
+from sparserobust.experiment.networks import fresh_network
 from sparserobust.training import load_recipe
 
 QUICK = ["--methods", "dense", "--epochs", "0", "--evaluators", "storage"]
@@ -36,11 +35,9 @@ def test_the_recipe_says_how_networks_are_initialised_and_an_option_overrides_it
 
 
 def test_a_fixup_network_keeps_its_own_initialisation_under_any_recipe(monkeypatch):
-    request = Request(
-        **dict.fromkeys(Request.__dataclass_fields__) | {"targets": (), "model": "fixup-resnet110"}
-    )
+    experiment = sr.Experiment(model="fixup-resnet110")
     data = Data("cifar10", None, None, [], (0.5,) * 3, (0.25,) * 3, tuple("0123456789"), (3, 32, 32))
-    network = fresh_network(request, data, load_recipe("dctps"), 0)
+    network = fresh_network(experiment, data, load_recipe("dctps"), 0)
     assert network.origin.initialisation == "fixup"
 
 
@@ -61,7 +58,7 @@ def test_the_recipes_normalisation_becomes_the_networks_first_layer(tmp_path):
     ("options", "text"),
     [
         (["--initialisation", "xavier"], "unknown initialisation 'xavier'; did you mean 'xavier-normal'"),
-        (["--initialisation", "ones", "a.sparse"], "--initialisation draws the weights of --model; TARGETS"),
+        (["--initialisation", "ones", "a.sparse"], "initialisation draws the weights of an architecture"),
     ],
 )
 def test_an_initialisation_that_cannot_be_is_one_line(options, text, capsys):

@@ -1,0 +1,195 @@
+"""The plan: which networks, in which order, in which folder each, and what of them is there already."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from sparserobust.data import AnySet
+from sparserobust.data.digest import digest_of
+from sparserobust.errors import RecordError, SparseRobustError
+from sparserobust.experiment.bound import Bound
+from sparserobust.experiment.held import holds
+from sparserobust.experiment.places import folder_stem, network_folder, numbered, safe
+from sparserobust.experiment.prepared import Prepared
+from sparserobust.records import load_run
+from sparserobust.source_code import code_digest
+from sparserobust.storage.modelfile import MODEL_FILE, read_header
+from sparserobust.subject import Subject
+from sparserobust.weights.fingerprint import fingerprint
+from sparserobust.weights.plan import sha256_of
+
+State: TypeAlias = Literal["missing", "begun", "made", "scored"]
+"""Of a network: nothing is there, a training that was cut off, the network, the network and a record of it."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Planned:
+    """One network of a plan.
+
+    Attributes:
+        label: its name in one line.
+        folder: of its files.
+        method: that makes it; None where it is finished.
+        finished: the network itself where no method makes it.
+        sparsity: that is asked for.
+        seed: of all that is drawn.
+        made_from: sha256 of all that decides what the network comes to; "" where it is finished.
+        dense: folder of the dense reference, None where there is none or this is one.
+        wanted: the folder that it would have had, where that holds another network; else None.
+        state: of its folder when the plan was made.
+    """
+
+    label: str
+    folder: Path
+    method: Bound | None
+    finished: Subject | None
+    sparsity: float
+    seed: int | None
+    made_from: str
+    dense: Path | None
+    wanted: Path | None
+    state: State
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is a dense reference."""
+        return self.method is not None and self.method.dense
+
+
+def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
+    """Every network of an experiment in the order in which it is made, the dense reference of each seed first.
+
+    Nothing is written over: where a folder holds another network (of other data, settings, weights or code) the place
+    is the next of `folder-2`, `folder-3` ... that does not. The same experiment on the same folder has the same plan.
+
+    Args:
+        prepared: the experiment.
+        out: its folder, which need not be there.
+    """
+    if prepared.finished:
+        return _finished(prepared, out)
+    train, val = _digests(prepared.data.train, prepared.data.val)
+    taken: set[Path] = set()
+    plan: list[Planned] = []
+    for seed in prepared.experiment.seeds:
+        network, dense = fingerprint(prepared.network(seed)), None
+        for bound in prepared.methods:
+            recipe = prepared.recipe_of(bound)
+            drawn = [network, seed, train, val, recipe.settings()]
+            for sparsity in [0.0] if bound.dense else prepared.experiment.sparsities:
+                made_from = _made_from(bound, sparsity, drawn)
+                stem = folder_stem(bound.variant.name, bound.variant.params)
+                wanted = out / network_folder(stem, sparsity, seed)
+                place = next(p for p in numbered(wanted) if p not in taken and _may_hold(p, made_from))
+                held = not _may_hold(wanted, made_from)
+                taken.add(place)
+                plan.append(
+                    Planned(
+                        label=bound.method.label(sparsity),
+                        folder=place,
+                        method=bound,
+                        finished=None,
+                        sparsity=sparsity,
+                        seed=seed,
+                        made_from=made_from,
+                        dense=dense,
+                        wanted=wanted if held else None,
+                        state=_state(place, made_from, prepared),
+                    )
+                )
+                dense = place if bound.dense else dense
+    return plan
+
+
+def _finished(prepared: Prepared, out: Path) -> list[Planned]:
+    """The networks that are scored as they are: dense ones first, which the others are compared with."""
+    taken: set[Path] = set()
+    dense: dict[int | None, Path] = {}
+    plan: list[Planned] = []
+    for subject in sorted(prepared.finished, key=lambda subject: subject.method != "dense"):
+        weights = sha256_of(subject.model.state_dict())
+        wanted = out / _folder_of(subject)
+        place = next(p for p in numbered(wanted) if p not in taken and _record_may_be_of(p, weights))
+        taken.add(place)
+        is_dense = subject.method == "dense"
+        plan.append(
+            Planned(
+                label=subject.label,
+                folder=place,
+                method=None,
+                finished=subject,
+                sparsity=subject.sparsity,
+                seed=subject.seed,
+                made_from="",
+                dense=None if is_dense else dense.get(subject.seed),
+                wanted=None,
+                state="scored" if _is_scored(place, prepared) else "made",
+            )
+        )
+        if is_dense:
+            dense.setdefault(subject.seed, place)
+    return plan
+
+
+def _folder_of(subject: Subject) -> str:
+    """What the folder of a finished subject is called: its label where no method is known to have made it."""
+    if subject.method is None:
+        return safe(subject.label) or "subject"
+    stem = folder_stem(subject.method, {changed.name: changed.value for changed in subject.changed})
+    return network_folder(stem, subject.target_sparsity or 0.0, subject.seed)
+
+
+def _digests(*splits: AnySet | None) -> list[str]:
+    return [digest_of(split) for split in splits]
+
+
+def _made_from(bound: Bound, sparsity: float, drawn: Sequence[object]) -> str:
+    """All that decides what a network comes to, as one number; where it is computed does not count."""
+    method = bound.method
+    facts = [method.name, method.params(), code_digest(type(method)), sparsity, *drawn]
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _may_hold(folder: Path, made_from: str) -> bool:
+    """Whether a network can be in this folder: it is there, or no other is."""
+    file = folder / MODEL_FILE
+    if not file.is_file():
+        return True
+    try:
+        return read_header(file).get("made_from") == made_from
+    except RecordError:
+        return True  # damaged: there is nothing to lose
+
+
+def _record_may_be_of(folder: Path, weights_sha256: str) -> bool:
+    """Whether the record of a finished network can be in this folder: it is there, or that of no other is."""
+    if (folder / MODEL_FILE).is_file():
+        return False
+    try:
+        return load_run(folder).subject.weights_sha256 == weights_sha256
+    except SparseRobustError:
+        return True
+
+
+def _state(folder: Path, made_from: str, prepared: Prepared) -> State:
+    try:
+        made = read_header(folder / MODEL_FILE).get("made_from") == made_from
+    except RecordError:
+        made = False
+    if made:
+        return "scored" if _is_scored(folder, prepared) else "made"
+    return "begun" if any(folder.glob("training-*.checkpoint")) else "missing"
+
+
+def _is_scored(folder: Path, prepared: Prepared) -> bool:
+    """Whether the folder's record holds what the experiment measures; whether it still would, scoring finds out."""
+    try:
+        outcomes = load_run(folder).outcomes
+    except SparseRobustError:
+        return False
+    return all(holds(outcomes.get(own.label), own) for own in prepared.evaluators)

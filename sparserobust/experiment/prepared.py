@@ -1,0 +1,123 @@
+"""An experiment with all that it names loaded and checked; nothing is computed yet."""
+
+from __future__ import annotations
+
+import functools
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from sparserobust.data import Data, load_data
+from sparserobust.device import resolve_device
+from sparserobust.experiment.bound import Bound, bound_methods, check_methods, check_schedules
+from sparserobust.experiment.evaluators import evaluators_of
+from sparserobust.experiment.networks import fresh_network, try_one_image
+from sparserobust.experiment.runtime import threads_set
+from sparserobust.experiment.spec import OWN, Experiment
+from sparserobust.restore import load_subject
+from sparserobust.scoring import Evaluator
+from sparserobust.scoring.run import sha256_of_examples
+from sparserobust.subject import Subject
+from sparserobust.training import Recipe, load_recipe, recipe_for
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What every step of an experiment needs.
+
+    Attributes:
+        experiment: that is carried out.
+        device: where to compute.
+        evaluators: that score every network.
+        data: normalised as the recipe says.
+        recipe: of all networks; None where each method has its own.
+        methods: the dense reference first; none where only finished networks are scored.
+        finished: saved models and a network of one's own that is scored as it is.
+        parameters: of the first network.
+    """
+
+    experiment: Experiment
+    device: torch.device
+    evaluators: list[Evaluator]
+    data: Data
+    recipe: Recipe | None
+    methods: list[Bound]
+    finished: list[Subject]
+    parameters: int
+
+    def network(self, seed: int) -> nn.Module:
+        """The network of a seed, before a method is bound to it."""
+        return fresh_network(self.experiment, self.data, self.recipe, seed)
+
+    def recipe_of(self, bound: Bound) -> Recipe:
+        """How the networks of a method are trained, for this data."""
+        return recipe_of(self.experiment, self.recipe, bound).for_data(self.data.name)
+
+    def threads(self) -> AbstractContextManager[None]:
+        """Torch's threads as the experiment says, for as long as its steps are taken; afterwards as before."""
+        return threads_set(self.experiment.threads, self.parameters, self.device.type)
+
+    @functools.cache  # noqa: B019  # as long as the experiment itself
+    def examples_sha256(self, dtype: torch.dtype) -> str:
+        """`DataRecord.sha256` of the examples to be scored on, in the type that a network takes."""
+        return sha256_of_examples(
+            self.data, dtype, limit=self.experiment.limit, seed=self.experiment.seeds[0]
+        )
+
+
+def prepare(experiment: Experiment) -> Prepared:
+    """The experiment ready to be carried out, after everything was checked that can be before anything is computed.
+
+    Raises:
+        SparseRobustError: a name, value, file or combination that cannot be.
+    """
+    device = resolve_device(experiment.device)
+    evaluators = evaluators_of(experiment)
+    named = experiment.method_variants
+    check_methods(named, experiment.settings)
+    data = load_data(experiment.data, experiment.data_root)
+    recipe = _shared_recipe(experiment, data)
+    methods: list[Bound] = []
+    if experiment.trains_architecture or named:
+        methods = bound_methods(named, experiment.settings, recipe)
+        for bound in methods:
+            recipe_of(experiment, recipe, bound)
+    if recipe is not None:
+        data = recipe.normalize(data)
+
+    def network(seed: int) -> nn.Module:
+        return fresh_network(experiment, data, recipe, seed)
+
+    own = experiment.own_network is not None
+    first = experiment.seeds[0]
+    finished = [load_subject(path, model=network(first) if own else None) for path in experiment.saved]
+    model = finished[0].model if finished else network(first)
+    try_one_image(model, data, experiment.model_name)
+    if methods:
+        for bound in methods:
+            check_schedules(
+                [bound], model, data, min(experiment.sparsities), recipe_of(experiment, recipe, bound)
+            )
+    elif not finished:
+        finished = [Subject.of(model, name=experiment.model_name)]
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return Prepared(experiment, device, evaluators, data, recipe, methods, finished, parameters)
+
+
+def recipe_of(experiment: Experiment, recipe: Recipe | None, bound: Bound) -> Recipe:
+    """The recipe of all networks, or where there is none the method's own with what the experiment changes in it."""
+    return recipe if recipe is not None else _changed(load_recipe(bound.method.recipe), experiment)
+
+
+def _shared_recipe(experiment: Experiment, data: Data) -> Recipe | None:
+    """The recipe of all networks with what the experiment changes in it: its own, else the data set's."""
+    if experiment.recipe == OWN:
+        return None
+    return _changed(recipe_for(experiment.recipe, data, None), experiment)
+
+
+def _changed(recipe: Recipe, experiment: Experiment) -> Recipe:
+    changes = {"epochs": experiment.epochs, "lr": experiment.lr, **experiment.settings_of("recipe")}
+    return recipe.changed(**{key: value for key, value in changes.items() if value is not None})

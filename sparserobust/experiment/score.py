@@ -1,0 +1,139 @@
+"""Scoring one network with a group of evaluators: what its record holds stays, the rest is measured and added."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sparserobust.device import dtype_of
+from sparserobust.errors import SparseRobustError
+from sparserobust.experiment.held import holds
+from sparserobust.experiment.plan import Planned
+from sparserobust.experiment.prepared import Prepared
+from sparserobust.records import Run, load_run
+from sparserobust.runner import environment_of, evaluate
+from sparserobust.scoring import Evaluator
+from sparserobust.scoring.attack.optimality import with_optimality
+from sparserobust.scoring.code import outcome_codes
+from sparserobust.scoring.run import DEFAULT_BATCH_SIZE
+from sparserobust.subject import Subject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The record of a network, and what was done for it now.
+
+    Attributes:
+        measured: labels of the evaluators that were run; `cached`: those of which attacks came from the cache.
+    """
+
+    run: Run
+    measured: tuple[str, ...] = ()
+    cached: tuple[str, ...] = ()
+
+
+def score_network(
+    prepared: Prepared,
+    planned: Planned,
+    subject: Subject,
+    *,
+    evaluators: Sequence[Evaluator] | None = None,
+    dense: Run | None = None,
+    dense_model: Subject | None = None,
+    cache: Path | None = None,
+    progress: bool = False,
+) -> Scored:
+    """The record of a network, which its folder holds from then on.
+
+    What an earlier call measured stays where weights, examples, settings, code, versions, device and threads are the
+    same and nothing had failed; without a cache all is measured again.
+
+    Args:
+        prepared: the experiment.
+        planned: which network; `subject`: the network.
+        evaluators: some of the experiment's, all by default.
+        dense: the record of its dense reference; `dense_model`: that network.
+        cache: folder of the attacks that were run before.
+        progress: a bar on the terminal.
+    """
+    wanted = list(prepared.evaluators if evaluators is None else evaluators)
+    found = _comparable(prepared, planned.folder, subject, dense)
+    missing = wanted if found is None or cache is None else _missing(found, subject, wanted)
+    if found is not None and not missing:
+        return Scored(run=found)
+    experiment = prepared.experiment
+    run = evaluate(
+        subject,
+        prepared.data,
+        missing,
+        dense=dense,
+        dense_model=dense_model,
+        cache=cache,
+        seed=experiment.seeds[0],
+        device=prepared.device,
+        batch_size=experiment.batch_size,
+        limit=experiment.limit,
+        progress=progress,
+    )
+    measured = tuple(run.outcomes)
+    cached = tuple(name for name, outcome in run.outcomes.items() if outcome.cached)
+    if found is not None:
+        run = _merged(found, run, [evaluator.label for evaluator in prepared.evaluators])
+    return Scored(run=keep(run, prepared, planned.folder), measured=measured, cached=cached)
+
+
+def keep(run: Run, prepared: Prepared, folder: Path) -> Run:
+    """Saves a record with its experiment in it; returns it as the file holds it, as any later reader sees it.
+
+    That a result was there before is no part of it: passes and seconds are those of the first time anyway.
+    """
+    outcomes = {name: outcome.model_copy(update={"cached": 0}) for name, outcome in run.outcomes.items()}
+    update = {"experiment": prepared.experiment.to_toml(), "outcomes": outcomes}
+    return load_run(run.model_copy(update=update).save(folder))
+
+
+def _comparable(prepared: Prepared, folder: Path, subject: Subject, dense: Run | None) -> Run | None:
+    """The folder's record, if what it holds and what is measured now can stand in one."""
+    try:
+        run = load_run(folder)
+    except SparseRobustError:
+        return None
+    experiment, now = prepared.experiment, environment_of(prepared.device, 0, 0.0, None)
+    circumstances = ("sparserobust", "packages", "device", "threads")
+    same = (
+        run.integrity == "measured"
+        and all(getattr(run.environment, name) == getattr(now, name) for name in circumstances)
+        and run.environment.batch_size == (experiment.batch_size or DEFAULT_BATCH_SIZE)
+        and run.seed == experiment.seeds[0]
+        and (dense is None or run.dense == dense.id)
+        and run.subject.weights_sha256 == subject.record().weights_sha256
+    )
+    return run if same and run.data.sha256 == prepared.examples_sha256(dtype_of(subject.model)) else None
+
+
+def _missing(found: Run, subject: Subject, wanted: Sequence[Evaluator]) -> list[Evaluator]:
+    """The evaluators whose outcome the record does not hold as they would measure it now."""
+    codes = outcome_codes(subject.model, {own.label: own for own in wanted})
+
+    def is_there(evaluator: Evaluator) -> bool:
+        outcome = found.outcomes.get(evaluator.label)
+        return holds(outcome, evaluator) and outcome is not None and outcome.code == codes[evaluator.label]
+
+    return [own for own in wanted if not is_there(own)]
+
+
+def _merged(found: Run, new: Run, order: Sequence[str]) -> Run:
+    """One record of both: what is new goes before what was found, in the order of the experiment's evaluators."""
+    outcomes = {**found.outcomes, **new.outcomes}
+    first = {name: outcomes[name] for name in order if name in outcomes}
+    seconds = round(found.environment.seconds + new.environment.seconds, 3)
+    return new.model_copy(
+        update={
+            "outcomes": with_optimality({**first, **outcomes}),
+            "passes": dict(Counter(found.passes) + Counter(new.passes)),
+            "environment": found.environment.model_copy(update={"seconds": seconds}),
+            "dense": new.dense or found.dense,
+        }
+    )

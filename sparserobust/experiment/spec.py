@@ -1,0 +1,338 @@
+"""`Experiment`: which networks are made and how they are scored, as one frozen value with a text of its own.
+
+Nothing heavy is imported: a mistyped name is answered at once.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sparserobust.errors import ConfigError, did_you_mean
+from sparserobust.experiment import values
+from sparserobust.experiment.grammar import Variant, variant
+from sparserobust.experiment.names import check_names, is_own
+from sparserobust.registry import data_place
+from sparserobust.toml_files import as_toml, presets, recipes
+
+DEMONSTRATION = ("dense", "snip", "freezenet", "dctps", "random")
+"""The methods of an experiment that names none."""
+DEFAULT_MODEL = "conv2"
+
+OWN = "own"
+"""The recipe that stands for each method's."""
+OF_A_CALL = ("out", "cache", "progress")
+"""What is given to `run`: where an experiment is carried out is no part of it."""
+Table: TypeAlias = "dict[str, Any]"
+
+if TYPE_CHECKING:
+    AnyPath: TypeAlias = str | os.PathLike[str]
+    AnyTable: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Experiment:
+    """A grid of methods, sparsities and seeds on one network and one data set, and what is measured on each.
+
+    Three ways lead to the same one: keyword arguments, `Experiment.load` of a TOML file with these keys, and the
+    options of `sparserobust evaluate`. A list may be given as one value, or as text with commas between. A value named
+    twice counts once; two names for one thing are refused.
+
+    Attributes:
+        data: name of a data set, `NAME:PATH` for one that is in PATH.
+        data_root: folder that named data sets are kept in, "data" by default.
+        model: architecture, or `package.module:callable` that makes a network of your own; conv2 by default.
+        weights: file with the weights of a network of your own.
+        saved: saved models, or the folders of runs; they are scored as they are, and no other is made.
+        initialisation: of the weights of an architecture; the recipe's by default.
+        methods: `NAME` or `NAME[param=value,...]`; those of the demonstration by default. The dense reference is
+            always made, once for each seed. Without any, a network of your own is scored as it is.
+        sparsities: fractions of prunable weights not kept, in [0, 1).
+        seeds: one network for each; the first also seeds the evaluation.
+        recipe: name, TOML file (which is read at once) or table of the training recipe of all networks; "own" is each
+            method's. By default the data set's.
+        epochs, lr: instead of the recipe's.
+        evaluators: `NAME` or `NAME[setting=value,...]`; by default the core eight and those of installed plugins.
+        preset: name, TOML file (which is read at once) or table of evaluators beside those named and accuracy.
+        settings: `{"fgsm": {"eps": [0.1]}}`, or texts `fgsm.eps=[0.1]`: of an evaluator, of a method in all its
+            variants, or of the recipe. A bracket goes before them.
+        limit: score a seeded stratified subset of so many test examples.
+        device: "auto", "cpu" or "cuda[:N]".
+        batch_size: examples per batch while scoring, 256 by default.
+        threads: of torch; one for small networks on a CPU by default.
+
+    Raises:
+        ConfigError, PluginError, ModelError, DataError: an unknown key or name, or a value or combination that cannot
+            be. What only the data or the network can tell is found by `run`, before anything is computed.
+    """
+
+    data: str = "digits"
+    data_root: str | None = None
+    model: str | None = None
+    weights: str | None = None
+    saved: tuple[str, ...] = ()
+    initialisation: str | None = None
+    methods: tuple[str, ...] = ()
+    sparsities: tuple[float, ...] = (0.95,)
+    seeds: tuple[int, ...] = (0,)
+    recipe: str | Table | None = None
+    epochs: int | None = None
+    lr: float | None = None
+    evaluators: tuple[str, ...] | None = None
+    preset: str | Table | None = None
+    settings: dict[str, Table] = field(default_factory=dict)
+    limit: int | None = None
+    device: str = "auto"
+    batch_size: int | None = None
+    threads: int | None = None
+
+    def __new__(cls, *positional: object, **given: object) -> Experiment:
+        """Refuses what has no key, and keys that there are not, in the words that a file gets."""
+        if positional:
+            raise ConfigError(f"give every value its key: Experiment(data=...); got {positional[0]!r}")
+        for key in given:
+            require_key(key)
+        return super().__new__(cls)
+
+    if TYPE_CHECKING:  # what may be given; the fields above are what is kept
+
+        def __init__(
+            self,
+            *,
+            data: str = ...,
+            data_root: AnyPath | None = ...,
+            model: str | None = ...,
+            weights: AnyPath | None = ...,
+            saved: AnyPath | Sequence[AnyPath] = ...,
+            initialisation: str | None = ...,
+            methods: str | Sequence[str] | None = ...,
+            sparsities: float | str | Sequence[float] = ...,
+            seeds: int | str | Sequence[int] = ...,
+            recipe: AnyPath | AnyTable | None = ...,
+            epochs: int | None = ...,
+            lr: float | None = ...,
+            evaluators: str | Sequence[str] | None = ...,
+            preset: AnyPath | AnyTable | None = ...,
+            settings: Mapping[str, Any] | str | Sequence[str] = ...,
+            limit: int | None = ...,
+            device: str = ...,
+            batch_size: int | None = ...,
+            threads: int | None = ...,
+        ) -> None: ...
+
+    def __post_init__(self) -> None:
+        put = partial(object.__setattr__, self)
+        for key in ("data", "data_root", "model", "weights", "initialisation", "device"):
+            put(key, values.text(key, getattr(self, key)))
+        put("data", self.data or "digits")
+        put("device", self.device or "auto")
+        put("saved", _paths(self.saved))
+        named = values.texts("methods", self.methods)
+        put("methods", tuple(str(variant(each, "methods")) for each in named or ()))
+        put("sparsities", values.sparsities("sparsities", self.sparsities))
+        put("seeds", values.seeds("seeds", self.seeds))
+        put("recipe", values.table("recipe", self.recipe, recipes))
+        put("epochs", values.whole("epochs", self.epochs, least=0))
+        put("lr", values.above_0("lr", self.lr))
+        measured = values.texts("evaluators", self.evaluators)
+        if measured is not None:
+            put("evaluators", tuple(str(variant(each, "evaluators")) for each in measured))
+        put("preset", values.table("preset", self.preset, presets))
+        put("settings", values.settings("settings", self.settings))
+        for key in ("limit", "batch_size", "threads"):
+            put(key, values.whole(key, getattr(self, key), least=1))
+        self._check_names()
+        self._check_together()
+        if not self.saved and self.model is None:
+            put("model", DEFAULT_MODEL)
+        if not self.methods and self.trains_architecture:
+            put("methods", DEMONSTRATION)
+
+    @property
+    def own_network(self) -> str | None:
+        """`package.module:callable` of a network of one's own."""
+        return self.model if self.model is not None and is_own(self.model) else None
+
+    @property
+    def trains_architecture(self) -> bool:
+        """Whether networks of a named architecture are made, so that there must be methods."""
+        return not self.saved and self.own_network is None
+
+    @property
+    def model_name(self) -> str:
+        """The architecture, the callable that makes it, or the saved model's file."""
+        if self.own_network is not None:
+            return self.own_network.split(":")[-1]
+        if self.model is not None:
+            return self.model
+        path = Path(self.saved[0])
+        return path.stem if path.suffix == ".sparse" else path.name
+
+    @property
+    def stem(self) -> str:
+        """What a new output folder is called after."""
+        return f"{self.data}-{self.model_name}".replace(":", "-").replace("/", "-")
+
+    @property
+    def method_variants(self) -> list[Variant]:
+        """The methods, read."""
+        return [variant(each, "methods") for each in self.methods]
+
+    @property
+    def evaluator_variants(self) -> list[Variant] | None:
+        """The evaluators that are named, read; None where none are."""
+        return None if self.evaluators is None else [variant(each, "evaluators") for each in self.evaluators]
+
+    def settings_of(self, owner: str) -> Table:
+        """What is set for a name, {} for nothing."""
+        return self.settings.get(owner, {})
+
+    def to_toml(self) -> str:
+        """The text of a file with all that was given, and with what stands for what was not; `load` takes it back."""
+        always = ("data", "model", "methods", "sparsities", "seeds")
+        content: Table = {}
+        for own in fields(self):
+            value, default = getattr(self, own.name), own.default
+            if own.default_factory is not MISSING:
+                default = own.default_factory()
+            if value is None or value == () or (value == default and own.name not in always):
+                continue
+            content[own.name] = list(value) if isinstance(value, tuple) else value
+        if self.settings:
+            content["settings"] = {
+                owner: {key: values.as_setting(value) for key, value in own.items()}
+                for owner, own in self.settings.items()
+            }
+        return as_toml(content)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], **changes: Any) -> Experiment:
+        """The experiment of a TOML file, or of the folder that holds its experiment.toml.
+
+        Args:
+            path: of the file or folder. What is relative in it is relative to the working directory.
+            changes: values that go before those of the file, settings one by one.
+
+        Raises:
+            ConfigError: it cannot be read or is not TOML. Others as for the same values given directly.
+        """
+        given = _read_toml(path)
+        if "settings" in changes:
+            settings = values.settings("settings", given.get("settings", {}))
+            for owner, own in values.settings("settings", changes["settings"]).items():
+                settings[owner] = {**settings.get(owner, {}), **own}
+            changes = {**changes, "settings": settings}
+        return cls(**{**given, **changes})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the file, complete or not at all; returns its path."""
+        from sparserobust.records.files import write_atomic
+
+        file = Path(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, self.to_toml().encode("utf-8"))
+        return file
+
+    def __repr__(self) -> str:
+        """One line."""
+        made = f"{len(self.methods)} methods, {len(self.sparsities)} sparsities, {len(self.seeds)} seeds"
+        what = f"{len(self.saved)} saved models" if self.saved else made
+        scored = "default" if self.evaluators is None else str(len(self.evaluators))
+        return f"<Experiment {self.data}, {self.model_name}: {what}, {scored} evaluators>"
+
+    def __hash__(self) -> int:
+        return hash(self.to_toml())
+
+    def _check_names(self) -> None:
+        check_names(
+            data_name=self.data,
+            model=self.model,
+            named_methods=self.method_variants,
+            named_evaluators=self.evaluator_variants or (),
+            recipe=self.recipe if isinstance(self.recipe, str) and self.recipe != OWN else None,
+            preset=self.preset if isinstance(self.preset, str) else None,
+        )
+
+    def _check_together(self) -> None:
+        """Raises ConfigError for keys that cannot stand together."""
+        own, saved, set_for_recipe = (
+            self.own_network is not None,
+            bool(self.saved),
+            self.settings_of("recipe"),
+        )
+        for wrong, line in (
+            (
+                saved and self.methods,
+                "methods make new networks, and a saved model is scored as it is; give one of them",
+            ),
+            (
+                saved and self.model is not None and not own,
+                f"a saved model brings its network; leave out model {self.model!r}",
+            ),
+            (
+                self.weights is not None and (saved or not own),
+                "weights go with a network of your own (model package.module:callable) and no saved model",
+            ),
+            (
+                self.initialisation is not None and (saved or own),
+                "initialisation draws the weights of an architecture; saved models and your own networks bring theirs",
+            ),
+            (
+                self.evaluators == (),
+                "evaluators is empty; `sparserobust list evaluators` shows all",
+            ),
+            (
+                self.data_root is not None and data_place(self.data)[1],
+                f"data {self.data!r} names its folder; leave out data_root {self.data_root!r}",
+            ),
+            (
+                self.epochs is not None and "epochs" in set_for_recipe,
+                "epochs is given twice, as recipe.epochs too",
+            ),
+            (self.lr is not None and "lr" in set_for_recipe, "lr is given twice, as recipe.lr too"),
+        ):
+            if wrong:
+                raise ConfigError(line)
+
+
+def keys() -> list[str]:
+    """All keys of an experiment."""
+    return [own.name for own in fields(Experiment)]
+
+
+def require_key(key: str) -> None:
+    """Raises ConfigError unless an experiment has such a key."""
+    if key in OF_A_CALL:
+        raise ConfigError(f"an experiment has no {key!r}, which says how it is carried out; give it to run")
+    if key not in (known := keys()):
+        hint = did_you_mean(key, known) or f"; it has {', '.join(known)}"
+        raise ConfigError(f"an experiment has no {key!r}{hint}")
+
+
+def _read_toml(path: str | os.PathLike[str]) -> Table:
+    """The keys and values of an experiment's file, unchecked.
+
+    Raises:
+        ConfigError: it cannot be read or is not TOML.
+    """
+    file = Path(path)
+    if file.is_dir():
+        from sparserobust.records.files import EXPERIMENT_FILE
+
+        file = file / EXPERIMENT_FILE
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"experiment {file} cannot be read ({error.strerror})") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"experiment {file} is not TOML ({error})") from None
+
+
+def _paths(value: object) -> tuple[str, ...]:
+    """Paths, which may hold commas: a text is one of them."""
+    return values.texts("saved", [value] if isinstance(value, str) else value) or ()

@@ -1,0 +1,210 @@
+"""The values of an experiment's keys as a call, a file or a command line gives them: made plain, or refused."""
+
+from __future__ import annotations
+
+import copy
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from sparserobust.arguments import SEEDS, plain_numbers, whole_number
+from sparserobust.errors import ConfigError
+from sparserobust.experiment.grammar import Variant, assigned, parsed, split_outside_brackets, written
+from sparserobust.sparsity.allocation import check_sparsity
+from sparserobust.toml_files import TomlFiles
+
+
+def text(key: str, value: object) -> str | None:
+    """The text, or None; a path is its text.
+
+    Raises:
+        ConfigError: neither, or empty.
+    """
+    if value is None:
+        return None
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str) or not value.strip():
+        raise ConfigError(f"{key} must be text, got {value!r}")
+    return value
+
+
+def texts(key: str, value: object) -> tuple[str, ...] | None:
+    """Texts, each once, in their order: of one with commas between them, or of a list; None stays.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str):
+        items: Sequence[object] = [part for part in split_outside_brackets(value, f"{key} {value}") if part]
+    elif isinstance(value, os.PathLike):
+        items = [value]
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        items = value
+    else:
+        raise ConfigError(f"{key} must be a name or a list of names, got {value!r}")
+    return tuple(dict.fromkeys(str(text(key, _spelled(key, item))).strip() for item in items))
+
+
+def _spelled(key: str, item: object) -> object:
+    """A method or an evaluator with settings as one writes it; anything else as it is."""
+    if (
+        isinstance(item, type)
+        or not is_dataclass(item)
+        or not isinstance(name := getattr(item, "name", None), str)
+    ):
+        return item
+    if (label := vars(item).get("_label")) is not None:
+        raise ConfigError(
+            f"{key}: {label} has a name of its own, which no file holds; use sparserobust.evaluate"
+        )
+    changed = {own.name: given for own in fields(item) if (given := getattr(item, own.name)) != own.default}
+    try:
+        return str(Variant(name, changed))
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"{key}: {name} has settings that no text holds; use sparserobust.evaluate"
+        ) from None
+
+
+def sparsities(key: str, value: object) -> tuple[float, ...]:
+    """Fractions in [0, 1), each once.
+
+    Raises:
+        ConfigError: one that cannot be, or none.
+    """
+    items = _numbers(key, value)
+    for item in items:
+        check_sparsity(item)
+    return tuple(dict.fromkeys(float(item) for item in items))
+
+
+def seeds(key: str, value: object) -> tuple[int, ...]:
+    """Whole numbers in [0, 2**32), each once.
+
+    Raises:
+        ConfigError: one that cannot be, or none.
+    """
+    items = _numbers(key, value)
+    return tuple(dict.fromkeys(whole_number("seed", item, least=0, below=SEEDS) for item in items))
+
+
+def _numbers(key: str, value: object) -> list[Any]:
+    if isinstance(value, str):
+        value = [_number(part) for part in value.split(",") if part.strip()]
+    plain = plain_numbers(value)
+    items = plain if isinstance(plain, list) else [plain]
+    if not items:
+        raise ConfigError(f"{key} is empty; give at least one")
+    return items
+
+
+def _number(part: str) -> Any:
+    """What a part of a text says; 00 is a number too."""
+    value = parsed(part.strip())
+    return int(value) if isinstance(value, str) and value.isdecimal() else value
+
+
+def whole(key: str, value: object, *, least: int) -> int | None:
+    """A whole number from `least` on, or None.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    return None if value is None else whole_number(key, plain_numbers(value), least=least)
+
+
+def above_0(key: str, value: object) -> float | None:
+    """A finite number above 0, or None.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    if value is None:
+        return None
+    number = plain_numbers(value)
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < float("inf"):
+        raise ConfigError(f"{key} must be a number above 0, got {value!r}")
+    return float(number)
+
+
+def table(key: str, value: object, files: TomlFiles) -> str | dict[str, Any] | None:
+    """A name, or the content of a file or table with the file's name in it: an experiment holds all that it needs.
+
+    Raises:
+        ConfigError: no name, no table, or a file that cannot be read.
+    """
+    if hasattr(value, "model_dump"):  # a Recipe, a Preset
+        value = value.model_dump(mode="json", exclude_none=True)
+    if isinstance(value, Mapping):
+        return _with_base(key, copy.deepcopy(dict(value)), Path(), files, ())
+    name = text(key, value)
+    return _content(key, name, files, ()) if name is not None and name.endswith(".toml") else name
+
+
+def _content(key: str, name: str, files: TomlFiles, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """What a file says, with what the file says that it has as its base; its name where it gives none."""
+    file = Path(name)
+    if file.resolve() in seen:
+        raise ConfigError(f"{key} {name} is its own base; name another as base")
+    try:
+        content = {"name": file.stem, **tomllib.loads(files.text(name))}
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{key} {name} is not TOML ({error})") from None
+    return _with_base(key, content, file.parent, files, (*seen, file.resolve()))
+
+
+def _with_base(
+    key: str, content: dict[str, Any], folder: Path, files: TomlFiles, seen: tuple[Path, ...]
+) -> dict[str, Any]:
+    """The content with that of the file that it names as its base; a path counts from the folder."""
+    base = content.get("base")
+    if not isinstance(base, str) or not base.endswith(".toml"):
+        return content
+    own = {name: value for name, value in content.items() if name != "base"}
+    return _content(key, str(folder / base), files, seen) | own
+
+
+def settings(key: str, value: object) -> dict[str, dict[str, Any]]:
+    """{"fgsm": {"eps": [0.05, 0.1]}}, of such a table or of texts `fgsm.eps=[0.05,0.1]`.
+
+    A text as a value is read as on the command line: "null" is None, "8/255" a number.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if isinstance(value, Mapping):
+        for owner, own in value.items():
+            if not isinstance(own, Mapping):
+                raise ConfigError(
+                    f"{key} of {owner} must be a table, for instance {{'fgsm': {{'eps': [0.1]}}}}; got {own!r}"
+                )
+            found[str(owner)] = {str(name).replace("-", "_"): _read(given) for name, given in own.items()}
+        return {owner: own for owner, own in found.items() if own}
+    for item in [value] if isinstance(value, str) else value if isinstance(value, Sequence) else [value]:
+        owner, name, given = assigned(item if isinstance(item, str) else repr(item))
+        found.setdefault(owner, {})[name] = given
+    return found
+
+
+def _read(value: Any) -> Any:
+    return parsed(value) if isinstance(value, str) else copy.deepcopy(plain_numbers(value))
+
+
+def as_setting(value: Any) -> Any:
+    """The value of a setting as a file holds it: a text where TOML has no such value, or would be read otherwise."""
+    if isinstance(value, str):
+        return value if parsed(value) == value else written(value)
+    return written(value) if _has_none(value) else value
+
+
+def _has_none(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    return value is None or (isinstance(value, list | tuple) and any(map(_has_none, value)))
