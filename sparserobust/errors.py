@@ -30,6 +30,14 @@ class RecordError(SparseRobustError):
     """A run.json or saved model that is unreadable, of another kind, damaged or from another version."""
 
 
+class NotInRecord(RecordError, KeyError):
+    """A name under which a record holds nothing."""
+
+    def __str__(self) -> str:
+        """The message as it is, which a KeyError would quote."""
+        return str(self.args[0])
+
+
 class PluginError(SparseRobustError):
     """A plugin that is unknown, defined twice, fails to load, or returns what it should not."""
 

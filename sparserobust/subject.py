@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
 from sparserobust.made_by import made_by
+from sparserobust.one_line import OneLine, short, shown
 from sparserobust.origin import ModelOrigin, origin_of
 from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import (
@@ -45,8 +46,8 @@ STARTS_FULL = remark("starts-full")
 """Not trained yet: the method prunes while it trains, and the mask is the one it starts from."""
 
 
-@dataclass(eq=False)
-class Subject:
+@dataclass(eq=False, repr=False)
+class Subject(OneLine):
     """A model with its masks and offset.
 
     Attributes:
@@ -95,6 +96,20 @@ class Subject:
 
     def __post_init__(self) -> None:
         self._label = self.label
+
+    def _shown(self) -> Iterator[str]:
+        yield f"{shown(self.label)}"
+        yield self.name
+        yield f"sparsity={short(self.sparsity)}"
+        yield f"kept={self.kept} of {self.prunable}"
+        if self.weights.kind != "zero":
+            yield f"offset={self.weights.kind!r}"
+        if self.seed is not None:
+            yield f"seed={self.seed}"
+        if self.pruning is not None:
+            yield "prunes while it trains"
+        if self.history is not None:
+            yield f"epochs={len(self.history.epochs)}"
 
     @classmethod
     def of(

@@ -185,7 +185,8 @@ def test_importing_the_library_loads_no_torch():
         import sparserobust
         import sparserobust.records, sparserobust.stats, sparserobust.registry
         sparserobust.Run, sparserobust.load_run, sparserobust.__version__, dir(sparserobust)
-        print(sorted(m for m in ("torch", "torchvision", "foolbox", "sklearn", "matplotlib") if m in sys.modules))
+        heavy = ("torch", "torchvision", "foolbox", "sklearn", "matplotlib", "pandas")
+        print(sorted(m for m in heavy if m in sys.modules))
         """
     )
     assert out.strip() == "[]"

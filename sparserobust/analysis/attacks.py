@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparserobust.analysis.readings import ok
+from sparserobust.one_line import OneLine
 from sparserobust.records import ROUNDING, Norm, Outcome, Run
 
 NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
@@ -162,8 +163,8 @@ def broken_at(outcome: Outcome) -> NDArray[np.float64] | None:
     return found
 
 
-@dataclass(frozen=True)
-class AttackTitle:
+@dataclass(frozen=True, repr=False)
+class AttackTitle(OneLine):
     """What an attack is called in a comparison: its own title, and what tells it from others of that title.
 
     Attributes:

@@ -11,14 +11,15 @@ from sparserobust.analysis.attacks import AUDITED, headline, is_audit
 from sparserobust.analysis.estimates import combine
 from sparserobust.analysis.readings import Reading, read
 from sparserobust.analysis.worst_case import Robustness
+from sparserobust.one_line import OneLine
 from sparserobust.records import AuditState, Norm, Outcome, Remark, Run
 
 STATES: tuple[AuditState, ...] = get_args(AuditState)
 """From good to bad; the last says that nothing is known."""
 
 
-@dataclass(frozen=True)
-class Audited:
+@dataclass(frozen=True, repr=False)
+class Audited(OneLine):
     """One network's audit: what it came to and why."""
 
     run: Run

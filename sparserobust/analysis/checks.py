@@ -20,6 +20,7 @@ from sparserobust.analysis.estimates import combine, estimate_by
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.readings import Reading, measured, ok, read
 from sparserobust.analysis.worst_case import WorstCase
+from sparserobust.one_line import OneLine
 from sparserobust.records import Norm, Remark, Run, remark
 from sparserobust.stats import newcombe_paired
 
@@ -35,8 +36,8 @@ OF_THE_NETWORK = (ZERO, FOUND, TRANSFER)
 """Checks of the network's gradients, which no other attack that follows them makes up for."""
 
 
-@dataclass(frozen=True)
-class Evidence:
+@dataclass(frozen=True, repr=False)
+class Evidence(OneLine):
     """One check of one row.
 
     Attributes:

@@ -10,6 +10,7 @@ from sparserobust.analysis.concerns import Concern
 from sparserobust.analysis.differences import Difference
 from sparserobust.analysis.estimates import RowEstimate
 from sparserobust.analysis.worst_case import Robustness
+from sparserobust.one_line import OneLine
 from sparserobust.records import AuditState, Remark
 
 LeadKind = Literal[
@@ -50,8 +51,8 @@ class Quantity(Protocol):
     def differences(self) -> Mapping[int, Difference]: ...
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False)
+class Audit(OneLine):
     """How far the robustness of a row is audited in one norm.
 
     Attributes:
@@ -66,8 +67,8 @@ class Audit:
     of: int = 0
 
 
-@dataclass(frozen=True)
-class Side:
+@dataclass(frozen=True, repr=False)
+class Side(OneLine):
     """One side of a claim: the row beside its dense reference in one quantity.
 
     Attributes:
@@ -82,16 +83,16 @@ class Side:
     audit: Audit = Audit()
 
 
-@dataclass(frozen=True)
-class Price:
+@dataclass(frozen=True, repr=False)
+class Price(OneLine):
     """What a row costs beside dense, as factors; None where that was not measured."""
 
     bytes: float | None
     macs: float | None
 
 
-@dataclass(frozen=True)
-class Claim:
+@dataclass(frozen=True, repr=False)
+class Claim(OneLine):
     """What is claimed of one row.
 
     Attributes:
@@ -109,8 +110,8 @@ class Claim:
     doubt: Concern | None = None
 
 
-@dataclass(frozen=True)
-class Lead:
+@dataclass(frozen=True, repr=False)
+class Lead(OneLine):
     """The first thing to say; `claim` and `reason` where its kind has one."""
 
     kind: LeadKind
@@ -118,8 +119,8 @@ class Lead:
     reason: Remark | None = None
 
 
-@dataclass(frozen=True)
-class AtSparsity:
+@dataclass(frozen=True, repr=False)
+class AtSparsity(OneLine):
     """How the rows of one target sparsity stand to dense, in one quantity.
 
     Attributes:
@@ -133,8 +134,8 @@ class AtSparsity:
     places: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Artefact:
+@dataclass(frozen=True, repr=False)
+class Artefact(OneLine):
     """A row whose number is an artefact, with the number and what shows it."""
 
     place: int
@@ -142,8 +143,8 @@ class Artefact:
     concern: Concern | None
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(OneLine):
     """What a reader should take home, most important first.
 
     Attributes:

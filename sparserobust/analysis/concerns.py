@@ -10,14 +10,15 @@ from sparserobust.analysis.checks import Evidence
 from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import could_not_choose, diverged, is_made
 from sparserobust.analysis.training import undertrained
+from sparserobust.one_line import OneLine
 from sparserobust.records import Remark, Run, remark
 
 Noted = Iterable[tuple[Remark, str]]
 """(what, title of the evaluator that said it, "" where it is no evaluator's)."""
 
 
-@dataclass(frozen=True)
-class Concern:
+@dataclass(frozen=True, repr=False)
+class Concern(OneLine):
     """Something a reader should know of a row.
 
     Attributes:

@@ -14,6 +14,7 @@ from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import no_reference
 from sparserobust.analysis.readings import correct
 from sparserobust.analysis.worst_case import Robustness
+from sparserobust.one_line import OneLine
 from sparserobust.records import Remark, Run, remark
 from sparserobust.stats import (
     holm,
@@ -29,8 +30,8 @@ Result = Literal[
 ]
 
 
-@dataclass(frozen=True)
-class Difference:
+@dataclass(frozen=True, repr=False)
+class Difference(OneLine):
     """A row minus its dense reference.
 
     Attributes:

@@ -9,14 +9,15 @@ from sparserobust.analysis.lineup import Group
 from sparserobust.analysis.made import is_made
 from sparserobust.analysis.readings import NOT_FOUND, Reading, clean, read
 from sparserobust.analysis.worst_case import Robustness
+from sparserobust.one_line import OneLine
 from sparserobust.records import Remark, Run, remark
 from sparserobust.stats import harmonic_mean, mean_t
 
 CLAIM_SEEDS = 3  # fewer say nothing about a method
 
 
-@dataclass(frozen=True)
-class RowEstimate:
+@dataclass(frozen=True, repr=False)
+class RowEstimate(OneLine):
     """A row's value with its 95 % interval, or the reason why there is none.
 
     Attributes:

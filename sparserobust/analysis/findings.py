@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from sparserobust.analysis.attacks import NORMS
 from sparserobust.analysis.claims import Verdict
 from sparserobust.analysis.differences import Difference, compare_all
 from sparserobust.analysis.estimates import RowEstimate, clean_accuracy, primary_estimate
+from sparserobust.analysis.frame import rows_frame
 from sparserobust.analysis.lineup import Group, Lineup, arrange
 from sparserobust.analysis.trust import Trust, judge
 from sparserobust.analysis.verdict import conclude
 from sparserobust.analysis.worst_case import Robustness, robustness_in
+from sparserobust.one_line import OneLine, shown, spaced
 from sparserobust.records import Run
 
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-@dataclass(frozen=True)
-class Compared:
+
+@dataclass(frozen=True, repr=False)
+class Compared(OneLine):
     """One quantity of every row, and its difference to dense.
 
     Attributes:
@@ -30,9 +37,13 @@ class Compared:
     values: Mapping[int, RowEstimate]
     differences: Mapping[int, Difference]
 
+    def _shown(self) -> Iterator[str]:
+        yield "clean" if self.robust is None else shown(self.robust) or ""
+        yield f"values={spaced(found.value for found in self.values.values())}"
 
-@dataclass(frozen=True)
-class Findings:
+
+@dataclass(frozen=True, repr=False)
+class Findings(OneLine):
     """What follows from the runs of one comparison; rows are named by their place in `lineup.groups`.
 
     Attributes:
@@ -48,6 +59,13 @@ class Findings:
     primary: Compared
     clean: Compared
     other_norms: tuple[Compared, ...]
+
+    def _shown(self) -> Iterator[str]:
+        yield f"rows={len(self.lineup.groups)}"
+        yield f"runs={len(self.runs)}"
+        yield "clean" if self.primary.robust is None else shown(self.primary.robust) or ""
+        states = Counter(found.state for found in self.trust.values())
+        yield f"trust={spaced(f'{state}:{count}' for state, count in states.items())}"
 
     @property
     def runs(self) -> list[Run]:
@@ -67,6 +85,22 @@ class Findings:
     def place(self, group: Group) -> int:
         """The number of a row."""
         return self.lineup.place(group)
+
+    def to_frame(self) -> DataFrame:
+        """One row per row of the report's main table, in its order, with the numbers of the table.
+
+        What the row is: label, method, title, changed and tag (as name=value), model, data, dense (whether it is a
+        reference), sparsity (realised), target_sparsity, seeds, networks (those that could be made), trust. Then as
+        fractions, with `_low` and `_high` the ends of the 95 % interval: clean_accuracy, and robust_accuracy under
+        `attacks` in `norm` at `eps`; clean_difference and robust_difference to dense, with `_p_holm` and the code
+        `_result`; median_l2. Then stored_bytes, dense_bytes, executed_macs, dense_macs.
+
+        What was not measured is missing, and so is the robustness of a row that collapsed or was not trained.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return rows_frame(self.lineup, self.trust, self.primary, self.clean)
 
 
 def analyse(runs: Sequence[Run]) -> Findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -22,11 +22,12 @@ from sparserobust.analysis.tags import Facet, tags
 from sparserobust.analysis.variants import dense_at_inference, mask_key, variant_key
 from sparserobust.analysis.worst_case import Robustness, WorstCase, robustness, worst_case
 from sparserobust.errors import ConfigError
+from sparserobust.one_line import OneLine, short, shown, spaced
 from sparserobust.records import Norm, Remark, Run
 
 
-@dataclass(frozen=True)
-class Group:
+@dataclass(frozen=True, repr=False)
+class Group(OneLine):
     """The networks of one row: same method, sparsity, model, data, recipe and parameters.
 
     Attributes:
@@ -52,6 +53,15 @@ class Group:
     mask_number: int = 0
     only_dense_at_inference: bool = False
 
+    def _shown(self) -> Iterator[str]:
+        yield f"{shown(self.first.subject.label)}"
+        if self.dense:
+            yield "dense"
+        yield f"sparsity={short(self.sparsity)}" if self.made else "not-made"
+        yield f"seeds={spaced(run.subject.seed for run in self.runs)}"
+        if self.tag:
+            yield f"tag={spaced(facet.value for facet in self.tag)}"
+
     @cached_property
     def first(self) -> Run:
         """The run of the lowest seed that has a network, which stands for what all seeds share."""
@@ -74,11 +84,15 @@ class Group:
         return dense_at_inference(self.first.subject)
 
 
-@dataclass(frozen=True)
-class Lineup:
+@dataclass(frozen=True, repr=False)
+class Lineup(OneLine):
     """All groups: the dense references first, then by sparsity and method."""
 
     groups: tuple[Group, ...]
+
+    def _shown(self) -> Iterator[str]:
+        yield f"rows={len(self.groups)}"
+        yield from (f"{shown(group.first.subject.label)}" for group in self.groups)
 
     @cached_property
     def dense(self) -> list[Group]:
@@ -113,10 +127,10 @@ class Lineup:
 
         Groups without a network are left out: they have nothing to draw.
         """
-        found: dict[tuple[str, str], list[Group]] = {}
+        found: dict[tuple[str, ...], list[Group]] = {}
         for group in self.sparse:
             if group.made:
-                found.setdefault((group.variant, str(group.tag)), []).append(group)
+                found.setdefault((group.variant, *(facet.key for facet in group.tag)), []).append(group)
         return [sorted(groups, key=lambda g: g.target) for groups in found.values()]
 
     def dense_of(self, group: Group) -> Group | None:

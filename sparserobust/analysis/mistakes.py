@@ -12,14 +12,15 @@ from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import no_reference
 from sparserobust.analysis.readings import correct, measured
 from sparserobust.analysis.worst_case import Robustness, WorstCase
+from sparserobust.one_line import OneLine
 from sparserobust.records import Norm, Run
 from sparserobust.stats import Part, margin_deciles
 
 DECILES = 10
 
 
-@dataclass(frozen=True)
-class Condition:
+@dataclass(frozen=True, repr=False)
+class Condition(OneLine):
     """When an image counts as right: on the clean image, or under an attack (or the worst of several) at eps.
 
     Attributes:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparserobust.errors import RecordError
+from sparserobust.one_line import OneLine
 from sparserobust.records import FRACTION, Outcome, Remark, Run, remark
 from sparserobust.stats import wilson
 
@@ -17,8 +18,8 @@ NOT_FOUND = "not-found"
 """The reason of a distance that is infinite: no adversarial image was found for half of the images or more."""
 
 
-@dataclass(frozen=True)
-class Reading:
+@dataclass(frozen=True, repr=False)
+class Reading(OneLine):
     """One number of one run, or the reason why there is none. `share`: it lies in [0, 1] by its definition."""
 
     value: float | None

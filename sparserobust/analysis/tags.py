@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import JsonValue
 
+from sparserobust.one_line import OneLine
 from sparserobust.records import Run
 
 Kind = Literal["model", "data", "images", "recipe", "epochs", "parameter", "copy"]
 
 
-@dataclass(frozen=True)
-class Facet:
+@dataclass(frozen=True, repr=False)
+class Facet(OneLine):
     """One thing that may differ; `name` is that of a parameter, "" otherwise. No value: not known."""
 
     kind: Kind
     value: JsonValue
     name: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for facets that are equal: a value may be a list, which cannot be hashed."""
+        return json.dumps([self.kind, self.value, self.name], sort_keys=True)
 
 
 def tags(firsts: Sequence[Run], alike: Sequence[str]) -> list[tuple[Facet, ...]]:
@@ -40,11 +47,15 @@ def _tag(place: int, rivals: Sequence[Run]) -> tuple[Facet, ...]:
     params = sorted({name for rival in rivals for name in rival.subject.params})
     facets = [_facets(rival, params) for rival in rivals]
     own = facets[place]
-    different = [i for i in range(len(own)) if len({str(other[i]) for other in facets}) > 1]
+    different = [i for i in range(len(own)) if len({_key(other[i]) for other in facets}) > 1]
     facets_shown = [own[i] for i in different if own[i] is not None]
     if facets.count(own) > 1:
         facets_shown.append(Facet("copy", place + 1))
     return tuple(facet for facet in facets_shown if facet is not None)
+
+
+def _key(facet: Facet | None) -> str:
+    return "" if facet is None else facet.key
 
 
 def _facets(run: Run, params: Sequence[str]) -> list[Facet | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,6 +14,7 @@ from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import collapsed, could_not_choose, diverged, is_made, untrained
 from sparserobust.analysis.readings import measured, ok
 from sparserobust.analysis.training import undertrained
+from sparserobust.one_line import OneLine, spaced
 from sparserobust.records import Run, remark
 
 State = Literal[
@@ -38,10 +39,12 @@ NOT_RANKED: tuple[State, ...] = (
     *NO_NETWORK,
 )
 RELIABLE: tuple[State, ...] = ("no-red-flag", "not-scored")
+GONE: tuple[State, ...] = ("collapsed", "untrained")
+"""States of rows whose robustness means nothing, so that none is shown."""
 
 
-@dataclass(frozen=True)
-class Trust:
+@dataclass(frozen=True, repr=False)
+class Trust(OneLine):
     """What the checks say of one row.
 
     Attributes:
@@ -61,6 +64,16 @@ class Trust:
     concerns: tuple[Concern, ...] = ()
     failures: tuple[Concern, ...] = ()
     asides: tuple[Concern, ...] = ()
+
+    def _shown(self) -> Iterator[str]:
+        yield self.state
+        for name, found in (
+            ("concerns", self.concerns),
+            ("failures", self.failures),
+            ("asides", self.asides),
+        ):
+            if found:
+                yield f"{name}={spaced(concern.remark.code for concern in found)}"
 
     @property
     def ranked(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,11 +23,12 @@ from sparserobust.analysis.attacks import (
 )
 from sparserobust.analysis.made import is_made
 from sparserobust.analysis.readings import Reading, ok, read, share_of
+from sparserobust.one_line import OneLine, short, spaced
 from sparserobust.records import ROUNDING, Norm, Run, remark
 
 
-@dataclass(frozen=True)
-class WorstCase:
+@dataclass(frozen=True, repr=False)
+class WorstCase(OneLine):
     """Several attacks of one norm as one: an image counts as broken where any of them breaks it.
 
     Attributes:
@@ -52,12 +53,15 @@ class WorstCase:
         return smallest
 
 
-@dataclass(frozen=True)
-class Robustness:
+@dataclass(frozen=True, repr=False)
+class Robustness(OneLine):
     """What "robust accuracy" means in a comparison: under the worst of these attacks, for each image, at eps."""
 
     worst: WorstCase
     eps: float
+
+    def _shown(self) -> Iterator[str]:
+        yield spaced(["+".join(self.worst.attacks), self.norm, f"eps={short(self.eps)}"])
 
     @property
     def norm(self) -> Norm | None:

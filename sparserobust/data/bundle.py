@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, overload
 
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from sparserobust.errors import ConfigError, ShapeError
+from sparserobust.one_line import OneLine, shown
 
 AnyDataset: TypeAlias = "Dataset[Any]"
 AnySet: TypeAlias = "Dataset[Any] | DataLoader[Any]"
@@ -18,8 +19,8 @@ AnyData: TypeAlias = "Data | tuple[Tensor, Tensor] | Dataset[Any] | DataLoader[A
 """Wherever data is taken: a `Data`, (images, labels) tensors, a Dataset or a DataLoader."""
 
 
-@dataclass(frozen=True)
-class Data:
+@dataclass(frozen=True, repr=False)
+class Data(OneLine):
     """A data set.
 
     Attributes:
@@ -47,6 +48,14 @@ class Data:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
+
+    def _shown(self) -> Iterator[str]:
+        yield f"{shown(self.name)}"
+        for split in ("train", "val", "test"):
+            if (examples := getattr(self, split)) is not None:
+                yield f"{split}={len(examples) if hasattr(examples, '__len__') else type(examples).__name__}"
+        yield f"classes={self.num_classes}"
+        yield f"input_shape={self.input_shape}"
 
     @property
     def num_classes(self) -> int:

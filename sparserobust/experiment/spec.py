@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from sparserobust.errors import ConfigError, did_you_mean
 from sparserobust.experiment import values
 from sparserobust.experiment.grammar import Variant, variant
 from sparserobust.experiment.names import check_names, is_own
+from sparserobust.one_line import OneLine
 from sparserobust.registry import data_place
 from sparserobust.toml_files import as_toml, presets, recipes
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Experiment:
+class Experiment(OneLine):
     """A grid of methods, sparsities and seeds on one network and one data set, and what is measured on each.
 
     Three ways lead to the same one: keyword arguments, `Experiment.load` of a TOML file with these keys, and the
@@ -238,12 +239,15 @@ class Experiment:
         write_atomic(file, self.to_toml().encode("utf-8"))
         return file
 
-    def __repr__(self) -> str:
-        """One line."""
-        made = f"{len(self.methods)} methods, {len(self.sparsities)} sparsities, {len(self.seeds)} seeds"
-        what = f"{len(self.saved)} saved models" if self.saved else made
-        scored = "default" if self.evaluators is None else str(len(self.evaluators))
-        return f"<Experiment {self.data}, {self.model_name}: {what}, {scored} evaluators>"
+    def _shown(self) -> Iterator[str]:
+        yield from (self.data, self.model_name)
+        if self.saved:
+            yield f"saved={len(self.saved)}"
+        else:
+            yield f"methods={len(self.methods)}"
+            yield f"sparsities={len(self.sparsities)}"
+            yield f"seeds={len(self.seeds)}"
+        yield f"evaluators={'default' if self.evaluators is None else len(self.evaluators)}"
 
     def __hash__(self) -> int:
         return hash(self.to_toml())

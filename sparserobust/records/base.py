@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
+from sparserobust.one_line import OneLine
+
 SCHEMA_VERSION = 2
 
 
-class Record(BaseModel):
-    """Immutable, refuses unknown fields, compares by value."""
+class Record(OneLine, BaseModel):
+    """Immutable, refuses unknown fields, compares by value, prints in one line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import JsonValue
 
+from sparserobust.one_line import short
 from sparserobust.records.base import Record
 
 ChosenBecause = Literal[
@@ -85,3 +87,14 @@ class History(Record):
     device: str
     threads: int
     started_from: str = ""
+
+    def _shown(self) -> Iterator[str]:
+        yield f"recipe={self.recipe!r}"
+        yield f"epochs={len(self.epochs)}"
+        yield f"chosen={self.chosen_epoch} ({self.chosen_because})"
+        if self.epochs:
+            first, last = self.epochs[0], self.epochs[-1]
+            yield f"loss={short(first.loss)} to {short(last.loss)}"
+            yield f"train_accuracy={short(last.train_accuracy)}"
+        if self.status != "completed":
+            yield self.status

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from collections.abc import Iterator
+from functools import partial
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    JsonValue,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from sparserobust.errors import RecordError, did_you_mean
+from sparserobust.one_line import shown
 from sparserobust.records.base import ExampleArray, Record
+from sparserobust.records.lookup import Lookup
 from sparserobust.records.remark import AnyRemark, Remark
 from sparserobust.records.score import Score, ScoreSpec
 
@@ -26,6 +37,10 @@ class Table(Record):
     columns: tuple[str, ...]
     rows: tuple[tuple[str | float | None, ...], ...]
 
+    def _shown(self) -> Iterator[str]:
+        yield f"rows={len(self.rows)}"
+        yield f"columns={', '.join(self.columns)}"
+
     def column(self, name: str) -> list[str | float | None]:
         """The values of one column, top to bottom."""
         index = self.columns.index(name)
@@ -39,6 +54,18 @@ class Picture(Record):
     index: int
     caption: str
     png: str = Field(max_length=65536)
+
+
+_Arrays = Annotated[
+    dict[str, ExampleArray],
+    AfterValidator(partial(Lookup, of="outcome", what="results per example")),
+    Field(validate_default=True),
+]
+_Tables = Annotated[
+    dict[str, Table],
+    AfterValidator(partial(Lookup, of="outcome", what="table")),
+    Field(validate_default=True),
+]
 
 
 class AttackFacts(Record):
@@ -105,11 +132,11 @@ class Outcome(Record):
     audit: AuditFacts | None = None
     measures: tuple[ScoreSpec, ...] = ()
     scores: tuple[Score, ...] = ()
-    per_example: dict[str, ExampleArray] = {}
+    per_example: _Arrays = {}
     axis: tuple[float, ...] = ()
     verdict: AnyRemark | None = None
     reason: AnyRemark | None = None
-    tables: dict[str, Table] = {}
+    tables: _Tables = {}
     pictures: tuple[Picture, ...] = Field(default=(), max_length=24)
     settings: dict[str, JsonValue] = {}
     source: str = ""
@@ -136,6 +163,26 @@ class Outcome(Record):
         if len(set(lengths.values())) > 1:
             raise ValueError(f"results per example of {self.evaluator!r} differ in length: {lengths}")
         return self
+
+    @property
+    def in_short(self) -> str:
+        """Its name with the headline, else the first score, for a repr; its status where it was not scored."""
+        if self.status != "ok":
+            return f"{self.evaluator} {self.status}"
+        found = next((score for score in self.scores if score.headline), next(iter(self.scores), None))
+        return f"{self.evaluator}={found.in_short}" if found is not None else self.evaluator
+
+    def _shown(self) -> Iterator[str]:
+        yield self.in_short
+        if self.reason is not None:
+            yield f"reason={shown(self.reason)}"
+        if self.scores:
+            yield f"scores={len(self.scores)}"
+        for name, held in (("per_example", self.per_example), ("tables", self.tables)):
+            if held:
+                yield f"{name}={shown(held)}"
+        if self.verdict is not None:
+            yield f"verdict={shown(self.verdict)}"
 
     @property
     def warnings(self) -> tuple[Remark, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue
 
 from sparserobust.errors import SparseRobustError
+from sparserobust.one_line import shown
 from sparserobust.records.base import Record
 
 OURS = Path(__file__).parents[1]
@@ -28,6 +30,10 @@ class Remark(Record):
 
     code: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     facts: dict[str, JsonValue] = {}
+
+    def _shown(self) -> Iterator[str]:
+        yield self.code
+        yield from (f"{name}={shown(value)}" for name, value in self.facts.items())
 
     def __str__(self) -> str:
         """The code with its facts, for a log; `report.text.remarks` has the sentence."""

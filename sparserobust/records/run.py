@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from sparserobust.one_line import shown
 from sparserobust.records.base import SCHEMA_VERSION, Record
 from sparserobust.records.files import RUN_FILE, sealed, write_atomic
+from sparserobust.records.frame import score_frame
 from sparserobust.records.history import History
+from sparserobust.records.lookup import Lookup
 from sparserobust.records.outcome import Outcome
 from sparserobust.records.subject import SubjectRecord
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 KIND: Literal["sparserobust run"] = "sparserobust run"
 
@@ -87,6 +94,8 @@ class Run(Record):
                         f"{name}: results per example {key!r} are of {array.shape[-1]} examples, the data has "
                         f"{self.data.n}"
                     )
+        label = self.subject.label
+        self.__dict__["outcomes"] = Lookup(self.outcomes, of=f"run of {label}", what="outcome")
         return self
 
     @model_serializer(mode="wrap")
@@ -99,11 +108,33 @@ class Run(Record):
             else {key: own for key, own in raw.items() if key != "experiment"}
         )
 
+    def _shown(self) -> Iterator[str]:
+        yield f"{shown(self.subject.label)}"
+        if self.subject.seed is not None:
+            yield f"seed={self.subject.seed}"
+        yield f"{self.data.name} {self.data.split} n={self.data.n}"
+        if self.subject.not_made is not None:
+            yield f"not_made={shown(self.subject.not_made)}"
+        failed_first = sorted(self.outcomes.values(), key=lambda outcome: outcome.status != "failed")
+        yield from (outcome.in_short for outcome in failed_first)
+
     @property
     def id(self) -> str:
         """12 hex digits that follow from weights, label, seed and data: names this run."""
         key = f"{self.subject.weights_sha256}|{self.subject.label}|{self.subject.seed}|{self.data.sha256}"
         return hashlib.sha256(key.encode()).hexdigest()[:12]
+
+    def to_frame(self) -> DataFrame:
+        """One row per score, beside what identifies the network: frames of several runs can be concatenated.
+
+        Columns: label, method, sparsity (realised), target_sparsity, seed, model, data; evaluator, score, at, value,
+        unit, n, ci_low, ci_high, higher_is_better, headline, status and reason, a code. An evaluator that was skipped
+        or failed has one row without a score. What is not known is missing, never 0.
+
+        Raises:
+            ConfigError: pandas is not installed.
+        """
+        return score_frame(self.subject, self.data.name, self.outcomes)
 
     def save(self, folder: str | os.PathLike[str]) -> Path:
         """Writes `folder/run.json` (made if missing) with the sha256 of its content, complete or not at all.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from pydantic import Field, model_validator
 
+from sparserobust.one_line import short, shown
 from sparserobust.records.base import Record
 from sparserobust.records.remark import AnyRemark
 
@@ -58,6 +61,23 @@ class Score(Record):
     headline: bool = False
     reason: AnyRemark | None = None
     warnings: tuple[AnyRemark, ...] = ()
+
+    @property
+    def in_short(self) -> str:
+        """The value with its point on the axis, for a repr; the reason's code where there is none."""
+        why = f" ({self.reason.code})" if self.value is None and self.reason else ""
+        return f"{short(self.value)}{why}" + ("" if self.at is None else f" at {shown(self.at)}")
+
+    def _shown(self) -> Iterator[str]:
+        yield f"{self.name}={self.in_short}"
+        if self.ci_low is not None and self.ci_high is not None:
+            yield f"95 % [{short(self.ci_low)}, {short(self.ci_high)}]"
+        if self.unit:
+            yield f"unit={self.unit!r}"
+        if self.n is not None:
+            yield f"n={self.n}"
+        if self.warnings:
+            yield f"warnings={len(self.warnings)}"
 
     @model_validator(mode="after")
     def _value_or_reason(self) -> Score:

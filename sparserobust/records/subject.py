@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field, JsonValue, model_validator
 
+from sparserobust.one_line import shown
 from sparserobust.records.base import Record
 from sparserobust.records.remark import AnyRemark
 
@@ -92,6 +94,16 @@ class SubjectRecord(Record):
     weights_sha256: str
     file_sha256: str | None = None
     not_made: AnyRemark | None = None
+
+    def _shown(self) -> Iterator[str]:
+        yield f"{shown(self.label)}"
+        yield self.model
+        yield f"kept={self.kept} of {self.prunable}"
+        if self.offset != "zero":
+            yield f"offset={self.offset!r}"
+        if self.seed is not None:
+            yield f"seed={self.seed}"
+        yield f"training={self.training!r}" if self.not_made is None else f"not_made={shown(self.not_made)}"
 
     @model_validator(mode="after")
     def _keeps_what_is_prunable(self) -> SubjectRecord:

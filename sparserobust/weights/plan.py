@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from sparserobust.errors import ModelError
+from sparserobust.one_line import OneLine
 
 OffsetKind = Literal["zero", "frozen", "dct"]
 OFFSET_KINDS: tuple[OffsetKind, ...] = ("zero", "frozen", "dct")
@@ -20,8 +21,8 @@ OFFSET_WORDS: dict[OffsetKind, str] = {"zero": "zero offset", "frozen": "frozen"
 """What each kind is called where a method was given another one than its own."""
 
 
-@dataclass(frozen=True)
-class TensorPlan:
+@dataclass(frozen=True, repr=False)
+class TensorPlan(OneLine):
     """What is fixed about one weight tensor, as it is now.
 
     Attributes:
@@ -34,6 +35,11 @@ class TensorPlan:
     mask: Tensor
     kind: OffsetKind
     offset: Tensor
+
+    def _shown(self) -> Iterator[str]:
+        yield f"shape={tuple(self.mask.shape)}"
+        yield f"kept={int(self.mask.sum())} of {self.mask.numel()}"
+        yield f"kind={self.kind!r}"
 
 
 Plan = Mapping[str, TensorPlan]

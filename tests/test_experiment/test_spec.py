@@ -228,7 +228,7 @@ def test_a_file_that_cannot_be_is_one_line(tmp_path, content, text):
 
 def test_its_repr_is_a_line():
     assert repr(Experiment(**FULL)) == (
-        "<Experiment mnist, mlp5: 3 methods, 2 sparsities, 3 seeds, 2 evaluators>"
+        "Experiment(mnist, mlp5, methods=3, sparsities=2, seeds=3, evaluators=2)"
     )
 
 

@@ -9,7 +9,7 @@ from sparserobust.analysis.differences import Difference, comparisons
 from sparserobust.analysis.estimates import clean_accuracy, estimate
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Group, Lineup
-from sparserobust.analysis.trust import State
+from sparserobust.analysis.trust import GONE, State
 from sparserobust.report.look.marks import Mark, mark
 from sparserobust.report.table.cells import (
     Cell,
@@ -41,8 +41,6 @@ from sparserobust.report.text.trust import STATES
 
 QUIET: tuple[State, ...] = ("no-red-flag", "not-scored", "cannot-choose")
 """States that need no chip beside the name."""
-GONE: tuple[State, ...] = ("collapsed", "untrained")
-"""States of rows whose robustness means nothing, so that none is shown."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.analysis.made import diverged, is_made, no_reference
 from sparserobust.analysis.nearest import median
 from sparserobust.analysis.readings import NOT_FOUND, measured_by
+from sparserobust.analysis.trust import GONE
 from sparserobust.analysis.worst_case import Robustness
 from sparserobust.records import Run
-from sparserobust.report.table.rows import GONE
 from sparserobust.report.terminal.below import WIDTH, ascii_text, below, wrapped
 from sparserobust.report.text.attacks import attack_name, robust_name
 from sparserobust.report.text.differences import RESULTS
