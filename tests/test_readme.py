@@ -1,5 +1,6 @@
 """What the README shows works as it stands, and names everything that there is."""
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -9,15 +10,22 @@ from sparserobust.testing import check_evaluator
 README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
-def test_the_python_tour_runs_as_printed(tmp_path, monkeypatch):
+def test_the_python_tours_run_as_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    tour = next(
+    tours = [
         block
         for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-        if "import sparserobust" in block
-    )
+        if "import sparserobust as sr" in block
+    ]
+    assert len(tours) == 2
     names: dict[str, object] = {}
-    exec(tour, names)
+    for tour in tours:
+        exec(tour, names)
+    (file,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "digits.toml").write_text(file)
+    table = dataclasses.replace(names["experiment"], evaluators=["accuracy", "fgsm", "storage"])
+    assert sr.Experiment.load("digits.toml") == dataclasses.replace(table, settings={"fgsm": {"eps": [0.1]}})
+    assert len(names["runs"]) == 10
     assert (tmp_path / "report.html").stat().st_size > 10_000
     assert sr.load_run("runs/a") == names["run"]
     assert sr.load_subject("snip.sparse").record() == names["subject"].record()

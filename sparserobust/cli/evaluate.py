@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +109,8 @@ def evaluate(
     if cache is not None and no_cache:
         raise ConfigError(f"give either --cache {cache} or --no-cache")
     # all that computes is imported after the names were checked
+    from tqdm.auto import tqdm
+
     from sparserobust.cli.words import cached_line, event_lines, plan_lines
     from sparserobust.experiment import plan_networks, prepare, run
     from sparserobust.experiment.places import AUTO, cache_folder, new_folder
@@ -122,7 +125,7 @@ def evaluate(
     def said(event: Event) -> None:
         cached.extend(event.cached)
         for text, wrong in event_lines(event):
-            click.echo(text, err=wrong)
+            tqdm.write(text, file=sys.stderr if wrong else sys.stdout)  # above the bars
 
     runs: list[Run] = []
     attacks = None if no_cache else cache or AUTO
@@ -130,9 +133,8 @@ def evaluate(
         run(experiment, folder, progress=True, on_run=runs.append, on_event=said, cache=attacks)
     except KeyboardInterrupt:
         _report(folder, runs, cached_line(cached, cache_folder(attacks)))
-        go_on = f"`sparserobust evaluate --experiment {folder} --out {folder}` goes on from here"
         done = f"{len(runs)} finished runs are kept and reported" if runs else "nothing was finished"
-        click.echo(f"interrupted; {done}. {go_on}", err=True)
+        click.echo(f"interrupted; {done}. The same command with --out {folder} goes on from here", err=True)
         return 130
     _report(folder, runs, cached_line(cached, cache_folder(attacks)))
     return 1 if any(own.status == "failed" for each in runs for own in each.outcomes.values()) else 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
+from sparserobust.errors import SparseRobustError
 from sparserobust.experiment.events import Event, What
 from sparserobust.experiment.make import Made, make_network, untrained_networks
 from sparserobust.experiment.places import AUTO, cache_folder, made_folder, new_folder, numbered
@@ -19,7 +20,7 @@ from sparserobust.experiment.runtime import keep_freed_memory
 from sparserobust.experiment.score import Scored, keep, score_network
 from sparserobust.experiment.spec import Experiment
 from sparserobust.records import Run
-from sparserobust.records.files import EXPERIMENT_FILE, write_atomic
+from sparserobust.records.files import EXPERIMENT_FILE
 from sparserobust.runner import failed_run
 from sparserobust.storage.modelfile import MODEL_FILE
 from sparserobust.subject import Subject
@@ -77,14 +78,19 @@ def run(
 
 def keep_experiment(experiment: Experiment, folder: Path) -> Path:
     """The folder's file of this experiment, written unless it is there; others stay, and it goes beside them."""
-    text = experiment.to_toml().encode("utf-8")
-    for file in numbered(folder / EXPERIMENT_FILE):
-        if not file.exists():
-            write_atomic(file, text)
-            return file
-        if file.is_file() and file.read_bytes() == text:
-            return file
-    raise AssertionError
+    return next(
+        experiment.save(file) if not file.exists() else file
+        for file in numbered(folder / EXPERIMENT_FILE)
+        if not file.exists() or _is_of(experiment, file)
+    )
+
+
+def _is_of(experiment: Experiment, file: Path) -> bool:
+    """Whether a file, however it is written, is of this experiment."""
+    try:
+        return Experiment.load(file) == experiment
+    except SparseRobustError:
+        return False
 
 
 def _nobody(event: Event) -> None:

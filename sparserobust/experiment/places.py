@@ -62,6 +62,8 @@ def made_folder(path: str | os.PathLike[str], key: str) -> Path:
     Raises:
         ConfigError: it is a file or cannot be written.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"{key} must be the path of a folder, got {path!r}")
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)

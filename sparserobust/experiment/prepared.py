@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
 from sparserobust.data import Data, load_data
 from sparserobust.device import resolve_device
+from sparserobust.errors import ConfigError
 from sparserobust.experiment.bound import Bound, bound_methods, check_methods, check_schedules
 from sparserobust.experiment.evaluators import evaluators_of
 from sparserobust.experiment.networks import fresh_network, try_one_image
@@ -46,6 +46,7 @@ class Prepared:
     methods: list[Bound]
     finished: list[Subject]
     parameters: int
+    _examples: dict[torch.dtype, str] = field(default_factory=dict, repr=False)
 
     def network(self, seed: int) -> nn.Module:
         """The network of a seed, before a method is bound to it."""
@@ -59,12 +60,12 @@ class Prepared:
         """Torch's threads as the experiment says, for as long as its steps are taken; afterwards as before."""
         return threads_set(self.experiment.threads, self.parameters, self.device.type)
 
-    @functools.cache  # noqa: B019  # as long as the experiment itself
     def examples_sha256(self, dtype: torch.dtype) -> str:
         """`DataRecord.sha256` of the examples to be scored on, in the type that a network takes."""
-        return sha256_of_examples(
-            self.data, dtype, limit=self.experiment.limit, seed=self.experiment.seeds[0]
-        )
+        if dtype not in self._examples:
+            limit, seed = self.experiment.limit, self.experiment.seeds[0]
+            self._examples[dtype] = sha256_of_examples(self.data, dtype, limit=limit, seed=seed)
+        return self._examples[dtype]
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -73,6 +74,10 @@ def prepare(experiment: Experiment) -> Prepared:
     Raises:
         SparseRobustError: a name, value, file or combination that cannot be.
     """
+    if not isinstance(experiment, Experiment):
+        raise ConfigError(
+            f"expected an Experiment, got {type(experiment).__name__}; Experiment.load reads one from a file"
+        )
     device = resolve_device(experiment.device)
     evaluators = evaluators_of(experiment)
     named = experiment.method_variants

@@ -78,7 +78,7 @@ class Experiment(OneLine):
     weights: str | None = None
     saved: tuple[str, ...] = ()
     initialisation: str | None = None
-    methods: tuple[str, ...] = ()
+    methods: tuple[str, ...] = DEMONSTRATION
     sparsities: tuple[float, ...] = (0.95,)
     seeds: tuple[int, ...] = (0,)
     recipe: str | Table | None = None
@@ -133,8 +133,12 @@ class Experiment(OneLine):
         put("data", self.data or "digits")
         put("device", self.device or "auto")
         put("saved", _paths(self.saved))
-        named = values.texts("methods", self.methods)
-        put("methods", tuple(str(variant(each, "methods")) for each in named or ()))
+        named = self.methods is not DEMONSTRATION and self.methods not in (None,)
+        if not named:
+            put("methods", DEMONSTRATION)
+        else:
+            each = values.texts("methods", self.methods) or ()
+            put("methods", tuple(str(variant(text, "methods")) for text in each))
         put("sparsities", values.sparsities("sparsities", self.sparsities))
         put("seeds", values.seeds("seeds", self.seeds))
         put("recipe", values.table("recipe", self.recipe, recipes))
@@ -147,12 +151,12 @@ class Experiment(OneLine):
         put("settings", values.settings("settings", self.settings))
         for key in ("limit", "batch_size", "threads"):
             put(key, values.whole(key, getattr(self, key), least=1))
+        if not named and not self.trains_architecture:
+            put("methods", ())
         self._check_names()
         self._check_together()
         if not self.saved and self.model is None:
             put("model", DEFAULT_MODEL)
-        if not self.methods and self.trains_architecture:
-            put("methods", DEMONSTRATION)
 
     @property
     def own_network(self) -> str | None:
@@ -285,6 +289,10 @@ class Experiment(OneLine):
             (
                 self.initialisation is not None and (saved or own),
                 "initialisation draws the weights of an architecture; saved models and your own networks bring theirs",
+            ),
+            (
+                not self.methods and self.trains_architecture,
+                "methods is empty; `sparserobust list methods` shows all, and dense alone is one too",
             ),
             (
                 self.evaluators == (),

@@ -81,6 +81,7 @@ def test_what_is_not_said_stands_in_it():
     assert (experiment.data, experiment.model, experiment.methods) == ("digits", "conv2", DEMONSTRATION)
     assert Experiment(model="package.module:callable").methods == ()
     assert Experiment(saved="a.sparse").model is None
+    assert dataclasses.replace(experiment, model="package.module:callable").methods == ()
 
 
 def test_it_is_frozen_and_what_was_given_does_not_change_it():
@@ -144,6 +145,7 @@ def test_load_takes_a_file_or_its_folder_and_changes_go_before_it(tmp_path):
         ({"lr": True}, ConfigError, "lr must be a number above 0, got True"),
         ({"limit": 0}, ConfigError, "limit must be at least 1, got 0"),
         ({"methods": "snpi"}, PluginError, "unknown method 'snpi'; did you mean 'snip'?"),
+        ({"methods": []}, ConfigError, "methods is empty; `sparserobust list methods` shows all"),
         ({"methods": 3}, ConfigError, "methods must be a name or a list of names, got 3"),
         ({"methods": [3]}, ConfigError, "methods must be text, got 3"),
         ({"methods": ["snip,random"]}, ConfigError, "methods snip,random: expected one name, got several"),

@@ -23,11 +23,13 @@ class Repeat:
     """The section.
 
     Attributes:
-        commands: as recorded; facts: (name, value); recipes: (name, who, settings);
+        experiments: texts of experiment.toml, each once; commands: as recorded where there is none;
+        facts: (name, value); recipes: (name, who, settings);
         deviations: subjects that were trained unlike their dense reference; integrity: what speaks against taking the
             records for what was measured.
     """
 
+    experiments: tuple[str, ...]
     commands: tuple[str, ...]
     facts: tuple[tuple[str, str], ...]
     recipes: tuple[tuple[str, str, str], ...]
@@ -45,8 +47,12 @@ class RepeatSection(Section):
     def build(self, findings: Findings) -> Repeat:
         """The section, from the records alone."""
         runs = findings.lineup.runs
-        commands = dict.fromkeys(run.environment.command for run in runs if run.environment.command)
+        experiments = dict.fromkeys(run.experiment for run in runs if run.experiment is not None)
+        commands = dict.fromkeys(
+            run.environment.command for run in runs if run.experiment is None and run.environment.command
+        )
         return Repeat(
+            tuple(experiments),
             tuple(commands),
             _facts(runs),
             _recipes(findings.lineup),

@@ -1,0 +1,373 @@
+"""The steps of an experiment one by one: a plan that says what is there, networks, and records that grow."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import subprocess
+import sys
+import weakref
+from pathlib import Path
+
+import pytest
+import torch
+
+import sparserobust as sr
+from sparserobust.errors import ConfigError, ModelError
+from sparserobust.experiment import (
+    Experiment,
+    keep_experiment,
+    make,
+    make_network,
+    plan_networks,
+    prepare,
+    run,
+    score,
+    score_network,
+)
+
+SMALL = {
+    "model": "lenet-300-100",
+    "methods": ["snip", "random"],
+    "sparsities": [0.8, 0.9],
+    "epochs": 1,
+    "limit": 40,
+    "evaluators": ["accuracy", "storage"],
+    "settings": "accuracy.train=false",
+}
+
+
+def states(experiment: Experiment, out: Path) -> dict[str, str]:
+    return {planned.folder.name: planned.state for planned in plan_networks(prepare(experiment), out)}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """A finished experiment."""
+    out = tmp_path_factory.mktemp("done")
+    run(Experiment(**SMALL), out)
+    return out
+
+
+@pytest.fixture
+def folder(done, tmp_path):
+    """A copy of its folder."""
+    return Path(shutil.copytree(done, tmp_path / "out"))
+
+
+def test_a_plan_has_every_network_once_and_the_dense_one_of_its_seed_first(tmp_path):
+    plan = plan_networks(prepare(Experiment(**SMALL | {"seeds": [3, 1]})), tmp_path / "out")
+    names = [planned.folder.name for planned in plan]
+    assert names == [
+        *("dense-0-3", "snip-0.8-3", "snip-0.9-3", "random-0.8-3", "random-0.9-3"),
+        *("dense-0-1", "snip-0.8-1", "snip-0.9-1", "random-0.8-1", "random-0.9-1"),
+    ]
+    assert [planned.dense and planned.dense.name for planned in plan] == [
+        *(None, *["dense-0-3"] * 4),
+        *(None, *["dense-0-1"] * 4),
+    ]
+    assert len({planned.made_from for planned in plan}) == 10
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_says_what_is_there(folder):
+    experiment = Experiment(**SMALL)
+    assert set(states(experiment, folder).values()) == {"scored"}
+    (folder / "snip-0.8-0" / "run.json").unlink()
+    (folder / "snip-0.9-0" / "model.sparse").unlink()
+    (folder / "random-0.8-0" / "model.sparse").unlink()
+    (folder / "random-0.8-0" / "training-0123.checkpoint").touch()
+    assert states(experiment, folder) == {
+        "dense-0-0": "scored",
+        "snip-0.8-0": "made",
+        "snip-0.9-0": "missing",
+        "random-0.8-0": "begun",
+        "random-0.9-0": "scored",
+    }
+    more = Experiment(**SMALL | {"evaluators": ["accuracy", "storage", "flops"]})
+    assert states(more, folder)["dense-0-0"] == "made"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"epochs": 2},
+        {"lr": 0.5},
+        {"settings": ["accuracy.train=false", "recipe.weight_decay=0.5"]},
+        {"recipe": "snip-it"},
+        {"initialisation": "orthogonal"},
+    ],
+)
+def test_another_training_is_planned_beside_what_is_there(folder, changed):
+    plan = plan_networks(prepare(Experiment(**SMALL | changed)), folder)
+    assert {planned.folder.name: planned.wanted and planned.wanted.name for planned in plan} == {
+        f"{name}-2": name
+        for name in ("dense-0-0", "snip-0.8-0", "snip-0.9-0", "random-0.8-0", "random-0.9-0")
+    }
+
+
+def test_what_does_not_decide_a_network_does_not_move_it(folder):
+    changed = {
+        "limit": 20,
+        "evaluators": "accuracy",
+        "seeds": [0, 5],
+        "batch_size": 8,
+        "threads": 2,
+        "device": "cpu",
+    }
+    assert {planned.wanted for planned in plan_networks(prepare(Experiment(**SMALL | changed)), folder)} == {
+        None
+    }
+
+
+STEP = """
+import sys
+from pathlib import Path
+import torch
+from sparserobust.experiment import Experiment, make_network, plan_networks, prepare, score_network
+from sparserobust import load_run, load_subject
+prepared = prepare(Experiment.load(sys.argv[1]))
+out, name, step = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+with prepared.threads():
+    planned = next(p for p in plan_networks(prepared, out) if p.folder.name == name)
+    made = make_network(prepared, planned)
+    if step == "make":
+        sys.exit()
+    dense = None if planned.dense is None else load_run(planned.dense)
+    model = None if planned.dense is None else load_subject(planned.dense)
+    score_network(prepared, planned, made.subject, dense=dense, dense_model=model)
+"""
+
+
+@pytest.mark.slow
+def test_every_step_may_be_taken_by_a_process_of_its_own(done, tmp_path):
+    """In another order than `run` takes them, as far as one does not need another."""
+    out = tmp_path / "out"
+    Experiment(**SMALL).save(out / "experiment.toml")
+    names = ["snip-0.9-0", "dense-0-0", "random-0.9-0", "snip-0.8-0", "random-0.8-0"]
+    for step in ("make", "score"):
+        for name in names if step == "make" else sorted(names):
+            subprocess.run([sys.executable, "-c", STEP, str(out), name, step], check=True)
+    found, expected = sr.load_runs(out), sr.load_runs(done)
+    assert {r.subject.label: r.subject.weights_sha256 for r in found} == {
+        r.subject.label: r.subject.weights_sha256 for r in expected
+    }
+    for one, other in zip(by_label(found), by_label(expected), strict=True):
+        assert without_seconds(one) == without_seconds(other)
+
+
+def by_label(runs):
+    return sorted(runs, key=lambda record: record.subject.label)
+
+
+def without_seconds(record: sr.Run) -> dict:
+    raw = json.loads(record.model_dump_json(exclude={"environment", "history"}))
+    raw["subject"].pop("file_sha256")
+    for outcome in raw["outcomes"].values():
+        outcome.pop("seconds")
+    return raw
+
+
+def test_a_record_takes_in_more_evaluators_and_loses_none(folder, monkeypatch):
+    before = sr.load_run(folder / "snip-0.8-0")
+    scored = []
+    real = score.evaluate
+    monkeypatch.setattr(
+        score,
+        "evaluate",
+        lambda s, d, named, **more: scored.append([e.label for e in named]) or real(s, d, named, **more),
+    )
+    monkeypatch.setattr(make, "train", None)
+    runs = run(Experiment(**SMALL | {"evaluators": ["flops", "accuracy"]}), folder)
+    assert scored == [["flops"]] * 5
+    after = sr.load_run(folder / "snip-0.8-0")
+    assert after == runs[1]
+    assert list(after.outcomes) == ["flops", "accuracy", "storage"]
+    assert [after.outcomes[name] for name in before.outcomes] == list(before.outcomes.values())
+    assert after.environment.created == before.environment.created
+    assert after.dense == before.dense
+    scored.clear()
+    run(Experiment(**SMALL), folder)
+    assert scored == []
+
+
+def test_an_outcome_under_other_settings_takes_the_place_of_the_one_that_was_there(folder):
+    run(Experiment(**SMALL | {"settings": ["accuracy.train=true"]}), folder)
+    outcomes = sr.load_run(folder / "snip-0.8-0").outcomes
+    assert outcomes["accuracy"].settings["train"] is True
+    assert outcomes["accuracy"].score("train_top1").value is not None
+
+
+def test_attacks_that_were_added_are_compared_with_those_that_were_there(tmp_path):
+    """How near an attack came to the best follows from all of a record, whenever they were run."""
+    attacks = ["minimum-norm[steps=5]", "carlini-wagner[steps=5]"]
+    small = SMALL | {"methods": "dense", "limit": 20, "settings": ()}
+    run(Experiment(**small | {"evaluators": attacks[:1]}), tmp_path / "grown")
+    alone = sr.load_run(tmp_path / "grown" / "dense-0-0").outcomes["minimum-norm"].score("optimality")
+    assert alone.reason.code == "no-other-attack"
+    (grown,) = run(Experiment(**small | {"evaluators": attacks}), tmp_path / "grown")
+    (whole,) = run(Experiment(**small | {"evaluators": attacks}), tmp_path / "whole")
+    for name in ("minimum-norm", "carlini-wagner"):
+        *others, grown_one = grown.outcomes[name].scores
+        *same, whole_one = whole.outcomes[name].scores
+        assert others == same
+        assert grown_one.value == pytest.approx(whole_one.value, rel=1e-6)  # a file keeps seven digits of a distance
+
+
+def test_other_examples_make_another_record(folder):
+    run(Experiment(**SMALL | {"limit": 20, "evaluators": "accuracy"}), folder)
+    found = sr.load_run(folder / "snip-0.8-0")
+    assert (found.data.n, list(found.outcomes)) == (20, ["accuracy"])
+
+
+def test_an_edited_record_is_measured_again(folder):
+    file = folder / "snip-0.8-0" / "run.json"
+    raw = json.loads(file.read_text())
+    raw["outcomes"]["storage"]["scores"][0]["value"] = 1.0
+    file.write_text(json.dumps(raw))
+    run(Experiment(**SMALL), folder)
+    assert sr.load_run(file) is not None
+    assert sr.load_run(file).outcomes["storage"].scores[0].value != 1.0
+
+
+def test_each_experiment_of_a_folder_keeps_a_file_and_the_same_one_keeps_its_own(tmp_path):
+    one, other = Experiment(**SMALL), Experiment(**SMALL | {"seeds": 1})
+    assert keep_experiment(one, tmp_path).name == "experiment.toml"
+    assert keep_experiment(other, tmp_path).name == "experiment-2.toml"
+    assert keep_experiment(one, tmp_path).name == "experiment.toml"
+    assert keep_experiment(other, tmp_path).name == "experiment-2.toml"
+    by_hand = tmp_path / "by_hand"
+    by_hand.mkdir()
+    (by_hand / "experiment.toml").write_text(
+        "# mine\nseeds = 1\n" + one.to_toml().replace("seeds = [0]\n", "")
+    )
+    assert keep_experiment(other, by_hand).read_text().startswith("# mine")
+
+
+def test_the_folders_report_covers_the_folder_and_both_commands_write_the_same(folder, tmp_path, capsys):
+    from sparserobust.cli.main import main
+
+    def command(*arguments: object) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main([str(each) for each in arguments])
+        assert ended.value.code == 0
+        return capsys.readouterr().out
+
+    experiment = Experiment(**SMALL | {"methods": ["magnitude", "dctps"], "sparsities": 0.9})
+    said = command("evaluate", "--experiment", experiment.save(tmp_path / "e.toml"), "--out", folder)
+    page = (folder / "report.html").read_text()
+    for name in ("SNIP", "random", "magnitude", "DCTpS"):
+        assert f'<span class="name">{name}</span>' in page
+    again = command("report", folder, "--out", tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == page
+    assert (
+        said.partition("\nmethod ")[2].partition("report: ")[0]
+        == again.partition("method ")[2].partition("report: ")[0]
+    )
+    assert len(sr.load_runs(folder)) == 7
+    for text in (Experiment(**SMALL).to_toml(), experiment.to_toml()):
+        assert text.splitlines()[2].replace('"', "&#34;") in page
+
+
+def test_records_without_an_experiment_have_that_of_the_folder_above_them(done, tmp_path):
+    runs = [record.model_copy(update={"experiment": None}) for record in sr.load_runs(done)]
+    for number, record in enumerate(runs):
+        record.save(tmp_path / "deep" / "er" / str(number))
+    assert {record.experiment for record in sr.load_runs(tmp_path)} == {None}
+    (tmp_path / "deep" / "experiment.toml").write_text("seeds = [0]\n")
+    assert {record.experiment for record in sr.load_runs(tmp_path)} == {"seeds = [0]\n"}
+    assert {record.experiment for record in sr.load_runs(tmp_path / "deep" / "er")} == {None}
+
+
+def test_each_record_and_each_step_is_told_as_soon_as_it_is_there(tmp_path, monkeypatch):
+    real = make.sparsify
+
+    def sparsify(model, method, sparsity, *arguments, **more):
+        if method == "random":
+            raise ModelError("on purpose")
+        return real(model, method, sparsity, *arguments, **more)
+
+    monkeypatch.setattr(make, "sparsify", sparsify)
+    records, events = [], []
+    runs = run(
+        Experiment(**SMALL | {"sparsities": 0.8}), tmp_path, on_run=records.append, on_event=events.append
+    )
+    assert records == runs
+    told = [(event.what, event.label, event.folder.name) for event in events]
+    assert told == [
+        ("trained", "dense", "dense-0-0"),
+        ("scored", "dense", "dense-0-0"),
+        ("trained", "snip 0.8", "snip-0.8-0"),
+        ("scored", "snip 0.8", "snip-0.8-0"),
+        ("not-made", "random 0.8", "random-0.8-0"),
+    ]
+    assert events[-1].run == runs[-1]
+    assert runs[-1].subject.not_made.facts["message"] == "on purpose"
+
+
+def test_threads_are_the_experiments_and_afterwards_as_before(tmp_path):
+    small = SMALL | {"methods": "dense", "evaluators": "storage", "settings": ()}
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        (record,) = run(Experiment(**small), tmp_path)
+        assert record.environment.threads == 1
+        assert torch.get_num_threads() == 2
+        (record,) = run(Experiment(**small, threads=2), tmp_path)
+        assert record.environment.threads == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_what_was_prepared_is_let_go(tmp_path):
+    prepared = prepare(Experiment(**SMALL))
+    prepared.examples_sha256(torch.float32)
+    gone = weakref.ref(prepared)
+    del prepared
+    gc.collect()
+    assert gone() is None
+
+
+def test_an_output_folder_that_cannot_be_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"out .*file cannot be made \(File exists\); name a folder"):
+        run(Experiment(**SMALL), tmp_path / "file")
+
+
+def test_the_folder_of_a_run_does_for_a_saved_model(done, tmp_path):
+    experiment = Experiment(
+        saved=[done / "snip-0.8-0", done / "dense-0-0" / "model.sparse"], limit=40, evaluators="storage"
+    )
+    dense, sparse = run(experiment, tmp_path)
+    assert (dense.subject.label, sparse.subject.label) == ("dense", "snip 0.8")
+    assert sparse.dense == dense.id
+    assert sparse.outcomes["storage"].scores == sr.load_run(done / "snip-0.8-0").outcomes["storage"].scores
+    with pytest.raises(
+        sr.errors.RecordError, match="is a folder without model.sparse; did you mean .*dense-0-0"
+    ):
+        run(Experiment(saved=done), tmp_path)
+
+
+def test_own_networks_drawn_anew_under_a_mask_are_taken_up_with_what_training_started_from(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "steps_net.py").write_text(
+        "from torch import nn\n\ndef build():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    given = {
+        "model": "steps_net:build",
+        "methods": "snip[control=reinitialised,initialisation=xavier-normal]",
+        "sparsities": 0.5,
+        "epochs": 1,
+    }
+    prepared = prepare(Experiment(**given, evaluators="saliency", limit=20))
+    _, planned = plan_networks(prepared, tmp_path / "out")
+    made, found = make_network(prepared, planned), make_network(prepared, planned)
+    assert (made.before, found.before) == (False, True)
+    assert made.subject.record() == found.subject.record()
+    one, other = (score_network(prepared, planned, each.subject).run for each in (made, found))
+    assert one.outcomes["saliency"].scores == other.outcomes["saliency"].scores
