@@ -6,20 +6,20 @@ Nothing heavy is imported: a mistyped name is answered at once.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sparserobust.errors import ConfigError, did_you_mean
 from sparserobust.experiment import values
+from sparserobust.experiment.combinations import require_possible
 from sparserobust.experiment.grammar import Variant, variant
 from sparserobust.experiment.names import check_names, is_own
+from sparserobust.experiment.text import read_toml, toml_text
 from sparserobust.one_line import OneLine
-from sparserobust.registry import data_place
-from sparserobust.toml_files import as_toml, presets, recipes
+from sparserobust.toml_files import presets, recipes
 
 DEMONSTRATION = ("dense", "snip", "freezenet", "dctps", "random")
 """The methods of an experiment that names none."""
@@ -154,7 +154,7 @@ class Experiment(OneLine):
         if not named and not self.trains_architecture:
             put("methods", ())
         self._check_names()
-        self._check_together()
+        require_possible(vars(self), own_network=self.own_network is not None)
         if not self.saved and self.model is None:
             put("model", DEFAULT_MODEL)
 
@@ -199,21 +199,7 @@ class Experiment(OneLine):
 
     def to_toml(self) -> str:
         """The text of a file with all that was given, and with what stands for what was not; `load` takes it back."""
-        always = ("data", "model", "methods", "sparsities", "seeds")
-        content: Table = {}
-        for own in fields(self):
-            value, default = getattr(self, own.name), own.default
-            if own.default_factory is not MISSING:
-                default = own.default_factory()
-            if value is None or value == () or (value == default and own.name not in always):
-                continue
-            content[own.name] = list(value) if isinstance(value, tuple) else value
-        if self.settings:
-            content["settings"] = {
-                owner: {key: values.as_setting(value) for key, value in own.items()}
-                for owner, own in self.settings.items()
-            }
-        return as_toml(content)
+        return toml_text([(own, getattr(self, own.name)) for own in fields(self)])
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], **changes: Any) -> Experiment:
@@ -226,7 +212,7 @@ class Experiment(OneLine):
         Raises:
             ConfigError: it cannot be read or is not TOML. Others as for the same values given directly.
         """
-        given = _read_toml(path)
+        given = read_toml(path)
         if "settings" in changes:
             settings = values.settings("settings", given.get("settings", {}))
             for owner, own in values.settings("settings", changes["settings"]).items():
@@ -266,51 +252,6 @@ class Experiment(OneLine):
             preset=self.preset if isinstance(self.preset, str) else None,
         )
 
-    def _check_together(self) -> None:
-        """Raises ConfigError for keys that cannot stand together."""
-        own, saved, set_for_recipe = (
-            self.own_network is not None,
-            bool(self.saved),
-            self.settings_of("recipe"),
-        )
-        for wrong, line in (
-            (
-                saved and self.methods,
-                "methods make new networks, and a saved model is scored as it is; give one of them",
-            ),
-            (
-                saved and self.model is not None and not own,
-                f"a saved model brings its network; leave out model {self.model!r}",
-            ),
-            (
-                self.weights is not None and (saved or not own),
-                "weights go with a network of your own (model package.module:callable) and no saved model",
-            ),
-            (
-                self.initialisation is not None and (saved or own),
-                "initialisation draws the weights of an architecture; saved models and your own networks bring theirs",
-            ),
-            (
-                not self.methods and self.trains_architecture,
-                "methods is empty; `sparserobust list methods` shows all, and dense alone is one too",
-            ),
-            (
-                self.evaluators == (),
-                "evaluators is empty; `sparserobust list evaluators` shows all",
-            ),
-            (
-                self.data_root is not None and data_place(self.data)[1],
-                f"data {self.data!r} names its folder; leave out data_root {self.data_root!r}",
-            ),
-            (
-                self.epochs is not None and "epochs" in set_for_recipe,
-                "epochs is given twice, as recipe.epochs too",
-            ),
-            (self.lr is not None and "lr" in set_for_recipe, "lr is given twice, as recipe.lr too"),
-        ):
-            if wrong:
-                raise ConfigError(line)
-
 
 def keys() -> list[str]:
     """All keys of an experiment."""
@@ -324,25 +265,6 @@ def require_key(key: str) -> None:
     if key not in (known := keys()):
         hint = did_you_mean(key, known) or f"; it has {', '.join(known)}"
         raise ConfigError(f"an experiment has no {key!r}{hint}")
-
-
-def _read_toml(path: str | os.PathLike[str]) -> Table:
-    """The keys and values of an experiment's file, unchecked.
-
-    Raises:
-        ConfigError: it cannot be read or is not TOML.
-    """
-    file = Path(path)
-    if file.is_dir():
-        from sparserobust.records.files import EXPERIMENT_FILE
-
-        file = file / EXPERIMENT_FILE
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"experiment {file} cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"experiment {file} is not TOML ({error})") from None
 
 
 def _paths(value: object) -> tuple[str, ...]:

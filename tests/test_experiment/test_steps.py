@@ -212,7 +212,9 @@ def test_attacks_that_were_added_are_compared_with_those_that_were_there(tmp_pat
         *others, grown_one = grown.outcomes[name].scores
         *same, whole_one = whole.outcomes[name].scores
         assert others == same
-        assert grown_one.value == pytest.approx(whole_one.value, rel=1e-6)  # a file keeps seven digits of a distance
+        assert grown_one.value == pytest.approx(
+            whole_one.value, rel=1e-6
+        )  # a file keeps seven digits of a distance
 
 
 def test_other_examples_make_another_record(folder):
