@@ -22,7 +22,6 @@ from sparserobust.experiment.spec import Experiment
 from sparserobust.records import Run
 from sparserobust.records.files import EXPERIMENT_FILE
 from sparserobust.runner import failed_run
-from sparserobust.storage.modelfile import MODEL_FILE
 from sparserobust.subject import Subject
 
 
@@ -180,12 +179,11 @@ class _Steps:
         return scored
 
     def _not_made(self, planned: Planned, error: Exception) -> Run:
-        """The record of a network that could not be made, in a folder that holds no other."""
+        """The record of a network that could not be made."""
         assert planned.method is not None
         assert planned.dense is not None
         _, dense = self.dense[planned.dense]
-        place = next(path for path in numbered(planned.folder) if not (path / MODEL_FILE).exists())
-        return keep(failed_run(dense, planned.method.method, planned.sparsity, error), self.prepared, place)
+        return keep(failed_run(dense, planned.method.method, planned.sparsity, error), self.prepared, planned)
 
     def _say(
         self,

@@ -17,6 +17,7 @@ from sparserobust.experiment.held import holds
 from sparserobust.experiment.places import folder_stem, network_folder, numbered, safe
 from sparserobust.experiment.prepared import Prepared
 from sparserobust.records import load_run
+from sparserobust.records.files import RUN_FILE
 from sparserobust.source_code import code_digest
 from sparserobust.storage.modelfile import MODEL_FILE, read_header
 from sparserobust.subject import Subject
@@ -156,13 +157,12 @@ def _made_from(bound: Bound, sparsity: float, drawn: Sequence[object]) -> str:
 
 
 def _may_hold(folder: Path, made_from: str) -> bool:
-    """Whether a network can be in this folder: it is there, or no other is."""
-    file = folder / MODEL_FILE
-    if not file.is_file():
-        return True
+    """Whether a network can be in this folder: it is there or its record is, or no other is."""
     try:
-        return read_header(file).get("made_from") == made_from
-    except RecordError:
+        if (folder / MODEL_FILE).is_file():
+            return bool(read_header(folder / MODEL_FILE).get("made_from") == made_from)
+        return not (folder / RUN_FILE).is_file() or load_run(folder).made_from == made_from
+    except SparseRobustError:
         return True  # damaged: there is nothing to lose
 
 

@@ -89,6 +89,10 @@ def prepare(experiment: Experiment) -> Prepared:
         methods = bound_methods(named, experiment.settings, recipe)
         for bound in methods:
             recipe_of(experiment, recipe, bound)
+        if data.train is None:
+            raise ConfigError(
+                f"data {experiment.data!r} has no training examples to train networks on; name saved models"
+            )
     if recipe is not None:
         data = recipe.normalize(data)
 

@@ -81,17 +81,21 @@ def score_network(
     cached = tuple(name for name, outcome in run.outcomes.items() if outcome.cached)
     if found is not None:
         run = _merged(found, run, [evaluator.label for evaluator in prepared.evaluators])
-    return Scored(run=keep(run, prepared, planned.folder), measured=measured, cached=cached)
+    return Scored(run=keep(run, prepared, planned), measured=measured, cached=cached)
 
 
-def keep(run: Run, prepared: Prepared, folder: Path) -> Run:
+def keep(run: Run, prepared: Prepared, planned: Planned) -> Run:
     """Saves a record with its experiment in it; returns it as the file holds it, as any later reader sees it.
 
     That a result was there before is no part of it: passes and seconds are those of the first time anyway.
     """
     outcomes = {name: outcome.model_copy(update={"cached": 0}) for name, outcome in run.outcomes.items()}
-    update = {"experiment": prepared.experiment.to_toml(), "outcomes": outcomes}
-    return load_run(run.model_copy(update=update).save(folder))
+    update = {
+        "experiment": prepared.experiment.to_toml(),
+        "made_from": planned.made_from or run.made_from,
+        "outcomes": outcomes,
+    }
+    return load_run(run.model_copy(update=update).save(planned.folder))
 
 
 def _comparable(prepared: Prepared, folder: Path, subject: Subject, dense: Run | None) -> Run | None:
@@ -135,5 +139,6 @@ def _merged(found: Run, new: Run, order: Sequence[str]) -> Run:
             "passes": dict(Counter(found.passes) + Counter(new.passes)),
             "environment": found.environment.model_copy(update={"seconds": seconds}),
             "dense": new.dense or found.dense,
+            "made_from": found.made_from,
         }
     )

@@ -68,6 +68,7 @@ class Run(Record):
             read it accepted that). It goes along when the record is saved again.
         experiment: the text of the experiment.toml that it was made and scored for; None where it was by a script of
             one's own.
+        made_from: sha256 of all that an experiment made the network from; None where it did not make it.
     """
 
     kind: Literal["sparserobust run"] = KIND
@@ -82,6 +83,7 @@ class Run(Record):
     passes: dict[str, int] = {}
     dense: str | None = None
     experiment: str | None = None
+    made_from: str | None = None
 
     @model_validator(mode="after")
     def _outcomes_are_of_these_examples(self) -> Run:
@@ -99,14 +101,11 @@ class Run(Record):
         return self
 
     @model_serializer(mode="wrap")
-    def _without_an_unknown_experiment(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Records from before there was one keep their bytes."""
+    def _without_unknowns(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there were experiments keep their bytes."""
         raw: dict[str, Any] = dump(self)
-        return (
-            raw
-            if self.experiment is not None
-            else {key: own for key, own in raw.items() if key != "experiment"}
-        )
+        unknown = [key for key in ("experiment", "made_from") if raw.get(key) is None]
+        return {key: value for key, value in raw.items() if key not in unknown}
 
     def _shown(self) -> Iterator[str]:
         yield f"{shown(self.subject.label)}"

@@ -373,3 +373,33 @@ def test_own_networks_drawn_anew_under_a_mask_are_taken_up_with_what_training_st
     assert made.subject.record() == found.subject.record()
     one, other = (score_network(prepared, planned, each.subject).run for each in (made, found))
     assert one.outcomes["saliency"].scores == other.outcomes["saliency"].scores
+
+
+def test_a_record_without_its_network_is_not_written_over_by_another(done, tmp_path):
+    """A saved model's record, and that of a network that could not be made, keep their folders too."""
+    out = tmp_path / "out"
+    run(Experiment(saved=done / "snip-0.8-0", evaluators="storage"), out)
+    before = (out / "snip-0.8-0" / "run.json").read_bytes()
+    given = SMALL | {"methods": "snip", "sparsities": 0.8}
+    for _ in range(2):
+        assert [planned.folder.name for planned in plan_networks(prepare(Experiment(**given)), out)] == [
+            "dense-0-0",
+            "snip-0.8-0-2",
+        ]
+        run(Experiment(**given), out)
+    assert (out / "snip-0.8-0" / "run.json").read_bytes() == before
+
+
+def test_a_network_that_could_not_be_made_keeps_its_record_beside_another_experiment(tmp_path, monkeypatch):
+    def sparsify(model, method, sparsity, *arguments, **more):
+        if method == "snip":
+            raise ModelError("on purpose")
+        return sr.sparsify(model, method, sparsity, *arguments, **more)
+
+    monkeypatch.setattr(make, "sparsify", sparsify)
+    given = SMALL | {"methods": "snip", "sparsities": 0.8}
+    for epochs, folder in ((1, "snip-0.8-0"), (2, "snip-0.8-0-2"), (1, "snip-0.8-0")):
+        _, record = run(Experiment(**given | {"epochs": epochs}), tmp_path)
+        assert record.subject.not_made is not None
+        assert sr.load_run(tmp_path / folder) == record
+    assert len(sr.load_runs(tmp_path)) == 4
