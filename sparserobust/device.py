@@ -50,6 +50,8 @@ def resolve_device(device: str | torch.device) -> torch.device:
     try:
         resolved = torch.device(device)
         torch.empty(0, device=resolved)
+        if resolved.type == "meta":  # which computes nothing
+            raise RuntimeError
     except (RuntimeError, AssertionError):
         raise ConfigError(
             f"device must be auto, cpu or cuda[:N] as available here, got {str(device)!r}"

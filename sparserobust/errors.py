@@ -38,6 +38,10 @@ class NotInRecord(RecordError, KeyError):
         return str(self.args[0])
 
 
+class OtherVersion(RecordError):
+    """A file that is whole but of a newer version or of another program: it is not to be written over."""
+
+
 class PluginError(SparseRobustError):
     """A plugin that is unknown, defined twice, fails to load, or returns what it should not."""
 
@@ -58,3 +62,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(str(name).lower(), list(lower), n=1, cutoff=0.5)
     return f"; did you mean {lower[close[0]]!r}?" if close else ""
+
+
+def said_by(error: BaseException) -> str:
+    """What somebody else's exception says, in one line of at most 300 characters; "" where it cannot be asked."""
+    try:
+        return " ".join(str(error).split())[:300]
+    except Exception:  # its own text raises
+        return ""

@@ -248,7 +248,7 @@ models = Registry(
     "sparserobust.models",
     "model",
     unknown=ModelError,
-    besides=", torchvision:NAME is any of torchvision's",
+    besides=", torchvision:NAME is any of torchvision's, and in an experiment package.module:callable is your own",
 )
 data = Registry(
     "sparserobust.data", "data set", "data", unknown=DataError, besides=", NAME:PATH reads one from PATH"

@@ -17,7 +17,7 @@ from torch import nn
 from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, Data
 from sparserobust.device import resolve_device
-from sparserobust.errors import ConfigError, DegenerateScores
+from sparserobust.errors import ConfigError, DegenerateScores, said_by
 from sparserobust.methods.base import Method
 from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord, remark
 from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
@@ -119,7 +119,7 @@ def evaluate(
     )
 
 
-def failed_run(dense: Run, method: Method, sparsity: float, error: Exception) -> Run:
+def failed_run(dense: Run, method: Method, sparsity: float, error: BaseException) -> Run:
     """The record of a subject that could not be made: its target stands there, and every outcome says why.
 
     A score that cannot choose is a result of the method, and the outcomes are skipped; after any other
@@ -131,7 +131,7 @@ def failed_run(dense: Run, method: Method, sparsity: float, error: Exception) ->
         sparsity: that was asked for.
         error: what was raised.
     """
-    own, message = dense.subject, " ".join(str(error).split())
+    own, message = dense.subject, said_by(error)
     kept = kept_count(own.prunable, sparsity)
     if isinstance(error, DegenerateScores):
         status: Literal["skipped", "failed"] = "skipped"

@@ -141,7 +141,7 @@ def test_what_tiny_imagenet_misses_is_named_with_its_place(tmp_path, gone):
 def test_all_that_is_missing_is_named_at_once(tmp_path):
     text = one_line("tiny-imagenet", tmp_path)
     assert "(missing wnids.txt, train, val/images, val/val_annotations.txt)" in text
-    assert "--data-root" in text
+    assert "data_root" in text
 
 
 def test_a_missing_class_folder_is_named(tmp_path):

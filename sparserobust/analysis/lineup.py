@@ -186,6 +186,9 @@ def arrange(runs: Sequence[Run]) -> Lineup:
     Raises:
         ConfigError: no runs.
     """
+    given: object = runs
+    if not isinstance(given, Sequence) or not all(isinstance(run, Run) for run in given):
+        raise ConfigError("expected a list of runs; load_runs reads those of a folder, load_run one of them")
     unique = list({run.model_dump_json(): run for run in runs}.values())
     if not unique:
         raise ConfigError("expected at least one run to report on, got none; give run.json files or folders")

@@ -12,6 +12,8 @@ from pydantic import JsonValue
 from sparserobust.one_line import OneLine
 from sparserobust.records import Run
 
+OF_THE_RECIPE = {"name", "source", "epochs", "score_samples"}
+"""Settings that are no difference, or stand elsewhere."""
 Kind = Literal["model", "data", "images", "recipe", "epochs", "parameter", "copy"]
 
 
@@ -45,7 +47,7 @@ def tags(firsts: Sequence[Run], alike: Sequence[str]) -> list[tuple[Facet, ...]]
 
 def _tag(place: int, rivals: Sequence[Run]) -> tuple[Facet, ...]:
     params = sorted({name for rival in rivals for name in rival.subject.params})
-    facets = [_facets(rival, params) for rival in rivals]
+    facets = [[*_facets(rival, params), *_of_recipe(rival, rivals)] for rival in rivals]
     own = facets[place]
     different = [i for i in range(len(own)) if len({_key(other[i]) for other in facets}) > 1]
     facets_shown = [own[i] for i in different if own[i] is not None]
@@ -69,3 +71,13 @@ def _facets(run: Run, params: Sequence[str]) -> list[Facet | None]:
         None if history is None else Facet("epochs", epochs),
         *(Facet("parameter", own[name], name) if name in own else None for name in params),
     ]
+
+
+def _of_recipe(run: Run, rivals: Sequence[Run]) -> list[Facet | None]:
+    """The settings of a recipe that all share by its name; recipes of different names differ in too much."""
+    histories = [rival.history for rival in rivals if rival.history is not None]
+    if len(histories) < len(rivals) or len({history.recipe for history in histories}) > 1:
+        return []
+    names = sorted({name for history in histories for name in history.settings} - OF_THE_RECIPE)
+    own = run.history.settings if run.history is not None else {}
+    return [Facet("parameter", own.get(name), name) for name in names]

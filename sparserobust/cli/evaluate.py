@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,10 +114,12 @@ def evaluate(
 
     from sparserobust.cli.words import cached_line, event_lines, plan_lines
     from sparserobust.experiment import plan_networks, prepare, run
-    from sparserobust.experiment.places import AUTO, cache_folder, new_folder
+    from sparserobust.experiment.places import AUTO, cache_folder, new_folder, require_folder
+    from sparserobust.report.text.numbers import plural
 
     folder = out or new_folder(experiment.stem)
     if dry_run:
+        require_folder(folder, "out")
         click.echo("\n".join(plan_lines(plan_networks(prepare(experiment), folder), folder)))
         return 0
 
@@ -133,7 +136,7 @@ def evaluate(
         run(experiment, folder, progress=True, on_run=runs.append, on_event=said, cache=attacks)
     except KeyboardInterrupt:
         _report(folder, runs, cached_line(cached, cache_folder(attacks)))
-        done = f"{len(runs)} finished runs are kept and reported" if runs else "nothing was finished"
+        done = f"{plural(len(runs), 'finished run')} kept and reported" if runs else "nothing was finished"
         click.echo(f"interrupted; {done}. The same command with --out {folder} goes on from here", err=True)
         return 130
     _report(folder, runs, cached_line(cached, cache_folder(attacks)))
@@ -161,4 +164,5 @@ def _report(folder: Path, runs: Sequence[Run], above: str) -> None:
     if above:
         click.echo(above)
     click.echo()
-    print_report(load_runs(folder), folder / "report.html")
+    found = load_runs(folder, complain=functools.partial(click.echo, err=True))
+    print_report(found, folder / "report.html")

@@ -9,6 +9,7 @@ from pathlib import Path
 from sparserobust.experiment import Event, Planned
 from sparserobust.experiment.plan import State
 from sparserobust.report.terminal.below import not_made_line, together
+from sparserobust.report.text.numbers import plural
 
 STATES: dict[State, str] = {
     "missing": "to make and score",
@@ -27,7 +28,9 @@ def event_lines(event: Event) -> list[tuple[str, bool]]:
             return [(f"{name}: {why}; this one is {event.folder.name}", False)]
         case "trained":
             gone_on = ", going on from a checkpoint," if event.resumed else ""
-            return [(f"{name}: trained {event.epochs} epochs{gone_on} in {event.seconds:.1f} s", False)]
+            return [
+                (f"{name}: trained {plural(event.epochs, 'epoch')}{gone_on} in {event.seconds:.1f} s", False)
+            ]
         case "trained-before":
             return [(f"{name}: trained before", False)]
         case "scored-before":
@@ -60,4 +63,4 @@ def plan_lines(plan: Sequence[Planned], folder: Path) -> list[str]:
         lines.append(f"{planned.label:<{width}}  {seed:<8}  {place}  {STATES[planned.state]}")
     counts = Counter(planned.state for planned in plan)
     states = ", ".join(f"{counts[state]} {text}" for state, text in STATES.items() if counts[state])
-    return [*lines, f"{len(plan)} networks in {folder}: {states}. Nothing was done."]
+    return [*lines, f"{plural(len(plan), 'network')} in {folder}: {states}. Nothing was done."]

@@ -32,7 +32,7 @@ def load_tiny_imagenet(root: Path) -> Data:
         TITLE,
         folder,
         ("wnids.txt", "train", "val/images", "val/val_annotations.txt"),
-        f"unpack tiny-imagenet-200.zip in {root}, or name the folder it is in with --data-root",
+        f"unpack tiny-imagenet-200.zip in {root}, or name the folder it is in as data_root",
     )
     wnids = tuple(_text(folder / "wnids.txt").split())
     if not wnids:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,11 +122,18 @@ def _load(facts: TorchvisionSet, root: Path) -> Data:
     import torchvision
 
     factory: Callable[..., Any] = getattr(torchvision.datasets, facts.class_name)
+    missing = [
+        folder for folder in (root / facts.folder, *(root / facts.folder).parents) if not folder.exists()
+    ]
     try:
         whole = factory(root, train=True, download=True)
         test = factory(root, train=False, download=True)
     except Exception as error:  # torchvision raises whatever its download, check or unpacking raised
-        raise DataError(_explain(facts, root, error)) from None
+        why = _explain(facts, root, error)
+        for folder in missing:  # those that it made, from the innermost on
+            with suppress(OSError):
+                folder.rmdir()
+        raise DataError(why) from None
     rest, val = split_off(_pixels(whole), torch.as_tensor(whole.targets), facts.validation, SPLIT_SEED)
     held_out = ImageTensors(_pixels(test), torch.as_tensor(test.targets))
     return Data(
@@ -153,11 +161,11 @@ def _explain(facts: TorchvisionSet, root: Path, error: Exception) -> str:
     if missing:
         return (
             f"{facts.title} is not in {folder} (missing {', '.join(missing)}) and cannot be downloaded "
-            f"({type(error).__name__}); put the files there or name their folder with --data-root"
+            f"({type(error).__name__}); put the files there or name their folder as data_root"
         )
     if isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == errno.EROFS):
         return (
             f"{facts.title} in {folder} cannot be unpacked there ({error.strerror or error}); "
-            "copy it to a folder you can write and name that with --data-root"
+            "copy it to a folder you can write and name that as data_root"
         )
     return f"{facts.title} in {folder} is damaged ({error}); remove the files and fetch them again"

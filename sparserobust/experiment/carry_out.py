@@ -10,17 +10,24 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from sparserobust.errors import SparseRobustError
+from sparserobust.errors import ConfigError, ModelError, SparseRobustError, said_by
 from sparserobust.experiment.events import Event, What
 from sparserobust.experiment.make import Made, make_network, untrained_networks
-from sparserobust.experiment.places import AUTO, cache_folder, made_folder, new_folder, numbered
+from sparserobust.experiment.places import (
+    AUTO,
+    cache_folder,
+    made_folder,
+    new_folder,
+    numbered,
+    require_folder,
+)
 from sparserobust.experiment.plan import Planned, plan_networks
 from sparserobust.experiment.prepared import Prepared, prepare
 from sparserobust.experiment.runtime import keep_freed_memory
 from sparserobust.experiment.score import Scored, keep, score_network
 from sparserobust.experiment.spec import Experiment
 from sparserobust.records import Run
-from sparserobust.records.files import EXPERIMENT_FILE
+from sparserobust.records.files import EXPERIMENT_FILE, remove_leftovers
 from sparserobust.runner import failed_run
 from sparserobust.subject import Subject
 
@@ -39,7 +46,9 @@ def run(
     The folder gets `experiment.toml`, and for each network `<method>-<sparsity>-<seed>/model.sparse` and `run.json`.
     Every file is whole or absent and says what it was made from, so that any process can go on from any moment: from
     Python, from `sparserobust evaluate` or from the stored file, to the same records but for times and host. Nothing
-    is written over by another experiment: it goes beside. `sr.load_runs(out)` reads all that the folder holds.
+    is lost to another experiment on the same folder: its networks go beside, and a record whose outcomes are measured
+    anew on other examples, under other settings or by other versions stays as `replaced-1.json`. `sr.load_runs(out)`
+    reads all that the folder holds.
 
     While it runs, torch's threads are as the experiment says, and glibc keeps freed memory for the next step.
 
@@ -57,8 +66,13 @@ def run(
 
     Raises:
         SparseRobustError: what cannot be, before anything is computed or written.
-        Exception: whatever the dense reference raises while it trains; without it nothing can be compared.
+        ModelError: the dense reference cannot be trained; without it nothing can be compared.
     """
+    for name, called in (("on_run", on_run), ("on_event", on_event)):
+        if called is not None and not callable(called):
+            raise ConfigError(f"{name} must be a function, got a {type(called).__name__}")
+    if out is not None:
+        require_folder(out, "out")
     prepared = prepare(experiment)
     attacks = cache_folder(cache)
     folder = made_folder(new_folder(experiment.stem) if out is None else out, "out")
@@ -112,6 +126,7 @@ class _Steps:
         self.cache = cache
         self.progress = progress
         self.say = say
+        self.begun = time.time()
         self.dense: dict[Path, tuple[Subject, Run]] = {}
 
     def __iter__(self) -> Iterator[Run]:
@@ -126,22 +141,24 @@ class _Steps:
         untrained: dict[Path, Subject | Exception] = {}
         for planned in group:
             start = time.perf_counter()
+            if planned.wanted is not None:
+                self._say("beside", planned)
             try:
                 made = self._made(planned, group, untrained)
-            except Exception as error:  # a plugin may raise anything; the others go on
-                if planned.method is None or planned.dense not in self.dense:
-                    raise
+            except (Exception, SystemExit) as error:  # a plugin may raise anything; the others go on
                 record = self._not_made(planned, error)
                 self._say("not-made", planned, run=record, seconds=time.perf_counter() - start)
                 yield record
                 continue
+            if planned.method is not None:
+                what: What = "trained-before" if made.before else "trained"
+                self._say(what, planned, seconds=made.seconds, epochs=made.epochs, resumed=made.resumed)
             yield self._scored(planned, made.subject).run
+            remove_leftovers(planned.folder, before=self.begun)
 
     def _made(
         self, planned: Planned, group: list[Planned], untrained: dict[Path, Subject | Exception]
     ) -> Made:
-        if planned.wanted is not None:
-            self._say("beside", planned)
         if (
             planned.method is not None
             and planned.state not in ("made", "scored")
@@ -153,11 +170,7 @@ class _Steps:
         network = untrained.pop(planned.folder, None)
         if isinstance(network, Exception):
             raise network
-        made = make_network(self.prepared, planned, untrained=network, progress=self.progress)
-        if planned.method is not None:
-            what: What = "trained-before" if made.before else "trained"
-            self._say(what, planned, seconds=made.seconds, epochs=made.epochs, resumed=made.resumed)
-        return made
+        return make_network(self.prepared, planned, untrained=network, progress=self.progress)
 
     def _scored(self, planned: Planned, subject: Subject) -> Scored:
         start = time.perf_counter()
@@ -178,10 +191,13 @@ class _Steps:
             self.dense[planned.folder] = (subject, scored.run)
         return scored
 
-    def _not_made(self, planned: Planned, error: Exception) -> Run:
-        """The record of a network that could not be made."""
-        assert planned.method is not None
-        assert planned.dense is not None
+    def _not_made(self, planned: Planned, error: BaseException) -> Run:
+        """The record of a network that could not be made; without a dense one there is nothing to go on with."""
+        if planned.method is None or planned.dense not in self.dense:
+            if isinstance(error, SparseRobustError):
+                raise error
+            text = f"{type(error).__name__}: {said_by(error)}"
+            raise ModelError(f"{planned.label}, seed {planned.seed}, cannot be made: {text}") from error
         _, dense = self.dense[planned.dense]
         return keep(failed_run(dense, planned.method.method, planned.sparsity, error), self.prepared, planned)
 

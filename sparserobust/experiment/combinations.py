@@ -30,6 +30,8 @@ def _problems(given: Mapping[str, Any], *, own_network: bool) -> Iterator[str]:
         yield "weights go with a network of your own (model package.module:callable) and no saved model"
     if given["initialisation"] is not None and (saved or own_network):
         yield "initialisation draws the weights of an architecture; saved models and your own networks bring theirs"
+    if not methods and (saved or own_network):
+        yield from _of_training(given)
     if not (methods or saved or own_network):
         yield "methods is empty; `sparserobust list methods` shows all, and dense alone is one too"
     if given["evaluators"] == ():
@@ -39,3 +41,10 @@ def _problems(given: Mapping[str, Any], *, own_network: bool) -> Iterator[str]:
     for key in ("epochs", "lr"):
         if given[key] is not None and key in given["settings"].get("recipe", {}):
             yield f"{key} is given twice, as recipe.{key} too"
+
+
+def _of_training(given: Mapping[str, Any]) -> Iterator[str]:
+    """Keys that say how networks are trained, where none is."""
+    for key in ("recipe", "epochs", "lr"):
+        if given[key] is not None or (key == "recipe" and key in given["settings"]):
+            yield f"{key} says how networks are trained, and none is; leave it out, or name methods"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sparserobust.annotations import takes_many
-from sparserobust.errors import ConfigError, PluginError
+from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.experiment.grammar import Assigned, Variant
 from sparserobust.experiment.recorded import recorded_name, spelled_out
 from sparserobust.experiment.spec import Experiment
@@ -66,8 +66,9 @@ def _require_in_use(experiment: Experiment, variants: list[Variant]) -> None:
     for owner in experiment.settings:
         if owner not in used:
             key = next(iter(experiment.settings[owner]))
+            hint = did_you_mean(owner, used) or ";"
             raise ConfigError(
-                f"settings {owner}.{key}: {owner!r} is not in use here; expected {', '.join(used)}"
+                f"settings {owner}.{key}: {owner!r} is not in use here{hint} expected {', '.join(used)}"
             )
 
 

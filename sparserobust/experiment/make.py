@@ -73,10 +73,12 @@ def make_network(
         seed=planned.seed,
         device=prepared.device,
         checkpoint=file,
+        keep_checkpoint=True,
         progress=progress,
     )
     untrained.made_from = planned.made_from
     untrained.save(planned.folder / MODEL_FILE)
+    file.unlink(missing_ok=True)
     seconds = time.perf_counter() - begun
     return Made(subject=untrained, before=False, seconds=seconds, epochs=len(history.epochs), resumed=resumed)
 

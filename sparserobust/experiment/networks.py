@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import torch
 from torch import nn
 
 from sparserobust.data import Data
 from sparserobust.device import device_of
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, said_by
 from sparserobust.experiment.spec import DEFAULT_MODEL, Experiment
 from sparserobust.models import create_model
 from sparserobust.models.create import own_initialisation
 from sparserobust.models.own import build_network, load_weights
 from sparserobust.training import Recipe
-from sparserobust.weights.isolation import examined
+from sparserobust.weights.isolation import examined, random_states_kept
 
 
 def fresh_network(experiment: Experiment, data: Data, recipe: Recipe | None, seed: int) -> nn.Module:
@@ -26,8 +29,9 @@ def fresh_network(experiment: Experiment, data: Data, recipe: Recipe | None, see
         if initialisation is None and recipe is not None and own_initialisation(name) is None:
             initialisation = recipe.initialisation
         return create_model(name, data, seed=seed, initialisation=initialisation)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with random_states_kept():
+        for seeded in (torch.manual_seed, np.random.seed, random.seed):
+            seeded(seed)
         network = build_network(experiment.own_network)
     if experiment.weights is not None:
         load_weights(network, experiment.weights)
@@ -41,8 +45,8 @@ def try_one_image(model: nn.Module, data: Data, name: str) -> None:
         image, _ = data.test[0]
         try:
             logits = model(image.unsqueeze(0).to(device))
-        except Exception as error:  # whatever the user's code raises
-            text = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        except (Exception, SystemExit) as error:  # whatever the user's code raises
+            text = f"{type(error).__name__}: {said_by(error)}"
             raise ModelError(
                 f"{name} does not take images of shape {tuple(image.shape)} ({data.name}): {text}"
             ) from None

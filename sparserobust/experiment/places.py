@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sparserobust.errors import ConfigError
+from sparserobust.experiment.values import in_short, text
 
 SPEAKS_FOR_ITSELF = ("allocation", "offset", "control")
 """Parameters whose value alone says in a folder's name what it is."""
@@ -53,6 +54,20 @@ def new_folder(stem: str) -> Path:
     return next(path for path in numbered(first) if not path.exists())
 
 
+def require_folder(path: object, key: str) -> Path:
+    """The path of a folder, there or not.
+
+    Raises:
+        ConfigError: no path, or one of something else.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise ConfigError(f"{key} must be the path of a folder, got {in_short(path)}")
+    folder = Path(str(text(key, path)))
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{key} {folder} is a file; name a folder that you can write")
+    return folder
+
+
 def made_folder(path: str | os.PathLike[str], key: str) -> Path:
     """The folder, made where it is missing.
 
@@ -62,9 +77,7 @@ def made_folder(path: str | os.PathLike[str], key: str) -> Path:
     Raises:
         ConfigError: it is a file or cannot be written.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise ConfigError(f"{key} must be the path of a folder, got {path!r}")
-    folder = Path(path)
+    folder = require_folder(path, key)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

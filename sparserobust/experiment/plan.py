@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from sparserobust.data import AnySet
 from sparserobust.data.digest import digest_of
-from sparserobust.errors import RecordError, SparseRobustError
+from sparserobust.errors import OtherVersion, RecordError, SparseRobustError
 from sparserobust.experiment.bound import Bound
 from sparserobust.experiment.held import holds
 from sparserobust.experiment.places import folder_stem, network_folder, numbered, safe
 from sparserobust.experiment.prepared import Prepared
+from sparserobust.one_line import OneLine
 from sparserobust.records import load_run
 from sparserobust.records.files import RUN_FILE
 from sparserobust.source_code import code_digest
@@ -28,8 +29,8 @@ State: TypeAlias = Literal["missing", "begun", "made", "scored"]
 """Of a network: nothing is there, a training that was cut off, the network, the network and a record of it."""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Planned:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Planned(OneLine):
     """One network of a plan.
 
     Attributes:
@@ -56,6 +57,9 @@ class Planned:
     wanted: Path | None
     state: State
 
+    def _shown(self) -> Iterator[str]:
+        yield from (self.label, f"seed={self.seed}", str(self.folder), self.state)
+
     @property
     def is_dense(self) -> bool:
         """Whether it is a dense reference."""
@@ -72,6 +76,7 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
         prepared: the experiment.
         out: its folder, which need not be there.
     """
+    out = Path(out)
     if prepared.finished:
         return _finished(prepared, out)
     train, val = _digests(prepared.data.train, prepared.data.val)
@@ -81,7 +86,8 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
         network, dense = fingerprint(prepared.network(seed)), None
         for bound in prepared.methods:
             recipe = prepared.recipe_of(bound)
-            drawn = [network, seed, train, val, recipe.settings()]
+            how = {key: value for key, value in recipe.settings().items() if key not in ("name", "source")}
+            drawn = [network, seed, train, val, how]
             for sparsity in [0.0] if bound.dense else prepared.experiment.sparsities:
                 made_from = _made_from(bound, sparsity, drawn)
                 stem = folder_stem(bound.variant.name, bound.variant.params)
@@ -157,13 +163,20 @@ def _made_from(bound: Bound, sparsity: float, drawn: Sequence[object]) -> str:
 
 
 def _may_hold(folder: Path, made_from: str) -> bool:
-    """Whether a network can be in this folder: it is there or its record is, or no other is."""
+    """Whether a network can be in this folder: it is there or its record is, or nothing is that could be lost."""
+    model, record = folder / MODEL_FILE, folder / RUN_FILE
+    if any(place.is_symlink() and not place.exists() for place in (folder, model, record)):
+        return False
+    if (folder.exists() and not folder.is_dir()) or model.is_dir() or record.is_dir():
+        return False
     try:
-        if (folder / MODEL_FILE).is_file():
-            return bool(read_header(folder / MODEL_FILE).get("made_from") == made_from)
-        return not (folder / RUN_FILE).is_file() or load_run(folder).made_from == made_from
+        if model.is_file():
+            return bool(read_header(model).get("made_from") == made_from)
+        return not record.is_file() or load_run(folder).made_from == made_from
+    except OtherVersion:
+        return False
     except SparseRobustError:
-        return True  # damaged: there is nothing to lose
+        return True  # damaged
 
 
 def _record_may_be_of(folder: Path, weights_sha256: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from sparserobust.experiment.evaluators import evaluators_of
 from sparserobust.experiment.networks import fresh_network, try_one_image
 from sparserobust.experiment.runtime import threads_set
 from sparserobust.experiment.spec import OWN, Experiment
+from sparserobust.one_line import OneLine
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.run import sha256_of_examples
@@ -23,8 +25,8 @@ from sparserobust.subject import Subject
 from sparserobust.training import Recipe, load_recipe, recipe_for
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
+@dataclass(frozen=True, eq=False, repr=False)
+class Prepared(OneLine):
     """What every step of an experiment needs.
 
     Attributes:
@@ -46,7 +48,10 @@ class Prepared:
     methods: list[Bound]
     finished: list[Subject]
     parameters: int
-    _examples: dict[torch.dtype, str] = field(default_factory=dict, repr=False)
+    _examples: dict[torch.dtype, str] = field(default_factory=dict)
+
+    def _shown(self) -> Iterator[str]:
+        yield from (repr(self.experiment), str(self.device), f"parameters={self.parameters}")
 
     def network(self, seed: int) -> nn.Module:
         """The network of a seed, before a method is bound to it."""
@@ -128,5 +133,5 @@ def _shared_recipe(experiment: Experiment, data: Data) -> Recipe | None:
 
 
 def _changed(recipe: Recipe, experiment: Experiment) -> Recipe:
-    changes = {"epochs": experiment.epochs, "lr": experiment.lr, **experiment.settings_of("recipe")}
-    return recipe.changed(**{key: value for key, value in changes.items() if value is not None})
+    given = {key: value for key in ("epochs", "lr") if (value := getattr(experiment, key)) is not None}
+    return recipe.changed(**given, **experiment.settings_of("recipe"))

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sparserobust.device import dtype_of
-from sparserobust.errors import SparseRobustError
+from sparserobust.errors import ConfigError, SparseRobustError
 from sparserobust.experiment.held import holds
 from sparserobust.experiment.plan import Planned
 from sparserobust.experiment.prepared import Prepared
 from sparserobust.records import Run, load_run
+from sparserobust.records.files import RUN_FILE, set_aside
 from sparserobust.runner import environment_of, evaluate
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.attack.optimality import with_optimality
@@ -58,6 +60,10 @@ def score_network(
         cache: folder of the attacks that were run before.
         progress: a bar on the terminal.
     """
+    if planned.made_from and subject.made_from != planned.made_from:
+        raise ConfigError(
+            f"{subject.label} is not the network that is planned, {planned.label}; make_network returns it"
+        )
     wanted = list(prepared.evaluators if evaluators is None else evaluators)
     found = _comparable(prepared, planned.folder, subject, dense)
     missing = wanted if found is None or cache is None else _missing(found, subject, wanted)
@@ -90,12 +96,34 @@ def keep(run: Run, prepared: Prepared, planned: Planned) -> Run:
     That a result was there before is no part of it: passes and seconds are those of the first time anyway.
     """
     outcomes = {name: outcome.model_copy(update={"cached": 0}) for name, outcome in run.outcomes.items()}
-    update = {
+    update: dict[str, Any] = {
         "experiment": prepared.experiment.to_toml(),
         "made_from": planned.made_from or run.made_from,
         "outcomes": outcomes,
     }
-    return load_run(run.model_copy(update=update).save(planned.folder))
+    whole = run.model_copy(update=update)
+    file = planned.folder / RUN_FILE
+    if file.exists() and not _holds_all_of(whole, file):
+        set_aside(file)
+    return load_run(whole.save(planned.folder))
+
+
+def _holds_all_of(new: Run, file: Path) -> bool:
+    """Whether a record says again all that the one in the file says: of the same examples, under the same settings."""
+    try:
+        old = load_run(file)
+    except SparseRobustError:
+        return False  # whatever it is, it stays
+    if (old.data.sha256, old.seed, old.subject.weights_sha256) != (
+        new.data.sha256,
+        new.seed,
+        new.subject.weights_sha256,
+    ):
+        return not old.outcomes
+    told = [name for name, outcome in old.outcomes.items() if outcome.status == "ok"]
+    return all(
+        name in new.outcomes and new.outcomes[name].settings == old.outcomes[name].settings for name in told
+    )
 
 
 def _comparable(prepared: Prepared, folder: Path, subject: Subject, dense: Run | None) -> Run | None:
@@ -132,12 +160,15 @@ def _merged(found: Run, new: Run, order: Sequence[str]) -> Run:
     """One record of both: what is new goes before what was found, in the order of the experiment's evaluators."""
     outcomes = {**found.outcomes, **new.outcomes}
     first = {name: outcomes[name] for name in order if name in outcomes}
+    grown = found.outcomes.keys() - new.outcomes.keys()
     seconds = round(found.environment.seconds + new.environment.seconds, 3)
     return new.model_copy(
         update={
             "outcomes": with_optimality({**first, **outcomes}),
-            "passes": dict(Counter(found.passes) + Counter(new.passes)),
-            "environment": found.environment.model_copy(update={"seconds": seconds}),
+            "passes": dict(Counter(found.passes) + Counter(new.passes)) if grown else new.passes,
+            "environment": found.environment.model_copy(update={"seconds": seconds})
+            if grown
+            else new.environment,
             "dense": new.dense or found.dense,
             "made_from": found.made_from,
         }

@@ -19,6 +19,7 @@ from sparserobust.experiment.grammar import Variant, variant
 from sparserobust.experiment.names import check_names, is_own
 from sparserobust.experiment.text import read_toml, toml_text
 from sparserobust.one_line import OneLine
+from sparserobust.registry import evaluators, methods
 from sparserobust.toml_files import presets, recipes
 
 DEMONSTRATION = ("dense", "snip", "freezenet", "dctps", "random")
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     AnyTable: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True, repr=False)
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Experiment(OneLine):
     """A grid of methods, sparsities and seeds on one network and one data set, and what is measured on each.
 
@@ -127,13 +128,20 @@ class Experiment(OneLine):
         ) -> None: ...
 
     def __post_init__(self) -> None:
+        try:
+            self._make_plain()
+        except RecursionError:
+            raise ConfigError("a value of the experiment is nested too deeply, or holds itself") from None
+
+    def _make_plain(self) -> None:
         put = partial(object.__setattr__, self)
         for key in ("data", "data_root", "model", "weights", "initialisation", "device"):
             put(key, values.text(key, getattr(self, key)))
         put("data", self.data or "digits")
         put("device", self.device or "auto")
         put("saved", _paths(self.saved))
-        named = self.methods is not DEMONSTRATION and self.methods not in (None,)
+        given: object = self.methods
+        named = given is not DEMONSTRATION and given is not None
         if not named:
             put("methods", DEMONSTRATION)
         else:
@@ -207,18 +215,22 @@ class Experiment(OneLine):
 
         Args:
             path: of the file or folder. What is relative in it is relative to the working directory.
-            changes: values that go before those of the file, settings one by one.
+            changes: values that go before those of the file, settings one by one. With other methods or evaluators
+                the file's settings of those that are left out go too.
 
         Raises:
             ConfigError: it cannot be read or is not TOML. Others as for the same values given directly.
         """
         given = read_toml(path)
-        if "settings" in changes:
-            settings = values.settings("settings", given.get("settings", {}))
-            for owner, own in values.settings("settings", changes["settings"]).items():
-                settings[owner] = {**settings.get(owner, {}), **own}
-            changes = {**changes, "settings": settings}
-        return cls(**{**given, **changes})
+        settings = values.settings("settings", given.get("settings", {}))
+        for key, registry in (("methods", methods), ("evaluators", evaluators)):
+            if key in changes:
+                kept = [variant(each, key).name for each in values.texts(key, changes[key]) or ()]
+                left_out = {name for name in registry.names() if name not in kept}
+                settings = {owner: own for owner, own in settings.items() if owner not in left_out}
+        for owner, own in values.settings("settings", changes.get("settings", {})).items():
+            settings[owner] = {**settings.get(owner, {}), **own}
+        return cls(**{**given, **changes, "settings": settings})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the file, complete or not at all; returns its path."""
@@ -237,7 +249,16 @@ class Experiment(OneLine):
             yield f"methods={len(self.methods)}"
             yield f"sparsities={len(self.sparsities)}"
             yield f"seeds={len(self.seeds)}"
+        if self.recipe is not None:
+            yield f"recipe={self.recipe if isinstance(self.recipe, str) else self.recipe.get('name', 'a table')}"
+        yield from (
+            f"{key}={value}" for key in ("epochs", "lr", "limit") if (value := getattr(self, key)) is not None
+        )
         yield f"evaluators={'default' if self.evaluators is None else len(self.evaluators)}"
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both have the same text: true is not 1, although Python says so."""
+        return isinstance(other, Experiment) and self.to_toml() == other.to_toml()
 
     def __hash__(self) -> int:
         return hash(self.to_toml())

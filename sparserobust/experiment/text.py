@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sparserobust.errors import ConfigError
-from sparserobust.experiment.values import as_setting
+from sparserobust.experiment.values import as_setting, text
 from sparserobust.toml_files import as_toml
 
 ALWAYS = ("data", "model", "methods", "sparsities", "seeds")
@@ -42,14 +42,17 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         ConfigError: it cannot be read or is not TOML.
     """
-    file = Path(path)
+    file = Path(str(text("experiment", path)))
     if file.is_dir():
         from sparserobust.records.files import EXPERIMENT_FILE
 
+        several = sorted(each.name for each in file.glob(f"{Path(EXPERIMENT_FILE).stem}*.toml"))
+        if len(several) > 1:
+            raise ConfigError(f"{file} holds {len(several)} experiments; name one of {', '.join(several)}")
         file = file / EXPERIMENT_FILE
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"experiment {file} cannot be read ({error.strerror})") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
         raise ConfigError(f"experiment {file} is not TOML ({error})") from None

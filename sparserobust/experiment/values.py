@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+import math
 import os
+import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -15,6 +17,15 @@ from sparserobust.errors import ConfigError
 from sparserobust.experiment.grammar import Variant, assigned, parsed, split_outside_brackets, written
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.toml_files import TomlFiles
+
+UNWRITABLE = ("Cc", "Cf", "Cs", "Cn", "Zl", "Zp")
+"""Unicode's categories of what has no place in a line."""
+LONGEST_NAME = 255
+LARGEST = 2**31
+TOO_LARGE = 10**40
+MOST_THREADS = 1024
+LONGEST = 80
+"""Characters of a value that a message quotes."""
 
 
 def text(key: str, value: object) -> str | None:
@@ -27,9 +38,29 @@ def text(key: str, value: object) -> str | None:
         return None
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
+    if isinstance(value, str) and (wrong := _unwritable(value)):
+        raise ConfigError(f"{key} must be text of one line, got {wrong}")
     if not isinstance(value, str) or not value.strip():
-        raise ConfigError(f"{key} must be text, got {value!r}")
+        how = " (package.module:callable for a network of your own)" if key == "model" else ""
+        raise ConfigError(f"{key} must be text{how}, got {in_short(value)}")
     return value
+
+
+def _unwritable(value: str) -> str:
+    """What a text has that no name or path has: control characters, or a name that no file system takes."""
+    if any(unicodedata.category(character) in UNWRITABLE for character in value):
+        return f"one with control characters ({ascii(value)[:LONGEST]})"
+    longest = max(map(len, re.split(r"[/\\,]", value)))
+    return f"a name of {longest} characters" if longest > LONGEST_NAME else ""
+
+
+def in_short(value: object) -> str:
+    """A value in a message: itself where that is short and of one line, else what it is."""
+    try:
+        text = repr(value)
+    except Exception:  # whatever a repr of somebody else's does
+        text = ""
+    return text if 0 < len(text) <= LONGEST and text.isprintable() else f"a {type(value).__name__}"
 
 
 def texts(key: str, value: object) -> tuple[str, ...] | None:
@@ -41,13 +72,14 @@ def texts(key: str, value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
     if isinstance(value, str):
+        text(key, value or "none")
         items: Sequence[object] = [part for part in split_outside_brackets(value, f"{key} {value}") if part]
     elif isinstance(value, os.PathLike):
         items = [value]
     elif isinstance(value, Sequence) and not isinstance(value, bytes):
         items = value
     else:
-        raise ConfigError(f"{key} must be a name or a list of names, got {value!r}")
+        raise ConfigError(f"{key} must be a name or a list of names, got {in_short(value)}")
     return tuple(dict.fromkeys(str(text(key, _spelled(key, item))).strip() for item in items))
 
 
@@ -96,18 +128,29 @@ def seeds(key: str, value: object) -> tuple[int, ...]:
 
 def _numbers(key: str, value: object) -> list[Any]:
     if isinstance(value, str):
+        text(key, value or "none")
         value = [_number(part) for part in value.split(",") if part.strip()]
     plain = plain_numbers(value)
     items = plain if isinstance(plain, list) else [plain]
+    for item in items:
+        _require_sized(key, item)
+        if not isinstance(item, int | float | str):
+            raise ConfigError(f"{key} must be numbers, got {in_short(item)}")
     if not items:
         raise ConfigError(f"{key} is empty; give at least one")
     return items
 
 
+def _require_sized(key: str, value: object) -> None:
+    """Raises ConfigError for a number that no message could print."""
+    if isinstance(value, int) and abs(value) >= TOO_LARGE:
+        raise ConfigError(f"{key} must be a number of at most {len(str(TOO_LARGE)) - 1} digits")
+
+
 def _number(part: str) -> Any:
     """What a part of a text says; 00 is a number too."""
     value = parsed(part.strip())
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < LONGEST else value
 
 
 def whole(key: str, value: object, *, least: int) -> int | None:
@@ -116,7 +159,17 @@ def whole(key: str, value: object, *, least: int) -> int | None:
     Raises:
         ConfigError: anything else.
     """
-    return None if value is None else whole_number(key, plain_numbers(value), least=least)
+    if value is None:
+        return None
+    plain = plain_numbers(value)
+    _require_sized(key, plain)
+    if not isinstance(plain, int | float):
+        raise ConfigError(f"{key} must be a whole number, at least {least}, got {in_short(plain)}")
+    number = whole_number(key, plain, least=least)
+    most = MOST_THREADS if key == "threads" else LARGEST
+    if number > most:
+        raise ConfigError(f"{key} must be at most {most}, got {in_short(number)}")
+    return number
 
 
 def above_0(key: str, value: object) -> float | None:
@@ -128,8 +181,9 @@ def above_0(key: str, value: object) -> float | None:
     if value is None:
         return None
     number = plain_numbers(value)
-    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < float("inf"):
-        raise ConfigError(f"{key} must be a number above 0, got {value!r}")
+    _require_sized(key, number)
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= LARGEST:
+        raise ConfigError(f"{key} must be a number above 0, got {in_short(value)}")
     return float(number)
 
 
@@ -142,7 +196,7 @@ def table(key: str, value: object, files: TomlFiles) -> str | dict[str, Any] | N
     if hasattr(value, "model_dump"):  # a Recipe, a Preset
         value = value.model_dump(mode="json", exclude_none=True)
     if isinstance(value, Mapping):
-        return _with_base(key, copy.deepcopy(dict(value)), Path(), files, ())
+        return _with_base(key, _plain_table(key, value), Path(), files, ())
     name = text(key, value)
     return _content(key, name, files, ()) if name is not None and name.endswith(".toml") else name
 
@@ -152,9 +206,10 @@ def _content(key: str, name: str, files: TomlFiles, seen: tuple[Path, ...]) -> d
     file = Path(name)
     if file.resolve() in seen:
         raise ConfigError(f"{key} {name} is its own base; name another as base")
+    written_down = files.text(name)
     try:
-        content = {"name": file.stem, **tomllib.loads(files.text(name))}
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        content = {"name": file.stem, **tomllib.loads(written_down)}
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
         raise ConfigError(f"{key} {name} is not TOML ({error})") from None
     return _with_base(key, content, file.parent, files, (*seen, file.resolve()))
 
@@ -183,18 +238,46 @@ def settings(key: str, value: object) -> dict[str, dict[str, Any]]:
         for owner, own in value.items():
             if not isinstance(own, Mapping):
                 raise ConfigError(
-                    f"{key} of {owner} must be a table, for instance {{'fgsm': {{'eps': [0.1]}}}}; got {own!r}"
+                    f"{key} of {owner} must be a table, for instance {{'fgsm': {{'eps': [0.1]}}}}; got {in_short(own)}"
                 )
-            found[str(owner)] = {str(name).replace("-", "_"): _read(given) for name, given in own.items()}
+            found[str(owner)] = {
+                str(name).replace("-", "_"): _read(f"{key} {owner}.{name}", given)
+                for name, given in own.items()
+            }
+        for owner in found:
+            text(key, owner)
         return {owner: own for owner, own in found.items() if own}
     for item in [value] if isinstance(value, str) else value if isinstance(value, Sequence) else [value]:
         owner, name, given = assigned(item if isinstance(item, str) else repr(item))
-        found.setdefault(owner, {})[name] = given
+        found.setdefault(str(text(key, owner)), {})[name] = given
     return found
 
 
-def _read(value: Any) -> Any:
-    return parsed(value) if isinstance(value, str) else copy.deepcopy(plain_numbers(value))
+def _read(key: str, value: Any) -> Any:
+    return parsed(value) if isinstance(value, str) else _plain(key, value)
+
+
+def _plain(key: str, value: Any) -> Any:
+    """The value as numbers, texts, None, lists and tables of those, which are its own.
+
+    Raises:
+        ConfigError: it holds anything else, or a number that is not finite.
+    """
+    value = plain_numbers(value)
+    if isinstance(value, Mapping):
+        return _plain_table(key, value)
+    if isinstance(value, list | tuple):
+        return [_plain(key, item) for item in value]
+    finite = not isinstance(value, float) or math.isfinite(value)
+    if value is not None and not (isinstance(value, str | int | float) and finite):
+        raise ConfigError(f"{key} must be numbers, texts, lists or tables of those, got {in_short(value)}")
+    return value
+
+
+def _plain_table(key: str, value: Mapping[Any, Any]) -> dict[str, Any]:
+    if odd := [name for name in value if not isinstance(name, str)]:
+        raise ConfigError(f"{key} must be a table whose keys are text, got {in_short(odd[0])}")
+    return {name: _plain(f"{key}.{name}", own) for name, own in value.items()}
 
 
 def as_setting(value: Any) -> Any:

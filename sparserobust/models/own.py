@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, said_by
 from sparserobust.weights.plan import check_finite
 
 
@@ -28,8 +28,8 @@ def build_network(target: str) -> nn.Module:
     try:
         made = getattr(importlib.import_module(module_name), attribute)
         network = made if isinstance(made, nn.Module) else made()
-    except Exception as error:  # whatever the user's code raises
-        text = " ".join(str(error).split())
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
+        text = said_by(error)
         file = getattr(sys.modules.get(module_name), "__file__", None)
         where = f" ({module_name} is {file})" if isinstance(error, AttributeError) and file else ""
         raise ModelError(f"{target} cannot be built: {type(error).__name__}: {text}{where}") from None

@@ -93,13 +93,10 @@ def read_preset(given: str | os.PathLike[str] | Mapping[str, Any]) -> Preset:
         content = {"name": "of a table", **given}
         what = f"preset {content['name']}"
     else:
-        what = f"preset {given}"
+        what, text = f"preset {given}", preset_text(str(given))
         try:
-            content = {
-                "name": Path(given).name.removesuffix(".toml"),
-                **tomllib.loads(preset_text(str(given))),
-            }
-        except tomllib.TOMLDecodeError as error:
+            content = {"name": Path(given).name.removesuffix(".toml"), **tomllib.loads(text)}
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
             raise ConfigError(f"{what} is not TOML ({error})") from None
     try:
         return Preset.model_validate(content)

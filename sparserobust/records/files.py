@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +43,24 @@ def write_atomic(path: Path, content: bytes) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def remove_leftovers(folder: Path, *, before: float) -> None:
+    """Removes what processes that were killed while they wrote left in a folder: temporary files of ours.
+
+    Args:
+        before: seconds since 1970; a younger file may be one that somebody is writing.
+    """
+    for pattern in (f".{RUN_FILE}.*", ".model.sparse.*", ".training-*.checkpoint.*", f".{EXPERIMENT_FILE}.*"):
+        for file in folder.glob(pattern):
+            with suppress(OSError):
+                if file.stat().st_mtime < before:
+                    file.unlink()
+
+
+def set_aside(file: Path) -> Path:
+    """Gives a file another name beside it, `replaced-1.json` or the next that is free; returns it."""
+    free = next(
+        p for n in itertools.count(1) if not (p := file.with_name(f"replaced-{n}{file.suffix}")).exists()
+    )
+    return file.rename(free)

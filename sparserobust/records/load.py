@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from sparserobust.errors import RecordError
+from sparserobust.errors import OtherVersion, RecordError, SparseRobustError
 from sparserobust.records.base import SCHEMA_VERSION
 from sparserobust.records.files import EXPERIMENT_FILE, RUN_FILE, SEAL, content_sha256
 from sparserobust.records.migrations import OLDEST, migrated
@@ -33,7 +34,7 @@ def load_run(path: str | os.PathLike[str], *, accept_edited: bool = False) -> Ru
     raw = _read(file)
     version = raw.get("schema_version")
     if type(version) is not int or not OLDEST <= version <= SCHEMA_VERSION:
-        raise RecordError(
+        raise OtherVersion(
             f"{file} has schema version {version!r}, expected {OLDEST} to {SCHEMA_VERSION}; "
             "read it with the sparserobust that wrote it"
         )
@@ -55,7 +56,9 @@ def load_run(path: str | os.PathLike[str], *, accept_edited: bool = False) -> Ru
         raise RecordError(f"{file} is damaged: it cannot be read as schema {version}: {why}") from None
 
 
-def load_runs(*paths: str | os.PathLike[str], accept_edited: bool = False) -> list[Run]:
+def load_runs(
+    *paths: str | os.PathLike[str], accept_edited: bool = False, complain: Callable[[str], None] | None = None
+) -> list[Run]:
     """All runs in files and folders, at any depth, in the order they were made in.
 
     A record that names no experiment has that of the nearest folder above it, within the path given, that holds one.
@@ -63,15 +66,22 @@ def load_runs(*paths: str | os.PathLike[str], accept_edited: bool = False) -> li
     Args:
         paths: run.json files, or folders that hold some.
         accept_edited: as for `load_run`.
+        complain: is called with a line for each file that `load_run` refuses, which is then left out.
 
     Raises:
-        RecordError: a folder without any, or a file that `load_run` refuses.
+        RecordError: a folder without any; a file that `load_run` refuses, where nobody listens to complaints.
     """
-    found = [
-        _with_experiment(load_run(file, accept_edited=accept_edited), file, Path(path))
-        for path in paths
-        for file in _run_files(Path(path))
-    ]
+    found = []
+    for path in map(Path, paths):
+        for file in _run_files(path):
+            try:
+                run = load_run(file, accept_edited=accept_edited)
+            except SparseRobustError as error:
+                if complain is None:
+                    raise
+                complain(f"{error}; left out")
+            else:
+                found.append(_with_experiment(run, file, path))
     return sorted(found, key=lambda run: run.environment.created)
 
 
@@ -107,7 +117,7 @@ def _read(file: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{file} is not JSON ({error}); it may be damaged") from None
     if not isinstance(raw, dict) or raw.get("kind") != KIND:
-        raise RecordError(f"{file} is not a record of this library (kind is not {KIND!r})")
+        raise OtherVersion(f"{file} is not a record of this library (kind is not {KIND!r})")
     return raw
 
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from sparserobust.errors import RecordError
+from sparserobust.errors import OtherVersion, RecordError
 from sparserobust.records.files import write_atomic
 
 FORMAT = "sparserobust model"
@@ -84,9 +84,9 @@ def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Any
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise RecordError(f"{file} is a safetensors file but not a saved model of this library")
+                raise OtherVersion(f"{file} is a safetensors file but not a saved model of this library")
             if metadata.get("version") != FORMAT_VERSION:
-                raise RecordError(
+                raise OtherVersion(
                     f"{file} has format version {metadata.get('version')!r}, expected {FORMAT_VERSION}; "
                     "load it with the sparserobust that wrote it"
                 )

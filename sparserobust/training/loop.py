@@ -32,6 +32,7 @@ def train(
     batch_size: int | None = None,
     lr: float | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
+    keep_checkpoint: bool = False,
     progress: bool = False,
 ) -> History:
     """Trains a subject in place and returns the history, which the subject carries from then on.
@@ -58,6 +59,7 @@ def train(
         checkpoint: a file that is written after every epoch and deleted at the end. Where it is there already, the
             training goes on from it, to the same weights as without the interruption; give it the subject as it
             was made, because an interruption leaves the one it stopped with the best weights so far.
+        keep_checkpoint: leaves the file where it is at the end, for a caller that has yet to save the subject.
         progress: a bar on the terminal.
 
     Raises:
@@ -86,7 +88,7 @@ def train(
         for module, training in modes.items():
             module.training = training
     subject.history = session.history(data.name if isinstance(data, Data) else "tensors")
-    if file is not None:
+    if file is not None and not keep_checkpoint:
         file.unlink(missing_ok=True)
     return subject.history
 

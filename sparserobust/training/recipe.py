@@ -91,6 +91,11 @@ class Recipe(Table):
     adversarial: Adversarial | None = Field(default=None, examples=[PGDTraining(eps=0.1)])
 
     @classmethod
+    def instead(cls) -> str:
+        """A short recipe says whose other values it has."""
+        return ', or name the recipe that has it: base = "digits"'
+
+    @classmethod
     def read(cls, values: object, what: str) -> Self:
         """The recipe of these values, as `Table.read`; those of tables in it are tables too."""
         if isinstance(values, cls):
@@ -105,6 +110,14 @@ class Recipe(Table):
                 for data, table in tables.items()
             }
         return super().read(given, what)
+
+    @model_validator(mode="after")
+    def _momentum_is_of_sgd(self) -> Self:
+        if self.momentum and self.optimizer != "sgd":
+            raise ValueError(
+                f'momentum is of sgd, and {self.optimizer} has none; set momentum = 0 or optimizer = "sgd"'
+            )
+        return self
 
     def changed(self, **values: Any) -> Recipe:
         """The recipe with other values; those of a table such as `adversarial` come as a whole.

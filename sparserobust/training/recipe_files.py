@@ -73,7 +73,7 @@ def _from_file(name: str, seen: tuple[Path, ...]) -> Recipe:
         raise ConfigError(f"recipe {name} is its own base; name another as base")
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
         raise ConfigError(f"recipe {name} is not TOML ({error})") from None
     seen = (*seen, file.resolve()) if own else seen
     return _from_table({"name": file.stem if own else name} | values, file.parent, seen, f"recipe {name}")

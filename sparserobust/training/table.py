@@ -19,6 +19,11 @@ class Table(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
+    def instead(cls) -> str:
+        """What else can be done about a field that is missing."""
+        return ""
+
+    @classmethod
     def read(cls, values: object, what: str) -> Self:
         """The table of these values; lists become tuples, numbers of numpy and torch plain ones.
 
@@ -40,7 +45,7 @@ class Table(BaseModel):
                 )
         for key, field in cls.model_fields.items():
             if key not in given and field.is_required():
-                raise ConfigError(f"{key} of {what} is missing; add it")
+                raise ConfigError(f"{key} of {what} is missing; add it{cls.instead()}")
             if key in given and (wrong := refused(cls, key, given[key])) is not None:
                 raise ConfigError(f"{key} of {what} must be {wrong}")
         try:

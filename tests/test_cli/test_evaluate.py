@@ -190,7 +190,7 @@ def test_an_interruption_keeps_and_reports_what_is_done(tmp_path, monkeypatch, c
     assert code == 130
     assert (tmp_path / "report.html").exists()
     assert (tmp_path / "dense-0-0" / "run.json").exists()
-    assert "1 finished runs are kept" in capsys.readouterr().err
+    assert "1 finished run kept" in capsys.readouterr().err
 
 
 def test_what_fails_while_it_is_made_is_recorded_and_the_others_go_on(network, capsys):

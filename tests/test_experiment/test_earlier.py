@@ -192,7 +192,7 @@ def test_a_training_that_was_cut_off_goes_on_where_it_was(made, tmp_path, monkey
     monkeypatch.setattr(Attached, "take_step", take_step)
     call = command(tmp_path / "cut", "--evaluators", "accuracy")
     assert run(*call) == 130
-    assert "2 finished runs are kept" in capsys.readouterr().err
+    assert "2 finished runs kept" in capsys.readouterr().err
     folder = tmp_path / "cut" / "rigl-every-10-0.8-0"
     assert [path.suffix for path in folder.iterdir()] == [".checkpoint"]
     left[0] = -1

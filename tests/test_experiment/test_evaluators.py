@@ -207,7 +207,10 @@ def test_variants_and_a_preset_reach_the_record(dense, tmp_path):
             ["--preset", "quick", "--set", "minimum-norm.steps=3"],
             "'minimum-norm' is not in use here; expected accuracy, ",
         ),
-        (["--evaluators", "pgd", "--set", "pgd-l2.steps=3"], "'pgd-l2' is not in use here; expected pgd"),
+        (
+            ["--evaluators", "pgd", "--set", "pgd-l2.steps=3"],
+            "'pgd-l2' is not in use here; did you mean 'pgd'? expected pgd",
+        ),
         (["--evaluators", "pgd-l3"], "unknown evaluator 'pgd-l3'; did you mean 'pgd'"),
         (["--set", "pgd.steps=3"], "'pgd' is not in use here; expected accuracy, fgsm, carlini-wagner"),
     ],

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import sparserobust as sr
 from evaluators import FGSM, PGD
@@ -17,6 +18,8 @@ from sparserobust.errors import ConfigError, PluginError, SparseRobustError
 from sparserobust.experiment.spec import DEMONSTRATION, Experiment
 from sparserobust.methods.random import Random
 
+DEEP: list = []
+DEEP.append(DEEP)
 FULL = {
     "data": "mnist",
     "data_root": "somewhere",
@@ -115,6 +118,34 @@ def test_files_that_it_names_are_read_at_once_so_that_its_text_holds_all_of_it(t
     assert again.preset["evaluators"][0]["settings"] == {"eps": [0.2]}
 
 
+def test_what_cannot_be_told_apart_in_a_file_is_one_experiment():
+    given = {"fgsm": {"eps": (np.float32(0.1), 1), "x": {"a": (1, 2)}}}
+    experiment = Experiment(settings=given)
+    assert Experiment(**tomllib.loads(experiment.to_toml())) == experiment
+    assert Experiment(settings={"accuracy": {"train": 1}}) != Experiment(
+        settings={"accuracy": {"train": True}}
+    )
+
+
+def test_settings_of_what_is_left_out_go_with_it(tmp_path):
+    settings = {"fgsm": {"eps": [0.1]}, "snip": {"rescue": "random"}, "recipe": {"clip_norm": 1}}
+    Experiment(methods=["snip", "random"], evaluators=["accuracy", "fgsm"], settings=settings).save(
+        tmp_path / "experiment.toml"
+    )
+    assert Experiment.load(tmp_path, evaluators="accuracy").settings.keys() == {"snip", "recipe"}
+    assert Experiment.load(tmp_path, methods="random").settings.keys() == {"fgsm", "recipe"}
+    assert Experiment.load(tmp_path, methods="snip", limit=3).settings.keys() == settings.keys()
+
+
+def test_a_folder_of_several_experiments_asks_which(tmp_path):
+    for name in ("experiment.toml", "experiment-2.toml"):
+        Experiment().save(tmp_path / name)
+    with pytest.raises(
+        ConfigError, match="holds 2 experiments; name one of experiment-2.toml, experiment.toml"
+    ):
+        Experiment.load(tmp_path)
+
+
 def test_load_takes_a_file_or_its_folder_and_changes_go_before_it(tmp_path):
     experiment = Experiment(**FULL)
     file = experiment.save(tmp_path / "experiment.toml")
@@ -137,7 +168,7 @@ def test_load_takes_a_file_or_its_folder_and_changes_go_before_it(tmp_path):
         ({"sparsities": 90}, ConfigError, "sparsity must be in [0, 1), got 90; did you mean 0.9?"),
         ({"sparsities": "0.9"[:0]}, ConfigError, "sparsities is empty; give at least one"),
         ({"sparsities": [float("nan")]}, ConfigError, "sparsity must be in [0, 1), got nan"),
-        ({"sparsities": {"a": 1}}, ConfigError, "sparsity must be a number in [0, 1), got {'a': 1}"),
+        ({"sparsities": {"a": 1}}, ConfigError, "sparsities must be numbers, got {'a': 1}"),
         ({"seeds": -1}, ConfigError, "seed must be in [0, 2**32), got -1"),
         ({"seeds": [True]}, ConfigError, "seed must be a whole number, in [0, 2**32), got True"),
         ({"epochs": "many"}, ConfigError, "epochs must be a whole number, at least 0, got 'many'"),
@@ -164,6 +195,80 @@ def test_load_takes_a_file_or_its_folder_and_changes_go_before_it(tmp_path):
             {"recipe": "nowhere.toml"},
             ConfigError,
             "recipe nowhere.toml cannot be read (No such file or directory)",
+        ),
+        ({"lr": 10**400}, ConfigError, "lr must be a number of at most 40 digits"),
+        ({"sparsities": 10**400}, ConfigError, "sparsities must be a number of at most 40 digits"),
+        ({"seeds": "9" * 5000}, ConfigError, "seeds must be text of one line, got a name of 5000 characters"),
+        ({"seeds": [[1]]}, ConfigError, "seeds must be numbers, got [1]"),
+        ({"batch_size": 10**30}, ConfigError, "batch_size must be at most 2147483648, got 1000000000"),
+        ({"threads": 99999}, ConfigError, "threads must be at most 1024, got 99999"),
+        (
+            {"model": torch.nn.Linear(2, 2)},
+            ConfigError,
+            "model must be text (package.module:callable for a network",
+        ),
+        ({"data": np.zeros((9, 9))}, ConfigError, "data must be text, got a ndarray"),
+        (
+            {"data": "a\nb"},
+            ConfigError,
+            "data must be text of one line, got one with control characters ('a\\nb')",
+        ),
+        (
+            {"data_root": "\ud800"},
+            ConfigError,
+            "data_root must be text of one line, got one with control characters",
+        ),
+        (
+            {"weights": "x" * 300},
+            ConfigError,
+            "weights must be text of one line, got a name of 300 characters",
+        ),
+        (
+            {"recipe": "a\0b.toml"},
+            ConfigError,
+            "recipe must be text of one line, got one with control characters",
+        ),
+        ({"methods": np.array([["snip"]])}, ConfigError, "methods must be a name or a list of names, got a"),
+        (
+            {"methods": ["snip\n[x"]},
+            ConfigError,
+            "methods must be text of one line, got one with control characters",
+        ),
+        (
+            {"settings": "a\nb.x=1"},
+            ConfigError,
+            "settings must be text of one line, got one with control characters",
+        ),
+        (
+            {"settings": {"fgsm": {"x": {1, 2}}}},
+            ConfigError,
+            "settings fgsm.x must be numbers, texts, lists or tables",
+        ),
+        (
+            {"settings": {"fgsm": {"x": float("nan")}}},
+            ConfigError,
+            "settings fgsm.x must be numbers, texts, lists or",
+        ),
+        (
+            {"recipe": {"lr": b"1"}},
+            ConfigError,
+            "recipe.lr must be numbers, texts, lists or tables of those, got b'1'",
+        ),
+        ({"recipe": {1: 2}}, ConfigError, "recipe must be a table whose keys are text, got 1"),
+        (
+            {"settings": {"fgsm": {"x": DEEP}}},
+            ConfigError,
+            "a value of the experiment is nested too deeply, or holds",
+        ),
+        (
+            {"saved": "a.sparse", "epochs": 3},
+            ConfigError,
+            "epochs says how networks are trained, and none is",
+        ),
+        (
+            {"model": "a.b:c", "recipe": "digits"},
+            ConfigError,
+            "recipe says how networks are trained, and none is",
         ),
         ({"weights": "w.pt"}, ConfigError, "weights go with a network of your own"),
         (
@@ -213,7 +318,8 @@ def test_a_value_without_its_key_is_refused():
         (b"seeds = [", "is not TOML ("),
         (b"\xff", "is not TOML ("),
         (b"seeds = " + b"[" * 100_000, "is not TOML ("),
-        (b"seeds = 1979-05-27", "seed must be a whole number"),
+        (b"seeds = 1979-05-27", "seeds must be numbers, got datetime.date(1979, 5, 27)"),
+        (b"seeds = " + b"9" * 5000, "is not TOML ("),
         (b"[methods]\na = 1", "methods must be a name or a list of names, got {'a': 1}"),
         (b"settings = [1]", "a setting is NAME.SETTING=VALUE"),
     ],
@@ -229,8 +335,9 @@ def test_a_file_that_cannot_be_is_one_line(tmp_path, content, text):
 
 
 def test_its_repr_is_a_line():
-    assert repr(Experiment(**FULL)) == (
-        "Experiment(mnist, mlp5, methods=3, sparsities=2, seeds=3, evaluators=2)"
+    line = repr(Experiment(**FULL))
+    assert line.startswith(
+        "Experiment(mnist, mlp5, methods=3, sparsities=2, seeds=3, recipe=snip-it, epochs=5"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import sparserobust as sr
 from sparserobust.errors import ConfigError, ModelError
@@ -26,6 +28,7 @@ from sparserobust.experiment import (
     score,
     score_network,
 )
+from sparserobust.training.attached import Attached
 
 SMALL = {
     "model": "lenet-300-100",
@@ -217,10 +220,32 @@ def test_attacks_that_were_added_are_compared_with_those_that_were_there(tmp_pat
         )  # a file keeps seven digits of a distance
 
 
-def test_other_examples_make_another_record(folder):
-    run(Experiment(**SMALL | {"limit": 20, "evaluators": "accuracy"}), folder)
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"limit": 20, "evaluators": "accuracy"},
+        {"evaluators": "accuracy", "batch_size": 7},
+        {"settings": "accuracy.train=true"},
+    ],
+    ids=["other examples", "another batch size", "another setting"],
+)
+def test_a_record_that_is_measured_otherwise_stays_beside_the_new_one(folder, changed):
+    before = (folder / "snip-0.8-0" / "run.json").read_bytes()
+    run(Experiment(**SMALL | changed), folder)
     found = sr.load_run(folder / "snip-0.8-0")
-    assert (found.data.n, list(found.outcomes)) == (20, ["accuracy"])
+    assert sr.load_run(folder / "snip-0.8-0" / "replaced-1.json").outcomes.keys() == {"accuracy", "storage"}
+    assert (folder / "snip-0.8-0" / "replaced-1.json").read_bytes() == before
+    assert found.data.n == changed.get("limit", 40)
+    assert len(sr.load_runs(folder)) == 5
+    run(Experiment(**SMALL | changed), folder)
+    assert not (folder / "snip-0.8-0" / "replaced-2.json").exists()
+
+
+def test_measuring_the_same_again_replaces_nothing_and_says_the_same(folder):
+    before = without_seconds(sr.load_run(folder / "snip-0.8-0"))
+    run(Experiment(**SMALL), folder, cache=None)
+    assert without_seconds(sr.load_run(folder / "snip-0.8-0")) == before
+    assert not list(folder.rglob("replaced*"))
 
 
 def test_an_edited_record_is_measured_again(folder):
@@ -333,7 +358,7 @@ def test_what_was_prepared_is_let_go(tmp_path):
 
 def test_an_output_folder_that_cannot_be_is_one_line(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match=r"out .*file cannot be made \(File exists\); name a folder"):
+    with pytest.raises(ConfigError, match=r"out .*file is a file; name a folder that you can write"):
         run(Experiment(**SMALL), tmp_path / "file")
 
 
@@ -403,3 +428,152 @@ def test_a_network_that_could_not_be_made_keeps_its_record_beside_another_experi
         assert record.subject.not_made is not None
         assert sr.load_run(tmp_path / folder) == record
     assert len(sr.load_runs(tmp_path)) == 4
+
+
+def test_a_listener_that_raises_is_no_result_of_a_network(tmp_path):
+    def listen(event):
+        if (event.what, event.label) == ("trained", "snip 0.8"):
+            raise ZeroDivisionError("boom")
+
+    given = Experiment(**SMALL | {"methods": "snip", "sparsities": 0.8})
+    with pytest.raises(ZeroDivisionError, match="boom"):
+        run(given, tmp_path, on_event=listen)
+    assert len(run(given, tmp_path)) == 2
+    assert {record.subject.not_made for record in sr.load_runs(tmp_path)} == {None}
+
+
+def test_killed_while_its_model_is_written_a_network_is_not_trained_again(tmp_path, monkeypatch):
+    given = Experiment(**SMALL | {"methods": "dense"})
+    with monkeypatch.context() as patch:
+        patch.setattr(sr.Subject, "save", lambda self, path: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(given, tmp_path)
+    steps = []
+    step = Attached.take_step
+    monkeypatch.setattr(Attached, "take_step", lambda *a, **k: steps.append(1) or step(*a, **k))
+    events = []
+    run(given, tmp_path, on_event=events.append)
+    assert steps == []
+    assert events[0].resumed
+    assert not list(tmp_path.rglob("*.checkpoint"))
+
+
+@pytest.mark.parametrize("name", ["model.sparse", "run.json"])
+def test_a_file_of_a_newer_version_is_not_written_over(folder, name):
+    place = folder / "snip-0.8-0"
+    if name == "run.json":
+        (place / "model.sparse").unlink()
+        raw = json.loads((place / name).read_text()) | {"schema_version": 99}
+        (place / name).write_text(json.dumps(raw))
+    else:
+        save_file({"x": torch.zeros(1)}, place / name, {"format": "sparserobust model", "version": "2"})
+    before = (place / name).read_bytes()
+    plan = {
+        planned.label: planned.folder.name for planned in plan_networks(prepare(Experiment(**SMALL)), folder)
+    }
+    assert plan["snip 0.8"] == "snip-0.8-0-2"
+    assert (place / name).read_bytes() == before
+
+
+@pytest.mark.parametrize("what", ["file", "dangling link", "folder for a model", "folder for a record"])
+def test_a_name_that_is_taken_by_something_else_is_left_to_it(tmp_path, what):
+    place = tmp_path / "snip-0.8-0"
+    if what == "file":
+        place.write_text("mine")
+    elif what == "dangling link":
+        place.symlink_to(tmp_path / "nowhere")
+    else:
+        (place / ("model.sparse" if "model" in what else "run.json")).mkdir(parents=True)
+    runs = run(Experiment(**SMALL | {"methods": "snip", "sparsities": 0.8}), tmp_path)
+    assert (tmp_path / "snip-0.8-0-2" / "run.json").is_file()
+    assert runs[1].subject.not_made is None
+
+
+def test_a_foreign_record_in_the_folder_is_told_and_left_out_of_the_report(folder, capsys):
+    from sparserobust.cli.main import main
+
+    (folder / "old").mkdir()
+    (folder / "old" / "run.json").write_text("{}")
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "--experiment", str(folder), "--out", str(folder)])
+    said = capsys.readouterr()
+    assert ended.value.code == 0
+    assert "run.json is not a record of this library" in said.err
+    assert said.err.count("left out") == 1
+    assert "report: " in said.out
+
+
+def test_what_killed_processes_left_half_written_is_removed(folder):
+    old, young = folder / "snip-0.8-0" / ".model.sparse.abc", folder / "snip-0.8-0" / ".run.json.def"
+    for file in (old, young):
+        file.touch()
+    os.utime(old, (1, 1))
+    os.utime(young, (2**33, 2**33))
+    run(Experiment(**SMALL), folder)
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_the_same_training_is_the_same_network_whatever_its_recipe_is_called(folder, tmp_path):
+    (tmp_path / "mine.toml").write_text('base = "digits"\nepochs = 1\n')
+    for recipe in (tmp_path / "mine.toml", {"base": "digits", "name": "other", "source": "me"}):
+        plan = plan_networks(prepare(Experiment(**SMALL | {"recipe": recipe})), folder)
+        assert {planned.state for planned in plan} == {"scored"}
+
+
+def test_a_network_of_ones_own_that_numpy_draws_goes_on(tmp_path, monkeypatch):
+    (tmp_path / "steps_numpy.py").write_text(
+        "import numpy, random, torch\nfrom torch import nn\n\ndef build():\n"
+        "    layer = nn.Linear(64, 10)\n"
+        "    layer.weight.data = torch.tensor(numpy.random.randn(10, 64) + random.random(), dtype=torch.float32)\n"
+        "    return nn.Sequential(nn.Flatten(), layer)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    given = {"model": "steps_numpy:build", "methods": "random", "sparsities": 0.5, "epochs": 1, "limit": 20}
+    experiment = Experiment(**given, evaluators="storage")
+    run(experiment, tmp_path / "out")
+    assert set(states(experiment, tmp_path / "out").values()) == {"scored"}
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("raise SystemExit(3)", "steps_bad:build cannot be built: SystemExit: 3"),
+        ("raise Mute", "steps_bad:build cannot be built: Mute: "),
+        ("return Exits()", "build does not take images of shape (1, 8, 8) (digits): SystemExit: 5"),
+        ("return InTraining()", "dense, seed 0, cannot be made: ValueError: not in training"),
+    ],
+)
+def test_whatever_a_network_of_ones_own_does_is_a_line(tmp_path, monkeypatch, body, text):
+    (tmp_path / "steps_bad.py").write_text(
+        f"""
+from torch import nn
+
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+class Exits(nn.Linear):
+    def __init__(self):
+        super().__init__(64, 10)
+    def forward(self, images):
+        raise SystemExit(5)
+
+class InTraining(Exits):
+    def forward(self, images):
+        if self.training:
+            raise ValueError("not in\\ntraining")
+        return nn.functional.linear(images.flatten(1), self.weight, self.bias)
+
+def build():
+    {body}
+"""
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "steps_bad", raising=False)
+    with pytest.raises(ModelError) as caught:
+        run(Experiment(model="steps_bad:build", methods="dense", epochs=1), tmp_path / "out")
+    assert str(caught.value).startswith(text)
+    assert "\n" not in str(caught.value)

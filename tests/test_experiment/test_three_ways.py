@@ -20,7 +20,7 @@ from sparserobust.training.attached import Attached
 
 GIVEN = {
     "model": "lenet-300-100",
-    "methods": ["snip[offset=frozen]", "rigl[every=5]", "dctps"],
+    "methods": ["snip[offset=frozen]", "rigl[every=5]"],
     "sparsities": [0.8, 0.9],
     "seeds": [0, 1],
     "epochs": 2,
@@ -94,7 +94,7 @@ def whole(tmp_path_factory):
 
 
 def test_all_networks_are_there(whole):
-    methods = ("snip-frozen", "rigl-every-5", "dctps")
+    methods = ("snip-frozen", "rigl-every-5")
     sparse = {f"{method}-{s}-{seed}" for method in methods for s in (0.8, 0.9) for seed in (0, 1)}
     assert whole.keys() == sparse | {"dense-0-0", "dense-0-1"}
     for record in whole.values():
