@@ -390,7 +390,7 @@ def test_tables_that_cannot_be_are_refused_in_one_line(table, message):
 
 def test_a_changed_recipe_takes_values_as_json_and_numpy_have_them():
     plan = load_recipe("digits").changed(
-        optimizer="sgd", momentum=np.float32(0.9), epochs=np.int64(3), lr_drop_epochs=[1, 2], lr_every_steps=None,
+        momentum=np.float32(0.9), epochs=np.int64(3), lr_drop_epochs=[1, 2], lr_every_steps=None,
         adversarial={"kind": "trades", "eps": 0.1},
     )  # fmt: skip
     assert (plan.momentum, plan.epochs, plan.lr_drop_epochs, plan.lr_every_steps) == (0.9, 3, (1, 2), None)
@@ -482,10 +482,3 @@ def test_the_file_of_a_recipe_is_found_by_a_hint_where_its_ending_was_forgotten(
     new_recipe("digit")
     with pytest.raises(ConfigError, match=r"unknown recipe 'digit'; did you mean 'digit.toml'\?"):
         load_recipe("digit")
-
-
-def test_momentum_under_an_optimizer_that_has_none_is_refused():
-    with pytest.raises(
-        ConfigError, match="recipe digits: momentum is of sgd, and adam has none; set momentum = 0"
-    ):
-        load_recipe("digits").changed(momentum=0.9)

@@ -14,12 +14,13 @@ from sparserobust.cli.list import ANY_OF_TORCHVISION, PLUGINS, catalogue
 from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError, did_you_mean
 from sparserobust.experiment.grammar import Variant
-from sparserobust.experiment.names import TORCHVISION as TORCHVISIONS
-from sparserobust.experiment.names import may_be_recorded
+from sparserobust.experiment.names import TORCHVISION, may_be_recorded
 from sparserobust.registry import Registry, data, data_place, evaluators
 
 INDENT = " " * 6
-TORCHVISION = "torchvision's network of that name, drawn by our initialisations, without trained weights"
+ABOUT_TORCHVISION = (
+    "torchvision's network of that name, drawn by our initialisations, without trained weights"
+)
 
 
 @click.command()
@@ -47,7 +48,7 @@ def _plugin(plugins: Registry, name: str) -> None:
     """A plugin, with its distribution where that is not ours."""
     click.echo(f"{name} ({plugins.one})\n")
     if name == ANY_OF_TORCHVISION:
-        click.echo(TORCHVISION)
+        click.echo(ABOUT_TORCHVISION)
         return
     if name in plugins.third_party():
         click.echo(f"from {plugins.origin(name)}\n")
@@ -63,11 +64,11 @@ def _named_otherwise(name: str) -> bool:
     if (bare := data_place(name)[0]) in data.names():
         _plugin(data, bare)
         return True
-    if name.startswith(TORCHVISIONS):
+    if name.startswith(TORCHVISION):
         from sparserobust.models.create import is_model
 
         if is_model(name):
-            click.echo(f"{name} (model)\n\n{TORCHVISION}")
+            click.echo(f"{name} (model)\n\n{ABOUT_TORCHVISION}")
             return True
     if may_be_recorded(name, evaluators.names()):
         from sparserobust.experiment.recorded import spelled_out

@@ -12,7 +12,7 @@ from sparserobust.toml_files import TomlFiles, presets, recipes
 
 PLUGINS = (registry.methods, registry.evaluators, registry.models, registry.data, registry.sections)
 ANY_OF_TORCHVISION = "torchvision:NAME"
-ABOUT_TORCHVISION = (
+TORCHVISION_IN_LIST = (
     "any classifier of torchvision, for instance torchvision:resnet50, without trained weights"
 )
 
@@ -43,7 +43,7 @@ def list_(kind: str | None) -> int:
 def catalogue() -> dict[str, dict[str, str | PluginError]]:
     """Group -> name -> a line about it, or why it cannot be loaded."""
     groups = {plugins.many: plugins.about_all() for plugins in PLUGINS}
-    groups["models"][ANY_OF_TORCHVISION] = ABOUT_TORCHVISION
+    groups["models"][ANY_OF_TORCHVISION] = TORCHVISION_IN_LIST
     groups["recipes"] = _first_lines(recipes, "source")
     groups["presets"] = _first_lines(presets, "about")
     return {group: lines for group, lines in groups.items() if lines}

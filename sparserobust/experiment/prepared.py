@@ -134,4 +134,9 @@ def _shared_recipe(experiment: Experiment, data: Data) -> Recipe | None:
 
 def _changed(recipe: Recipe, experiment: Experiment) -> Recipe:
     given = {key: value for key in ("epochs", "lr") if (value := getattr(experiment, key)) is not None}
-    return recipe.changed(**given, **experiment.settings_of("recipe"))
+    changed = recipe.changed(**given, **experiment.settings_of("recipe"))
+    if changed.momentum and changed.optimizer != "sgd":
+        raise ConfigError(
+            f"recipe {changed.name}: momentum is of sgd, and {changed.optimizer} has none; set recipe.momentum=0"
+        )
+    return changed

@@ -111,14 +111,6 @@ class Recipe(Table):
             }
         return super().read(given, what)
 
-    @model_validator(mode="after")
-    def _momentum_is_of_sgd(self) -> Self:
-        if self.momentum and self.optimizer != "sgd":
-            raise ValueError(
-                f'momentum is of sgd, and {self.optimizer} has none; set momentum = 0 or optimizer = "sgd"'
-            )
-        return self
-
     def changed(self, **values: Any) -> Recipe:
         """The recipe with other values; those of a table such as `adversarial` come as a whole.
 

@@ -212,6 +212,7 @@ WRONG = {
     "a setting of what is not in use": {"settings": ["pgd.steps=3"]},
     "a setting that a recipe does not have": {"settings": ["recipe.momentun=0.9"]},
     "a value that a recipe cannot have": {"settings": ["recipe.momentum=2"]},
+    "a momentum that Adam does not have": {"settings": ["recipe.momentum=0.9"]},
     "a learning rate below 0": {"lr": -1},
     "a seed that is no number": {"seeds": [1.5]},
     "a limit of nothing": {"limit": 0},
