@@ -63,7 +63,14 @@ def _require_in_use(experiment: Experiment, variants: list[Variant]) -> None:
     used += [recorded_name(each) for each in variants]
     used += [ALWAYS.name] if experiment.preset is not None else []
     used = [*dict.fromkeys([*used, *(each.name for each in experiment.method_variants), "recipe"])]
-    for owner in experiment.settings:
+    for owner, own in experiment.settings.items():
+        named = [*(experiment.evaluator_variants or ()), *experiment.method_variants]
+        alike = [each for each in named if each.name == owner]
+        if lost := [key for key in own if alike and all(key in each.params for each in alike)]:
+            raise ConfigError(
+                f"settings {owner}.{lost[0]}: every {owner} here says its {lost[0]} in brackets, which go before it; "
+                "change those, or leave one of them out"
+            )
         if owner not in used:
             key = next(iter(experiment.settings[owner]))
             hint = did_you_mean(owner, used) or ";"

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparserobust.apply import sparsify
-from sparserobust.errors import RecordError
-from sparserobust.experiment.plan import Planned
+from sparserobust.errors import ConfigError, RecordError
+from sparserobust.experiment.plan import Planned, checkpoint_file
 from sparserobust.experiment.prepared import Prepared
 from sparserobust.restore import load_subject
 from sparserobust.storage.modelfile import MODEL_FILE, read_header
 from sparserobust.subject import Subject
 from sparserobust.training import started_from, train
+from sparserobust.training.checkpoint import read_checkpoint
 from sparserobust.weights.others import dense_state
 
 
@@ -64,7 +65,8 @@ def make_network(
         untrained = made
     begun, recipe = time.perf_counter(), prepared.recipe_of(planned.method)
     untrained.name = prepared.experiment.model_name
-    file = _checkpoint(untrained, prepared, planned)
+    file = checkpoint_file(planned.folder, planned.made_from)
+    _remove_unusable(file, started_from(untrained, prepared.data, recipe=recipe, seed=planned.seed))
     resumed = file.is_file()
     history = train(
         untrained,
@@ -140,9 +142,10 @@ def _there(prepared: Prepared, planned: Planned) -> Subject | None:
     return found
 
 
-def _checkpoint(subject: Subject, prepared: Prepared, planned: Planned) -> Path:
-    """Where its training keeps what it goes on from; another one cannot mistake it."""
-    assert planned.method is not None
-    assert planned.seed is not None
-    start = started_from(subject, prepared.data, recipe=prepared.recipe_of(planned.method), seed=planned.seed)
-    return planned.folder / f"training-{start[:12]}.checkpoint"
+def _remove_unusable(checkpoint: Path, start: str) -> None:
+    """Removes a checkpoint that is damaged or of another training: nothing can go on from it."""
+    try:
+        if checkpoint.is_file():
+            read_checkpoint(checkpoint, start)
+    except (RecordError, ConfigError):
+        checkpoint.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ from sparserobust.subject import Subject
 from sparserobust.weights.fingerprint import fingerprint
 from sparserobust.weights.plan import sha256_of
 
+SOMEBODY = "not made by an experiment"
+"""In place of what a network was made from: it is another program's, an earlier version's, a script's."""
 State: TypeAlias = Literal["missing", "begun", "made", "scored"]
 """Of a network: nothing is there, a training that was cut off, the network, the network and a record of it."""
 
@@ -92,7 +95,7 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
                 made_from = _made_from(bound, sparsity, drawn)
                 stem = folder_stem(bound.variant.name, bound.variant.params)
                 wanted = out / network_folder(stem, sparsity, seed)
-                place = next(p for p in numbered(wanted) if p not in taken and _may_hold(p, made_from))
+                place = _place(wanted, made_from, taken)
                 held = not _may_hold(wanted, made_from)
                 taken.add(place)
                 plan.append(
@@ -162,21 +165,43 @@ def _made_from(bound: Bound, sparsity: float, drawn: Sequence[object]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def checkpoint_file(folder: Path, made_from: str) -> Path:
+    """Where the training of a network keeps what it goes on from; another one cannot mistake it."""
+    return folder / f"training-{made_from[:12]}.checkpoint"
+
+
+def _place(wanted: Path, made_from: str, taken: set[Path]) -> Path:
+    """The folder that holds a network already, else the first that can."""
+    free = (path for path in numbered(wanted) if path not in taken)
+    there = [wanted, *sorted(wanted.parent.glob(f"{glob.escape(wanted.name)}-[0-9]*"))]
+    held = (path for path in there if path not in taken and _owner(path))
+    found = next((path for path in held if _may_hold(path, made_from)), None)
+    return found or next(path for path in free if _may_hold(path, made_from))
+
+
 def _may_hold(folder: Path, made_from: str) -> bool:
-    """Whether a network can be in this folder: it is there or its record is, or nothing is that could be lost."""
+    """Whether a network can be in this folder: it is there, or nothing is that could be lost."""
+    return made_from.startswith(_owner(folder))
+
+
+def _owner(folder: Path) -> str:
+    """What the network of a folder was made from, or the beginning of that; "" where none is, or only damaged files."""
     model, record = folder / MODEL_FILE, folder / RUN_FILE
     if any(place.is_symlink() and not place.exists() for place in (folder, model, record)):
-        return False
+        return SOMEBODY
     if (folder.exists() and not folder.is_dir()) or model.is_dir() or record.is_dir():
-        return False
-    try:
-        if model.is_file():
-            return bool(read_header(model).get("made_from") == made_from)
-        return not record.is_file() or load_run(folder).made_from == made_from
-    except OtherVersion:
-        return False
-    except SparseRobustError:
-        return True  # damaged
+        return SOMEBODY
+    for file in (model, record):
+        if file.is_file():
+            try:
+                made_from = read_header(file).get("made_from") if file is model else load_run(file).made_from
+                return made_from or SOMEBODY
+            except OtherVersion:
+                return SOMEBODY
+            except SparseRobustError:
+                pass  # damaged
+    begun = next(folder.glob("training-*.checkpoint"), None)
+    return "" if begun is None else begun.name.removeprefix("training-").removesuffix(".checkpoint")
 
 
 def _record_may_be_of(folder: Path, weights_sha256: str) -> bool:
@@ -196,7 +221,7 @@ def _state(folder: Path, made_from: str, prepared: Prepared) -> State:
         made = False
     if made:
         return "scored" if _is_scored(folder, prepared) else "made"
-    return "begun" if any(folder.glob("training-*.checkpoint")) else "missing"
+    return "begun" if checkpoint_file(folder, made_from).is_file() else "missing"
 
 
 def _is_scored(folder: Path, prepared: Prepared) -> bool:

@@ -13,7 +13,7 @@ from sparserobust.errors import ConfigError, SparseRobustError
 from sparserobust.experiment.held import holds
 from sparserobust.experiment.plan import Planned
 from sparserobust.experiment.prepared import Prepared
-from sparserobust.records import Run, load_run
+from sparserobust.records import Outcome, Run, load_run
 from sparserobust.records.files import RUN_FILE, set_aside
 from sparserobust.runner import environment_of, evaluate
 from sparserobust.scoring import Evaluator
@@ -104,8 +104,27 @@ def keep(run: Run, prepared: Prepared, planned: Planned) -> Run:
     whole = run.model_copy(update=update)
     file = planned.folder / RUN_FILE
     if file.exists() and not _holds_all_of(whole, file):
+        _set_aside(file)
+    saved = load_run(whole.save(planned.folder))
+    for earlier in planned.folder.glob("replaced-*.json"):
+        if _holds_all_of(saved, earlier):
+            earlier.unlink()
+    return saved
+
+
+def _set_aside(file: Path) -> None:
+    """Gives a record another name; one that says no more than it does gives up its own."""
+    try:
+        record = load_run(file)
+    except SparseRobustError:
         set_aside(file)
-    return load_run(whole.save(planned.folder))
+        return
+    earlier = file.parent.glob("replaced-*.json")
+    same = next((other for other in earlier if _holds_all_of(record, other)), None)
+    if same is None:
+        set_aside(file)
+    else:
+        file.replace(same)
 
 
 def _holds_all_of(new: Run, file: Path) -> bool:
@@ -121,9 +140,11 @@ def _holds_all_of(new: Run, file: Path) -> bool:
     ):
         return not old.outcomes
     told = [name for name, outcome in old.outcomes.items() if outcome.status == "ok"]
-    return all(
-        name in new.outcomes and new.outcomes[name].settings == old.outcomes[name].settings for name in told
-    )
+    return all(_says_again(new.outcomes.get(name), old.outcomes[name]) for name in told)
+
+
+def _says_again(new: Outcome | None, old: Outcome) -> bool:
+    return new is not None and new.status == "ok" and new.settings == old.settings
 
 
 def _comparable(prepared: Prepared, folder: Path, subject: Subject, dense: Run | None) -> Run | None:

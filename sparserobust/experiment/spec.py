@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sparserobust.errors import ConfigError, did_you_mean
-from sparserobust.experiment import values
+from sparserobust.experiment import tables, values
 from sparserobust.experiment.combinations import require_possible
 from sparserobust.experiment.grammar import Variant, variant
 from sparserobust.experiment.names import check_names, is_own
@@ -149,14 +149,14 @@ class Experiment(OneLine):
             put("methods", tuple(str(variant(text, "methods")) for text in each))
         put("sparsities", values.sparsities("sparsities", self.sparsities))
         put("seeds", values.seeds("seeds", self.seeds))
-        put("recipe", values.table("recipe", self.recipe, recipes))
+        put("recipe", tables.table("recipe", self.recipe, recipes))
         put("epochs", values.whole("epochs", self.epochs, least=0))
         put("lr", values.above_0("lr", self.lr))
         measured = values.texts("evaluators", self.evaluators)
         if measured is not None:
             put("evaluators", tuple(str(variant(each, "evaluators")) for each in measured))
-        put("preset", values.table("preset", self.preset, presets))
-        put("settings", values.settings("settings", self.settings))
+        put("preset", tables.table("preset", self.preset, presets))
+        put("settings", tables.settings("settings", self.settings))
         for key in ("limit", "batch_size", "threads"):
             put(key, values.whole(key, getattr(self, key), least=1))
         if not named and not self.trains_architecture:
@@ -222,13 +222,13 @@ class Experiment(OneLine):
             ConfigError: it cannot be read or is not TOML. Others as for the same values given directly.
         """
         given = read_toml(path)
-        settings = values.settings("settings", given.get("settings", {}))
+        settings = tables.settings("settings", given.get("settings", {}))
         for key, registry in (("methods", methods), ("evaluators", evaluators)):
             if key in changes:
                 kept = [variant(each, key).name for each in values.texts(key, changes[key]) or ()]
                 left_out = {name for name in registry.names() if name not in kept}
                 settings = {owner: own for owner, own in settings.items() if owner not in left_out}
-        for owner, own in values.settings("settings", changes.get("settings", {})).items():
+        for owner, own in tables.settings("settings", changes.get("settings", {})).items():
             settings[owner] = {**settings.get(owner, {}), **own}
         return cls(**{**given, **changes, "settings": settings})
 

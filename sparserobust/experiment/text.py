@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sparserobust.errors import ConfigError
-from sparserobust.experiment.values import as_setting, text
+from sparserobust.experiment.tables import as_setting
+from sparserobust.experiment.values import text
 from sparserobust.toml_files import as_toml
 
 ALWAYS = ("data", "model", "methods", "sparsities", "seeds")

@@ -67,6 +67,7 @@ def train(
     """
     subject, seed = Subject.of(subject, train_zero_layers=True), seed_number(seed)
     plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
+    subject.made_from = None  # what is trained here is no longer what it says
     train_set = _training_examples(data)
     val_set = data.val if isinstance(data, Data) else None
     target = resolve_device(device)

@@ -131,7 +131,7 @@ def test_set_reaches_the_variant_of_a_recorded_name_alone():
     common = {"pgd": {"steps": 5, "restarts": 2}, "pgd-l2": {"steps": 7}}
     found = shown("pgd,pgd-l2", common)
     assert [(s["steps"], s["restarts"]) for _, s in found] == [(5, 2), (7, 2)]
-    assert shown("pgd-l2[steps=9]", common)[0][1]["steps"] == 9
+    assert shown("pgd-l2[steps=9]", {"pgd": {"steps": 5}})[0][1]["steps"] == 9
     l2 = QUICK.model_copy(update={"evaluators": (Row(name="pgd", settings={"norm": "l2", "steps": 3}),)})
     with pytest.raises(ConfigError, match="settings pgd-l2.steps: preset quick fixes it"):
         built(None, l2, {"pgd-l2": {"steps": 50}})

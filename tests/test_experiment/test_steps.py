@@ -28,6 +28,7 @@ from sparserobust.experiment import (
     score,
     score_network,
 )
+from sparserobust.experiment.plan import checkpoint_file
 from sparserobust.training.attached import Attached
 
 SMALL = {
@@ -80,7 +81,8 @@ def test_a_plan_says_what_is_there(folder):
     (folder / "snip-0.8-0" / "run.json").unlink()
     (folder / "snip-0.9-0" / "model.sparse").unlink()
     (folder / "random-0.8-0" / "model.sparse").unlink()
-    (folder / "random-0.8-0" / "training-0123.checkpoint").touch()
+    (begun,) = (p for p in plan_networks(prepare(experiment), folder) if p.label == "random 0.8")
+    checkpoint_file(begun.folder, begun.made_from).touch()
     assert states(experiment, folder) == {
         "dense-0-0": "scored",
         "snip-0.8-0": "made",
@@ -577,3 +579,76 @@ def build():
         run(Experiment(model="steps_bad:build", methods="dense", epochs=1), tmp_path / "out")
     assert str(caught.value).startswith(text)
     assert "\n" not in str(caught.value)
+
+
+def test_experiments_in_turn_keep_one_record_each_and_no_more(folder):
+    one, other = Experiment(**SMALL), Experiment(**SMALL | {"limit": 20})
+    for experiment in (other, one, other, one):
+        run(experiment, folder)
+    for place in folder.glob("*-0"):
+        kept = [sr.load_run(file).data.n for file in sorted(place.glob("*.json"))]
+        assert sorted(kept) == [20, 40], place
+        assert sr.load_run(place).data.n == 40
+
+
+def test_a_good_outcome_is_not_lost_to_a_failed_one(folder, monkeypatch):
+    before = (folder / "snip-0.8-0" / "run.json").read_bytes()
+
+    def begin(self, context):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("evaluators.storage.Storage.begin", begin)
+        run(Experiment(**SMALL), folder, cache=None)
+    assert sr.load_run(folder / "snip-0.8-0").outcomes["storage"].status == "failed"
+    assert (folder / "snip-0.8-0" / "replaced-1.json").read_bytes() == before
+    run(Experiment(**SMALL), folder)
+    assert sr.load_run(folder / "snip-0.8-0").outcomes["storage"].status == "ok"
+
+
+@pytest.mark.parametrize("method", ["dense", "snip"])
+def test_a_damaged_checkpoint_is_begun_anew(tmp_path, method):
+    experiment = Experiment(**SMALL | {"methods": method, "sparsities": 0.8})
+    planned = plan_networks(prepare(experiment), tmp_path)[-1]
+    planned.folder.mkdir()
+    checkpoint_file(planned.folder, planned.made_from).write_bytes(b"{}")
+    runs = run(experiment, tmp_path)
+    assert {record.subject.not_made for record in runs} == {None}
+    assert not list(tmp_path.rglob("*.checkpoint"))
+
+
+def test_a_network_is_found_in_the_folder_that_holds_it_whatever_is_free_before_it(folder):
+    other = Experiment(**SMALL | {"lr": 0.05})
+    run(other, folder)
+    (folder / "snip-0.8-0" / "model.sparse").write_bytes(b"{")
+    shutil.rmtree(folder / "random-0.8-0")
+    assert states(other, folder) == dict.fromkeys(
+        ("dense-0-0-2", "snip-0.8-0-2", "snip-0.9-0-2", "random-0.8-0-2", "random-0.9-0-2"), "scored"
+    )
+
+
+def test_another_experiment_leaves_a_training_that_was_cut_off_its_folder(tmp_path):
+    one = Experiment(**SMALL | {"methods": "dense"})
+    (planned,) = plan_networks(prepare(one), tmp_path)
+    planned.folder.mkdir()
+    checkpoint_file(planned.folder, planned.made_from).touch()
+    assert states(Experiment(**SMALL | {"methods": "dense", "lr": 0.05}), tmp_path) == {
+        "dense-0-0-2": "missing"
+    }
+    assert states(one, tmp_path) == {"dense-0-0": "begun"}
+
+
+def test_a_network_that_is_trained_on_is_no_longer_the_experiments(done):
+    subject = sr.load_subject(done / "snip-0.8-0")
+    assert subject.made_from is not None
+    sr.train(subject, sr.load_data("digits"), epochs=0)
+    assert subject.made_from is None
+
+
+def test_a_setting_that_every_bracket_says_itself_is_refused():
+    with pytest.raises(ConfigError, match="settings fgsm.eps: every fgsm here says its eps in brackets"):
+        prepare(Experiment(evaluators=["fgsm[eps=[0.1]]"], settings="fgsm.eps=[0.3]"))
+    with pytest.raises(
+        ConfigError, match="settings snip.rescue: every snip here says its rescue in brackets"
+    ):
+        prepare(Experiment(methods=["snip[rescue=random]"], settings="snip.rescue=null"))
