@@ -21,16 +21,25 @@ def reference(run: Run, dense_runs: Sequence[Run]) -> tuple[Run | None, Remark |
         if (other.subject.model, other.data.name, other.subject.seed)
         == (run.subject.model, run.data.name, run.subject.seed)
     ]
-    alike.sort(key=lambda other: recipe_name(other) != recipe_name(run))
     candidates = named or alike
     paired = [other for other in candidates if other.data.sha256 == run.data.sha256]
     if paired:
-        return paired[0], None
+        return max(
+            paired, key=lambda other: (recipe_name(other) == recipe_name(run), _shared(run, other))
+        ), None
     if candidates:
         return None, remark("dense-on-other-images")
     if dense_runs:
         return None, remark("no-such-dense")
     return None, remark("no-dense-given")
+
+
+def _shared(run: Run, other: Run) -> int:
+    """In how many outcomes both can be compared: one network may have several records."""
+    return sum(
+        name in other.outcomes and outcome.status == other.outcomes[name].status == "ok"
+        for name, outcome in run.outcomes.items()
+    )
 
 
 def recipe_name(run: Run) -> str | None:

@@ -85,3 +85,14 @@ def test_a_sound_dense_network_is_a_reference_as_before():
     found = analyse([run("dense", 0.0, *attacked(190, 80)), run("snip", 0.9, *attacked(190, 96))])
     assert found.differences[1].value == pytest.approx(16 / N)
     assert found.differences[1].result == "higher"
+
+
+def test_of_two_records_of_the_dense_network_the_one_that_was_attacked_too_is_compared_with():
+    """A saved model scored in the folder first, by accuracy alone; then the experiment itself."""
+    whole = run("dense", 0.0, *attacked(190, 120))
+    bare = whole.model_copy(update={"outcomes": {"accuracy": whole.outcomes["accuracy"]}})
+    sparse = run("snip", 0.9, *attacked(190, 96))
+    for order in ([bare, whole, sparse], [whole, bare, sparse]):
+        lineup = arrange(order)
+        (group,) = lineup.sparse
+        assert group.references == (whole,)
