@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from sparserobust.errors import ConfigError, did_you_mean
 
+OWN = "own"
+"""In place of a recipe's name: that of each method."""
 LONG_LINE = 90
 """Characters from which on a list has a line for each item."""
 
@@ -67,6 +70,18 @@ class TomlFiles:
                 f"expected {', '.join(known)} or the path of a TOML file"
             )
         return (self._folder / f"{name}.toml").read_text("utf-8")
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The keys and values of a file, by name or path as `text` takes them.
+
+        Raises:
+            ConfigError: unknown name, or a file that cannot be read or is not TOML.
+        """
+        text = self.text(name)
+        try:
+            return tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
+            raise ConfigError(f"{self.kind} {name} is not TOML ({error})") from None
 
 
 recipes = TomlFiles("recipe", "training", "recipes")

@@ -112,6 +112,7 @@ def evaluate(
     # all that computes is imported after the names were checked
     from tqdm.auto import tqdm
 
+    from sparserobust.cli.report import exit_status
     from sparserobust.cli.words import cached_line, event_lines, plan_lines
     from sparserobust.experiment import plan_networks, prepare, run
     from sparserobust.experiment.places import AUTO, cache_folder, new_folder, require_folder
@@ -140,7 +141,7 @@ def evaluate(
         click.echo(f"interrupted; {done}. The same command with --out {folder} goes on from here", err=True)
         return 130
     _report(folder, runs, cached_line(cached, cache_folder(attacks)))
-    return 1 if any(own.status == "failed" for each in runs for own in each.outcomes.values()) else 0
+    return exit_status(runs)
 
 
 def _of_targets(targets: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
-
 import click
 
 from sparserobust import registry
@@ -50,4 +48,4 @@ def catalogue() -> dict[str, dict[str, str | PluginError]]:
 
 
 def _first_lines(files: TomlFiles, key: str) -> dict[str, str | PluginError]:
-    return {name: tomllib.loads(files.text(name))[key].partition("\n")[0] for name in files.names()}
+    return {name: files.table(name)[key].partition("\n")[0] for name in files.names()}

@@ -29,6 +29,11 @@ def report(paths: tuple[Path, ...], out: Path, title: str | None, accept_edited:
         raise ConfigError(f"--out {out} is a folder; name the HTML file, for instance {out / 'report.html'}")
     runs = load_runs(*paths, accept_edited=accept_edited)
     print_report(runs, out, title=title)
+    return exit_status(runs)
+
+
+def exit_status(runs: Sequence[Run]) -> int:
+    """1 where something failed, else 0."""
     return 1 if any(own.status == "failed" for run in runs for own in run.outcomes.values()) else 0
 
 

@@ -86,16 +86,14 @@ def _built(variant: Variant, params: dict[str, Any]) -> Method:
         ) from None
 
 
-def check_schedules(
-    bound: Sequence[Bound], model: nn.Module, data: Data, sparsity: float, recipe: Recipe
-) -> None:
-    """Raises ConfigError where a method cannot prune in a training as long as these, before any is begun."""
-    for each in bound:
-        if isinstance(each.method, PruneDuringTraining):
-            try:
-                subject = sparsify(model, each.variant.name, sparsity, data, **each.params)
-                check_trainable(subject, data, recipe=recipe)
-            except ConfigError as error:
-                raise ConfigError(f"{each.variant}: {error}") from None
-            except Exception:  # a fault of the method's, which its record will say
-                continue
+def check_schedule(bound: Bound, model: nn.Module, data: Data, sparsity: float, recipe: Recipe) -> None:
+    """Raises ConfigError where a method cannot prune in a training as long as this, before any is begun."""
+    if not isinstance(bound.method, PruneDuringTraining):
+        return
+    try:
+        subject = sparsify(model, bound.variant.name, sparsity, data, **bound.params)
+        check_trainable(subject, data, recipe=recipe)
+    except ConfigError as error:
+        raise ConfigError(f"{bound.variant}: {error}") from None
+    except Exception:  # a fault of the method's, which its record will say
+        return

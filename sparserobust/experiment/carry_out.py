@@ -91,11 +91,9 @@ def run(
 
 def keep_experiment(experiment: Experiment, folder: Path) -> Path:
     """The folder's file of this experiment, written unless it is there; others stay, and it goes beside them."""
-    return next(
-        experiment.save(file) if not file.exists() else file
-        for file in numbered(folder / EXPERIMENT_FILE)
-        if not file.exists() or _is_of(experiment, file)
-    )
+    files = numbered(folder / EXPERIMENT_FILE)
+    file = next(file for file in files if not file.exists() or _is_of(experiment, file))
+    return file if file.exists() else experiment.save(file)
 
 
 def _is_of(experiment: Experiment, file: Path) -> bool:

@@ -96,7 +96,7 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
                 stem = folder_stem(bound.variant.name, bound.variant.params)
                 wanted = out / network_folder(stem, sparsity, seed)
                 place = _place(wanted, made_from, taken)
-                held = not _may_hold(wanted, made_from)
+                held = place != wanted and not _may_hold(wanted, made_from)
                 taken.add(place)
                 plan.append(
                     Planned(
@@ -174,8 +174,8 @@ def _place(wanted: Path, made_from: str, taken: set[Path]) -> Path:
     """The folder that holds a network already, else the first that can."""
     free = (path for path in numbered(wanted) if path not in taken)
     there = [wanted, *sorted(wanted.parent.glob(f"{glob.escape(wanted.name)}-[0-9]*"))]
-    held = (path for path in there if path not in taken and _owner(path))
-    found = next((path for path in held if _may_hold(path, made_from)), None)
+    owners = ((path, _owner(path)) for path in there if path not in taken)
+    found = next((path for path, owner in owners if owner and made_from.startswith(owner)), None)
     return found or next(path for path in free if _may_hold(path, made_from))
 
 

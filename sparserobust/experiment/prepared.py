@@ -12,16 +12,17 @@ from torch import nn
 from sparserobust.data import Data, load_data
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError
-from sparserobust.experiment.bound import Bound, bound_methods, check_methods, check_schedules
+from sparserobust.experiment.bound import Bound, bound_methods, check_methods, check_schedule
 from sparserobust.experiment.evaluators import evaluators_of
 from sparserobust.experiment.networks import fresh_network, try_one_image
 from sparserobust.experiment.runtime import threads_set
-from sparserobust.experiment.spec import OWN, Experiment
+from sparserobust.experiment.spec import Experiment
 from sparserobust.one_line import OneLine
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.run import sha256_of_examples
 from sparserobust.subject import Subject
+from sparserobust.toml_files import OWN
 from sparserobust.training import Recipe, load_recipe, recipe_for
 
 
@@ -109,12 +110,10 @@ def prepare(experiment: Experiment) -> Prepared:
     finished = [load_subject(path, model=network(first) if own else None) for path in experiment.saved]
     model = finished[0].model if finished else network(first)
     try_one_image(model, data, experiment.model_name)
-    if methods:
-        for bound in methods:
-            check_schedules(
-                [bound], model, data, min(experiment.sparsities), recipe_of(experiment, recipe, bound)
-            )
-    elif not finished:
+    for bound in methods:
+        own_recipe = recipe_of(experiment, recipe, bound)
+        check_schedule(bound, model, data, min(experiment.sparsities), own_recipe)
+    if not methods and not finished:
         finished = [Subject.of(model, name=experiment.model_name)]
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Prepared(experiment, device, evaluators, data, recipe, methods, finished, parameters)

@@ -20,14 +20,12 @@ from sparserobust.experiment.names import check_names, is_own
 from sparserobust.experiment.text import read_toml, toml_text
 from sparserobust.one_line import OneLine
 from sparserobust.registry import evaluators, methods
-from sparserobust.toml_files import presets, recipes
+from sparserobust.toml_files import OWN, presets, recipes
 
 DEMONSTRATION = ("dense", "snip", "freezenet", "dctps", "random")
 """The methods of an experiment that names none."""
 DEFAULT_MODEL = "conv2"
 
-OWN = "own"
-"""The recipe that stands for each method's."""
 OF_A_CALL = ("out", "cache", "progress")
 """What is given to `run`: where an experiment is carried out is no part of it."""
 Table: TypeAlias = "dict[str, Any]"

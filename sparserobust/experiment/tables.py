@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,11 +33,7 @@ def _content(key: str, name: str, files: TomlFiles, seen: tuple[Path, ...]) -> d
     file = Path(name)
     if file.resolve() in seen:
         raise ConfigError(f"{key} {name} is its own base; name another as base")
-    written_down = files.text(name)
-    try:
-        content = {"name": file.stem, **tomllib.loads(written_down)}
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
-        raise ConfigError(f"{key} {name} is not TOML ({error})") from None
+    content = {"name": file.stem, **files.table(name)}
     return _with_base(key, content, file.parent, files, (*seen, file.resolve()))
 
 
@@ -68,12 +63,10 @@ def settings(key: str, value: object) -> dict[str, dict[str, Any]]:
                 raise ConfigError(
                     f"{key} of {owner} must be a table, for instance {{'fgsm': {{'eps': [0.1]}}}}; got {in_short(own)}"
                 )
-            found[str(owner)] = {
+            found[str(text(key, str(owner)))] = {
                 str(name).replace("-", "_"): _read(f"{key} {owner}.{name}", given)
                 for name, given in own.items()
             }
-        for owner in found:
-            text(key, owner)
         return {owner: own for owner, own in found.items() if own}
     for item in [value] if isinstance(value, str) else value if isinstance(value, Sequence) else [value]:
         owner, name, given = assigned(item if isinstance(item, str) else repr(item))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,11 +92,8 @@ def read_preset(given: str | os.PathLike[str] | Mapping[str, Any]) -> Preset:
         content = {"name": "of a table", **given}
         what = f"preset {content['name']}"
     else:
-        what, text = f"preset {given}", preset_text(str(given))
-        try:
-            content = {"name": Path(given).name.removesuffix(".toml"), **tomllib.loads(text)}
-        except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
-            raise ConfigError(f"{what} is not TOML ({error})") from None
+        what = f"preset {given}"
+        content = {"name": Path(given).name.removesuffix(".toml"), **presets.table(str(given))}
     try:
         return Preset.model_validate(content)
     except ValidationError as error:

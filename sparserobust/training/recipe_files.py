@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from sparserobust.data import AnyData, Data
 from sparserobust.errors import ConfigError
-from sparserobust.toml_files import recipes
+from sparserobust.toml_files import OWN, recipes
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.table import require_table
 
@@ -19,9 +18,6 @@ AnyRecipe: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | Recipe
 
 GENERAL = "snip-it"
 """Where neither the user nor the data set names one."""
-
-OWN = "own"
-"""In place of a name: the recipe of the subject's method."""
 
 
 def recipe_for(named: AnyRecipe | None, data: AnyData, own: str | None) -> Recipe:
@@ -67,14 +63,10 @@ def load_recipe(recipe: AnyRecipe) -> Recipe:
 
 def _from_file(name: str, seen: tuple[Path, ...]) -> Recipe:
     """A recipe by name or file; `seen` are the files that it is a base of."""
-    text, file = recipes.text(name), Path(name)
+    values, file = recipes.table(name), Path(name)
     own = name.endswith(".toml")
     if own and file.resolve() in seen:
         raise ConfigError(f"recipe {name} is its own base; name another as base")
-    try:
-        values = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits is a ValueError too
-        raise ConfigError(f"recipe {name} is not TOML ({error})") from None
     seen = (*seen, file.resolve()) if own else seen
     return _from_table({"name": file.stem if own else name} | values, file.parent, seen, f"recipe {name}")
 

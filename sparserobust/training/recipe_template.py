@@ -12,8 +12,9 @@ import tomlkit
 from sparserobust.annotations import in_words
 from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError
+from sparserobust.toml_files import OWN
 from sparserobust.training.recipe import Recipe
-from sparserobust.training.recipe_files import GENERAL, OWN, AnyRecipe, list_recipes, load_recipe
+from sparserobust.training.recipe_files import GENERAL, AnyRecipe, list_recipes, load_recipe
 from sparserobust.training.table import Table
 from sparserobust.training.threat import KINDS, PGDTraining, TRADESTraining
 
