@@ -21,6 +21,7 @@ from sparserobust.seeds import generator
 from sparserobust.sparsity.scoring_model import ScoringModel, flat
 from sparserobust.sparsity.select import select
 from sparserobust.sparsity.synflow import make_positive, synflow
+from sparserobust.uses import prunable
 
 BATCH = 128  # one training batch of the papers on CIFAR
 ROUNDS = 9
@@ -85,7 +86,9 @@ def test_one_shot_methods(benchmark, rows, model, data, method, floor) -> None:
 
 def test_synflow_iteration(benchmark, rows, model) -> None:
     """Score, select and go to the next point, against the two passes of one image at that point."""
-    scoring_model = ScoringModel(model, torch.device("cpu"), generator(0, "score"), input_shape=(3, 32, 32))
+    scoring_model = ScoringModel(
+        model, prunable(model), torch.device("cpu"), generator(0, "score"), input_shape=(3, 32, 32)
+    )
     make_positive(scoring_model)
     total = sum(weight.numel() for weight in scoring_model.dense.values())
     counts = iter([round(total * (1 - SPARSITY) ** (t / ITERATIONS)) for t in range(ITERATIONS + 1)])

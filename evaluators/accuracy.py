@@ -12,6 +12,7 @@ from torch import Tensor
 from sparserobust.attacks.losses import margin
 from sparserobust.data import batches
 from sparserobust.device import dtype_of
+from sparserobust.logits import as_logits
 from sparserobust.records import DIFFERENCE, Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.settings import Positive
@@ -149,7 +150,8 @@ class _Counting(Measurement):
             for images, labels in batches(
                 context.train, context.batch_size, context.device, dtype=dtype_of(context.subject.model)
             ):
-                hits.append((context.subject.model(images).argmax(dim=1) == labels).cpu())
+                logits = as_logits(context.subject.model(images), images)
+                hits.append((logits.argmax(dim=1) == labels).cpu())
                 context.passes["forward"] += len(labels)
         return self._rate("train_top1", torch.cat(hits).numpy())
 

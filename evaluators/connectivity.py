@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from sparserobust.paths import Reachability, UnsupportedOperation, log10_paths, reachability
+from sparserobust.paths import PathGraph, Reachability, UnsupportedOperation, log10_paths, reachability
 from sparserobust.records import Outcome, Remark, Score, ScoreSpec, Table, raised, remark
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 
@@ -19,11 +19,13 @@ FORWARD, TRAINABLE = "forward", "trainable"
 class Connectivity(Evaluator):
     """Collapsed layers, connectedness and effective sparsity, of two graphs.
 
-    "forward" has the weights that are not 0 in W_eff: what the network computes with. "trainable" has the
-    weights that the mask keeps: what training can change. Both count a weight as effective when a path of
-    the forward graph leads from the input to it and from it to the logits, so in a pruned network they
+    "forward" has the weights that are not 0 in the tensors that are really multiplied: what the network computes with.
+    "trainable" has the weights that the mask keeps: what training can change. Both count a weight as effective when a
+    path of the forward graph leads from the input to it and from it to the logits, so in a pruned network they
     agree, while a frozen or DCT-offset network is dense in the first. Units without a path to them still
-    emit a constant through bias and normalisation: they are called constant, not dead.
+    emit a constant through bias and normalisation: they are called constant, not dead; so paths pass attention and
+    gates where one of the two tensors is constant. Normalisation is the identity here, also a LayerNorm. Through those
+    products of two tensors paths have no number, and are not counted.
     """
 
     name: ClassVar[str] = "connectivity"
@@ -76,18 +78,17 @@ class _Walks(Measurement):
     def finish(self) -> Outcome:
         subject = self.context.subject
         masks = dict(subject.weights.masks)
-        nonzero = {name: weight != 0 for name, weight in subject.effective_weights().items()}
         try:
             graph = self.context.graph()
-            reach = reachability(graph, nonzero, masks)
-            paths = log10_paths(graph, nonzero, reach=reach)
+            reach = reachability(graph, None, masks)
+            paths = self._paths(graph, reach)
         except UnsupportedOperation as error:
             raise Skip(raised(error)) from error
         score = self.evaluator.score
         trainable = _count(reach.trainable_effective)
         scores: list[Score] = []
         for at, present, effective, connected in (
-            (FORWARD, nonzero, _count(reach.forward_effective), reach.connected),
+            (FORWARD, reach.present, _count(reach.forward_effective), reach.connected),
             (TRAINABLE, masks, trainable, trainable > 0),
         ):
             collapsed = sum(not bool(tensor.any()) for tensor in present.values())
@@ -98,22 +99,32 @@ class _Walks(Measurement):
                 score("collapsed_layers", float(collapsed), at=at, n=len(present)),
                 score("effective_sparsity", share, at=at, n=subject.prunable, warnings=_idle_layers(reach)),
             ]
-        no_path = None if math.isfinite(paths) else remark("no-path")
-        scores.append(score("log10_paths", None if no_path else paths, at=FORWARD, reason=no_path))
+        scores.append(paths)
         return self.evaluator.outcome(
             scores=tuple(scores),
             verdict=_verdict(reach, trainable, subject.kept),
             tables={"layers": self._layers(reach)},
         )
 
+    def _paths(self, graph: PathGraph, reach: Reachability) -> Score:
+        """How many paths there are, where that is defined."""
+        score = self.evaluator.score
+        if reach.joins:
+            reason = remark("paths-through-products", operators=list(reach.joins))
+            return score("log10_paths", None, at=FORWARD, reason=reason)
+        paths = log10_paths(graph, reach=reach)
+        if not math.isfinite(paths):
+            return score("log10_paths", None, at=FORWARD, reason=remark("no-path"))
+        return score("log10_paths", paths, at=FORWARD)
+
     def _layers(self, reach: Reachability) -> Table:
-        """One row per layer; the number of constant units is None where the layer never runs."""
+        """One row per layer; constant units are None for layers that never run and for factors of weights."""
         constant = reach.constant_units
         rows = tuple(
             (
                 name,
                 mask.numel(),
-                int(mask.sum()),
+                int(mask.count_nonzero()),
                 int(reach.forward_effective[name].sum()),
                 int(reach.trainable_effective[name].sum()),
                 constant.get(name),
@@ -142,7 +153,7 @@ def _constant_logits(reach: Reachability) -> tuple[Remark, ...]:
 
 def _idle_layers(reach: Reachability) -> tuple[Remark, ...]:
     """That layers which never run count as not effective."""
-    idle = [name for name in reach.on_path if name not in reach.live_units]
+    idle = [name for name in reach.on_path if name not in reach.ran]
     return (remark("idle-layers", layers=idle),) if idle else ()
 
 

@@ -1,61 +1,56 @@
-"""FLOPs: multiply-adds of the dense network by fvcore, those really executed, and those of training."""
+"""FLOPs: multiply-adds of the dense network, those really executed, and those of training."""
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
-import torch
 from pydantic import JsonValue
-from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvTransposeNd
 
-from sparserobust.device import dtype_of
-from sparserobust.records import History, Outcome, Remark, Score, ScoreSpec, Table, remark
-from sparserobust.scoring import Context, Evaluator, Measurement
-from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
+from sparserobust.records import History, Outcome, Remark, Score, ScoreSpec, Table, raised, remark
+from sparserobust.scoring import Context, Evaluator, Measurement, Skip
+from sparserobust.uses import Use, Uses
+from sparserobust.uses.compare import by_counter, differs_from_fvcore, differs_from_torch
+from sparserobust.uses.counters import MULTIPLYING, fvcore_counts
 
-MULTIPLYING = ("conv", "linear", "addmm", "matmul", "bmm", "mm", "einsum")
-"""fvcore's operators whose multiply-adds count; all others are listed by name."""
-
-
-@dataclass
-class _Use:
-    """How one layer is used in a forward pass of one image."""
-
-    positions: int = 0
-    input_needs_gradient: bool = False
+COUNTERS = ("operator", "tracer", "torch", "fvcore", "how")
 
 
 @dataclass(frozen=True, kw_only=True)
 class FLOPs(Evaluator):
     """Multiply-adds (MACs) for one image; one MAC is two FLOPs.
 
-    `executed_macs` multiplies the non-zeros of the effective weights by the positions they are used at:
-    a frozen or DCT network is dense and saves nothing. What a pruned one saves needs hardware or kernels
-    that skip zeros. Training MACs: forward and backward-to-input on the non-zeros, backward-to-weight on
-    the mask, times the training examples that the history counts; adversarial training runs each several times.
-    Where a method prunes while it trains, masks are those at the ends of the epochs.
+    Every product of the forward pass counts, whatever module or function makes it: attention, recurrent steps, tied
+    and computed weights. `executed_macs` multiplies the non-zeros of the tensors that are really multiplied by the
+    positions they are used at: a frozen or DCT network is dense and saves nothing. What a pruned one saves needs
+    hardware or kernels that skip zeros. fvcore's figure stands beside it, and torch's in the table. Training MACs:
+    forward and backward-to-input on the non-zeros, backward-to-weight on the mask, times the training examples that
+    the history counts; adversarial training runs each several times. Where a method prunes while it trains, masks are
+    those at the ends of the epochs.
     """
 
     name: ClassVar[str] = "flops"
     title: ClassVar[str] = "FLOPs"
     source: ClassVar[str] = (
-        "fvcore FlopCountAnalysis; training: Evci et al. 2020 (RigL), appendix H, by masks"
+        "definitions of this library, beside fvcore FlopCountAnalysis; training: Evci et al. 2020 (RigL), appendix H, "
+        "by masks"
     )
     sees_data: ClassVar[bool] = False
     scores: ClassVar[tuple[ScoreSpec, ...]] = (
-        ScoreSpec(name="dense_macs", unit="MACs", about="conv, linear and matmul of the network as built"),
+        ScoreSpec(name="dense_macs", unit="MACs", about="all products of the network as built"),
         ScoreSpec(
             name="executed_macs",
             unit="MACs",
             higher_is_better=False,
             headline=True,
-            about="non-zeros of the effective weights x output positions",
+            about="non-zeros of the multiplied weights x output positions",
+        ),
+        ScoreSpec(
+            name="fvcore_macs",
+            unit="MACs",
+            about="dense_macs by fvcore, with handles of ours for attention and recurrent operators",
         ),
         ScoreSpec(
             name="training_macs",
@@ -72,8 +67,9 @@ class FLOPs(Evaluator):
     )
 
     def begin(self, context: Context) -> Measurement:
-        """Skipped for a model without weights that could be sparse."""
-        context.require_prunable()
+        """Skipped where it is not known what the model multiplies."""
+        if context.subject.untraced is not None:
+            raise Skip(context.subject.untraced)
         return _Counting(self, context)
 
 
@@ -84,61 +80,92 @@ class _Counting(Measurement):
 
     def finish(self) -> Outcome:
         score, subject = self.evaluator.score, self.context.subject
-        example = torch.zeros(
-            1, *self.context.input_shape, device=self.context.device, dtype=dtype_of(subject.model)
-        )
-        plain = plain_copy(subject.model)
-        operators, unsupported = count_by_operator(plain, example)
-        uses = trace_uses(plain, example)
-        modules = prunable_modules(subject.model)
-        masks = subject.weights.masks
-        nonzero = {name: int((weight_of(module) != 0).sum()) for name, module in modules.items()}
-        in_layers = sum(masks[name].numel() * use.positions for name, use in uses.items())
-        dense = sum(operators[name] for name in operators if name in MULTIPLYING)
-        elsewhere = max(0, dense - in_layers)  # products that belong to no layer, such as attention
-        executed = sum(nonzero[name] * use.positions for name, use in uses.items()) + elsewhere
-        scores = [score("dense_macs", dense), score("executed_macs", executed)]
-        scores += self._training(nonzero, uses)
-        if subject.weights.kind == "dct":
-            scores.append(score("fast_transform_macs", self._fast_transform(uses)))
-        columns = ("layer", "positions", "dense_macs", "executed_macs", "reduction")
-        rows = tuple(
-            (
-                name,
-                use.positions,
-                masks[name].numel() * use.positions,
-                nonzero[name] * use.positions,
-                round(masks[name].numel() / nonzero[name], 4) if nonzero[name] else None,
-            )
-            for name, use in uses.items()
-        )
-        listed = [
-            (name, count, "counted" if name in MULTIPLYING else "listed") for name, count in operators.items()
+        uses = self.context.uses()
+        if not uses.uses and not uses.opaque:
+            raise Skip(remark("no-prunable-layer"))
+        unknown = _unknown(uses)
+        dense, executed = (None, None) if unknown else (uses.macs, uses.executed)
+        scores = [
+            score(
+                "dense_macs",
+                dense,
+                reason=unknown,
+                warnings=_left_out(uses) + _differing("torch", differs_from_torch(uses)),
+            ),
+            score("executed_macs", executed, reason=unknown, warnings=self._zeros_lost(uses)),
         ]
-        listed += [(name, times, "unsupported") for name, times in unsupported.items()]
+        fvcore, unsupported = Counter[str](), Counter[str]()
+        try:
+            fvcore, unsupported = fvcore_counts(subject.model, self.context.input_shape)
+        except Exception as error:  # TorchScript cannot trace everything
+            scores.append(score("fvcore_macs", None, reason=raised(error)))
+        else:
+            total = sum(fvcore[name] for name in fvcore if name in MULTIPLYING)
+            scores.append(
+                score(
+                    "fvcore_macs",
+                    total,
+                    warnings=_differing("fvcore", differs_from_fvcore(uses, fvcore, unsupported)),
+                )
+            )
+        if unknown is None:
+            scores += self._training(uses)
+            if subject.weights.kind == "dct":
+                scores.append(score("fast_transform_macs", self._fast_transform(uses)))
+        verdict = unknown or _verdict(uses.macs, uses.executed, subject.weights.kind)
         return self.evaluator.outcome(
             scores=tuple(scores),
             tables={
-                "layers": Table(columns=columns, rows=rows),
-                "operators": Table(columns=("operator", "count", "how"), rows=tuple(listed)),
+                "layers": self._layers(uses),
+                "operators": Table(columns=COUNTERS, rows=tuple(by_counter(uses, fvcore, unsupported))),
             },
-            verdict=_verdict(dense, executed, subject.weights.kind),
+            verdict=verdict,
         )
 
-    def _training(self, nonzero: dict[str, int], uses: dict[str, _Use]) -> list[Score]:
+    def _layers(self, uses: Uses) -> Table:
+        """One row for each weight; then products of buffers, and of two tensors that depend on the image."""
+        columns = ("layer", "positions", "dense_macs", "executed_macs", "reduction")
+        groups: dict[str, list[Use]] = {}
+        for use in uses.uses:
+            other = f"{use.operator} of two inputs" if use.between else f"{use.operator} with a constant"
+            groups.setdefault(use.weights[0] if use.weights else other, []).append(use)
+        rows = []
+        for name, own in groups.items():
+            macs, executed = sum(use.macs for use in own), sum(use.executed for use in own)
+            mask = self.context.subject.weights.masks.get(name)
+            size = own[0].numel if mask is None else mask.numel()
+            reduction = round(macs / executed, 4) if executed else None
+            rows.append((name, macs // size if size else 0, macs, executed, reduction))
+        return Table(columns=columns, rows=tuple(rows))
+
+    def _zeros_lost(self, uses: Uses) -> tuple[Remark, ...]:
+        """That weights are multiplied with fewer zeros than they are stored with."""
+        subject, lost = self.context.subject, []
+        for use in uses.uses:
+            mask = subject.weights.masks.get(use.weights[0]) if use.weights else None
+            whole = mask is not None and use.numel == mask.numel() and subject.weights.kind == "zero"
+            if mask is not None and whole and use.nonzero > int(mask.count_nonzero()):
+                lost.append(use.weights[0])
+        return (remark("zeros-lost", layers=list(dict.fromkeys(lost))),) if lost else ()
+
+    def _training(self, uses: Uses) -> list[Score]:
         score, subject = self.evaluator.score, self.context.subject
         if subject.history is None:
             return [score("training_macs", None, at="total", reason=remark("no-training-history"))]
-        examples = subject.history.examples
-        kept = {name: int(mask.sum()) for name, mask in subject.weights.masks.items()}
-        if (during := self._kept_while_training(subject.history)) is not None:
-            kept = during
-            nonzero = during if subject.weights.kind == "zero" else nonzero
-        forward = sum(nonzero[name] * use.positions for name, use in uses.items())
-        to_input = sum(
-            nonzero[name] * use.positions for name, use in uses.items() if use.input_needs_gradient
-        )
-        to_weight = sum(kept[name] * use.positions for name, use in uses.items())
+        examples, masks = subject.history.examples, subject.weights.masks
+        kept = {name: int(mask.count_nonzero()) for name, mask in masks.items()}
+        during = self._kept_while_training(subject.history)
+        forward = to_input = to_weight = 0
+        for use in uses.uses:
+            name = use.weights[0] if use.weights else ""
+            executed = use.executed
+            if during is not None and name in during and subject.weights.kind == "zero":
+                executed = use.macs * during[name] // masks[name].numel()
+            forward += executed
+            to_input += executed * (2 if use.between else 1) if use.trained else 0
+            if name:
+                share = (kept | (during or {})).get(name)
+                to_weight += use.macs if share is None else use.macs * share // masks[name].numel()
         runs = _runs_per_example(subject.history.settings.get("adversarial"))
         parts = {
             "forward": runs.forward * forward,
@@ -152,7 +179,7 @@ class _Counting(Measurement):
         """Weights that each layer kept in the mean of the epochs, as each ended; None where that never changed."""
         rows = [epoch.sparsity for epoch in history.epochs]
         masks = self.context.subject.weights.masks
-        final = [1 - int(mask.sum()) / mask.numel() for mask in masks.values()]
+        final = [1 - int(mask.count_nonzero()) / mask.numel() for mask in masks.values()]
         if all(list(row) == final for row in rows) or set(history.layers) != set(masks):
             return None
         means = (math.fsum(1 - s for s in column) / len(rows) for column in zip(*rows, strict=True))
@@ -160,12 +187,16 @@ class _Counting(Measurement):
             name: round(mean * masks[name].numel()) for name, mean in zip(history.layers, means, strict=True)
         }
 
-    def _fast_transform(self, uses: dict[str, _Use]) -> float:
-        total = 0.0
-        for name, use in uses.items():
-            mask = self.context.subject.weights.masks[name]
+    def _fast_transform(self, uses: Uses) -> float:
+        total, masks = 0.0, self.context.subject.weights.masks
+        for use in uses.uses:
+            mask = masks.get(use.weights[0]) if use.weights else None
+            if mask is None:
+                total += use.executed
+                continue
             q = max(mask.shape[0], mask[0].numel())
-            total += use.positions * (q / 2 * math.log2(max(q, 2)) + mask.shape[0] + int(mask.sum()))
+            each = q / 2 * math.log2(max(q, 2)) + mask.shape[0] + int(mask.count_nonzero())
+            total += use.macs / mask.numel() * each
         return total
 
 
@@ -187,49 +218,27 @@ def _runs_per_example(adversarial: JsonValue) -> _Runs:
     return _Runs(steps + learnt + clean, steps, learnt)
 
 
-def count_by_operator(model: nn.Module, example: Tensor) -> tuple[Counter[str], Counter[str]]:
-    """(fvcore's counts by operator, calls of operators it has no rule for); one MAC counted once."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch.jit's deprecation, raised on import and while tracing
-        from fvcore.nn import FlopCountAnalysis
-
-        analysis = (
-            FlopCountAnalysis(model, example).unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        )
-        analysis.tracer_warnings("none")
-        level = logging.getLogger("fvcore").level
-        counts = Counter({name: int(count) for name, count in analysis.by_operator().items()})
-        logging.getLogger("fvcore").setLevel(level)
-        return counts, Counter(analysis.unsupported_ops())
+def _unknown(uses: Uses) -> Remark | None:
+    """That weights enter operators without a rule, so that what is multiplied is not known."""
+    if not uses.opaque:
+        return None
+    weights = list(dict.fromkeys(name for entered in uses.opaque.values() for name in entered))
+    return remark("operator-without-rule", operators=list(uses.opaque), layers=weights)
 
 
-def trace_uses(model: nn.Module, example: Tensor) -> dict[str, _Use]:
-    """For each prunable weight: at how many positions a forward pass of `example` uses it."""
-    modules = prunable_modules(model)
-    uses = {name: _Use() for name in modules}
-    handles = []
+def _left_out(uses: Uses) -> tuple[Remark, ...]:
+    """What the count does not have in it."""
+    left_out = []
+    if uses.unsupported:
+        left_out.append(remark("operators-not-counted", operators=list(uses.unsupported)))
+    if uses.broadcast:
+        left_out.append(remark("broadcast-not-counted", products=sum(uses.broadcast.values())))
+    return tuple(left_out)
 
-    def watch(name: str) -> Any:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            if isinstance(module, _ConvTransposeNd):
-                positions = inputs[0].numel() // inputs[0].shape[1]
-            else:
-                positions = output.numel() // weight_of(module).shape[0]
-            uses[name].positions += positions
-            uses[name].input_needs_gradient |= inputs[0].requires_grad
 
-        return hook
-
-    model.requires_grad_(True)
-    try:
-        for name, module in modules.items():
-            handles.append(module.register_forward_hook(watch(name)))
-        with torch.enable_grad():
-            model(example)
-    finally:
-        for handle in handles:
-            handle.remove()
-    return uses
+def _differing(counter: str, operators: list[str]) -> tuple[Remark, ...]:
+    """That another counter counts otherwise, and in which operators."""
+    return (remark("counters-differ", counter=counter, operators=operators),) if operators else ()
 
 
 def _verdict(dense: int, executed: int, kind: str) -> Remark:

@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from sparserobust.data import batches, stratified_subset
 from sparserobust.device import dtype_of
+from sparserobust.logits import as_logits, require_labels_of
 from sparserobust.records import Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 from sparserobust.settings import Positive
 from sparserobust.subject import Subject, initial_sha256
-from sparserobust.weights.plan import prunable_modules, values_of
+from sparserobust.weights.slots import slots_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +136,7 @@ class _Probing(Measurement):
         """Name -> gradient of the mean cross-entropy over all examples, in evaluation mode."""
         context = self.context
         model.eval().requires_grad_(True)
-        values = {name: values_of(module) for name, module in prunable_modules(model).items()}
+        values = {name: slot.values for name, slot in slots_of(model, context.subject.weights.slots).items()}
         total = {name: torch.zeros_like(v, dtype=torch.float64) for name, v in values.items()}
         assert context.train is not None
         examples, _ = stratified_subset(context.train, self.evaluator.samples, context.seed)
@@ -144,7 +145,9 @@ class _Probing(Measurement):
             for images, labels in batches(
                 examples, context.batch_size, context.device, dtype=dtype_of(model)
             ):
-                loss = F.cross_entropy(model(images), labels, reduction="sum")
+                logits = as_logits(model(images), images)
+                require_labels_of(logits, labels)
+                loss = F.cross_entropy(logits, labels, reduction="sum")
                 gradients = torch.autograd.grad(loss, list(values.values()), allow_unused=True)
                 for sum_, gradient in zip(total.values(), gradients, strict=True):
                     if gradient is not None:

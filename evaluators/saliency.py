@@ -153,7 +153,11 @@ class _Mapping(Measurement):
         return self.evaluator.rate("zero_maps", int((maps.amax(dim=1) == 0).sum()), len(maps), at=kind)
 
     def _trainable_pixels(self) -> Score:
-        supports = {name: mask.double() for name, mask in self.context.subject.weights.masks.items()}
+        subject = self.context.subject
+        if not subject.prunable:
+            reason = subject.untraced or remark("no-prunable-layer")
+            return self.evaluator.score("trainable_input_pixels", None, reason=reason)
+        supports = {name: mask.double() for name, mask in subject.weights.masks.items()}
         try:
             read = read_pixels(self.context.graph(), supports).any(dim=0)  # in any channel
         except UnsupportedOperation as error:

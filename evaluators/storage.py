@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from sparserobust.records import Outcome, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.storage.codecs import bitmask_bytes, csr32_bytes, dense_bytes, snipit_bits
 from sparserobust.subject import Subject, drawn_by_us
+from sparserobust.uses import Uses
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import others_of
-from sparserobust.weights.plan import as_matrix, prunable_modules, values_of, weight_of
+from sparserobust.weights.plan import as_matrix
 
 SEED_BYTES = 8
 GAMMA_BYTES = 8
@@ -108,22 +107,25 @@ class Storage(Evaluator):
     def begin(self, context: Context) -> Measurement:
         """Skipped for a model without weights that could be sparse."""
         context.require_prunable()
-        return _Counting(self, context.subject)
+        return _Counting(self, context)
 
 
 class _Counting(Measurement):
-    def __init__(self, evaluator: Storage, subject: Subject) -> None:
+    def __init__(self, evaluator: Storage, context: Context) -> None:
         self.evaluator = evaluator
-        self.subject = subject
+        self.subject = context.subject
+        self.uses = context.uses
 
     def finish(self) -> Outcome:
         score, subject = self.evaluator.score, self.subject
         layers = [_layer(subject, name) for name in subject.weights.masks]
         prunable, kept = sum(x.prunable for x in layers), sum(x.kept for x in layers)
-        biases = sum(_numel(m.bias) for m in prunable_modules(subject.model).values())
-        others = others_of(subject.model).values()
+        slots, uses = subject.weights.slots, self.uses()
+        biases = _biases(subject, uses)
+        whole_weights = sum(own.numel for own in subject.outside or () if own.is_weight)  # excluded, say
+        others = [t for name, t in others_of(subject.model, slots).items() if name not in uses.own_masks]
         other_bytes = sum(t.numel() * t.element_size() for t in others)
-        alphas = sum(dct_offset_of(m) is not None for m in prunable_modules(subject.model).values())
+        alphas = sum(dct_offset_of(slot) is not None for slot in slots.values())
         frozen = subject.weights.kind == "frozen"
         seeds = int(frozen and drawn_by_us(subject))
         whole = (
@@ -133,13 +135,14 @@ class _Counting(Measurement):
         fixed = other_bytes + SEED_BYTES * seeds + 4 * (alphas + whole) + GAMMA_BYTES * gammas
         dense = sum(x.dense for x in layers) + other_bytes
         best = sum(x.best[0] for x in layers) + fixed
+        all_numbers = prunable + whole_weights + biases
         scores = [
             score("trainable_fraction", kept / prunable, n=prunable),
             score("zero_fraction", 1 - sum(x.nonzero for x in layers) / prunable, n=prunable),
             score(
                 "stored_parameters", kept + sum(t.numel() for t in others) + alphas + gammas + seeds + whole
             ),
-            score("q_beta", 1 - (kept + biases) / (prunable + biases), n=prunable + biases),
+            score("q_beta", 1 - (kept + whole_weights + biases) / all_numbers, n=all_numbers),
             score("dense_bytes", dense),
             score("csr32_bytes", sum(x.csr32 for x in layers) + fixed),
             score("bitmask_bytes", sum(x.bitmask for x in layers) + fixed),
@@ -150,8 +153,8 @@ class _Counting(Measurement):
             seeded = sum(x.values for x in layers) + fixed + SEED_BYTES
             scores.append(score("best_bytes", seeded, at="seeded", headline=False))
             scores.append(score("compression", dense / seeded, at="seeded"))
-        scores.append(score("values_only_bytes", 4 * (kept + biases)))
-        scores.append(score("snipit_bytes", sum(x.snipit_bits for x in layers) / 8))
+        scores.append(score("values_only_bytes", 4 * (kept + whole_weights + biases)))
+        scores.append(score("snipit_bytes", sum(x.snipit_bits for x in layers) / 8 + 4 * whole_weights))
         rows = tuple((x.name, x.prunable, x.kept, x.dense, x.csr32, x.bitmask, x.best[1]) for x in layers)
         columns = ("layer", "prunable", "kept", "dense_bytes", "csr32_bytes", "bitmask_bytes", "best")
         return self.evaluator.outcome(
@@ -160,16 +163,15 @@ class _Counting(Measurement):
 
 
 def _layer(subject: Subject, name: str) -> _Layer:
-    mask = subject.weights.masks[name]
-    values = values_of(prunable_modules(subject.model)[name])
-    effective = weight_of(prunable_modules(subject.model)[name])
+    mask, slot = subject.weights.masks[name], subject.weights.slots[name]
+    values = slot.values
     rows, columns = as_matrix(mask).shape
-    kept, width = int(mask.sum()), values.element_size()
+    kept, width = int(mask.count_nonzero()), values.element_size()
     return _Layer(
         name=name,
         prunable=mask.numel(),
         kept=kept,
-        nonzero=int((effective != 0).sum()),
+        nonzero=int(slot.effective.count_nonzero()),
         dense=dense_bytes(rows, columns, width),
         csr32=csr32_bytes(rows, kept, width),
         bitmask=bitmask_bytes(rows, columns, kept, width),
@@ -178,5 +180,9 @@ def _layer(subject: Subject, name: str) -> _Layer:
     )
 
 
-def _numel(bias: object) -> int:
-    return bias.numel() if isinstance(bias, torch.Tensor) else 0
+def _biases(subject: Subject, uses: Uses) -> int:
+    """Entries of the biases of layers whose weights can be sparse; shifts of their own are none of a layer."""
+    owners = {name.rpartition(".")[0].split(".parametrizations.")[0] for name in subject.weights.slots}
+    biases = [name for name in uses.added if name.rpartition(".")[0] in owners]
+    parameters = dict(subject.model.named_parameters())  # a scripted module has no get_parameter
+    return sum(parameters[name].numel() for name in biases)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, overload
@@ -11,18 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sparserobust.arguments import plain_numbers, seed_number
+from sparserobust.arguments import image_size, plain_numbers, seed_number
 from sparserobust.data import AnyData
 from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.methods.base import ChosenMasks, Method, PruneDuringTraining
 from sparserobust.methods.choose import choose_masks
 from sparserobust.origin import origin_of
-from sparserobust.records import remark
+from sparserobust.records import Remark, remark
 from sparserobust.registry import methods
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.subject import Subject
+from sparserobust.uses import ModelWeights, Thirds
 from sparserobust.weights.attach import SparseWeights
+from sparserobust.weights.computed import check_computed
 from sparserobust.weights.others import dense_state
+from sparserobust.weights.plan import model_copy
 
 
 def list_methods() -> list[str]:
@@ -39,6 +41,8 @@ def sparsify(
     *,
     seed: int = 0,
     device: str | torch.device = "auto",
+    input_shape: Sequence[int] | None = None,
+    exclude: str | Sequence[str] = (),
     **params: Any,
 ) -> Subject: ...
 @overload
@@ -50,6 +54,8 @@ def sparsify(
     *,
     seed: int = 0,
     device: str | torch.device = "auto",
+    input_shape: Sequence[int] | None = None,
+    exclude: str | Sequence[str] = (),
     **params: Any,
 ) -> list[Subject]: ...
 @overload
@@ -61,6 +67,8 @@ def sparsify(
     *,
     seed: int = 0,
     device: str | torch.device = "auto",
+    input_shape: Sequence[int] | None = None,
+    exclude: str | Sequence[str] = (),
     **params: Any,
 ) -> Subject | list[Subject]: ...
 def sparsify(
@@ -71,18 +79,24 @@ def sparsify(
     *,
     seed: int = 0,
     device: str | torch.device = "auto",
+    input_shape: Sequence[int] | None = None,
+    exclude: str | Sequence[str] = (),
     **params: Any,
 ) -> Subject | list[Subject]:
     """A sparse, frozen or DCT-offset copy of a model, ready to be trained; the model itself is unchanged.
 
     Args:
-        model: any module with conv or linear layers that maps images to logits.
+        model: any module that maps images to logits.
         method: one of `list_methods()`, or a `Method` of one's own.
         sparsity: fraction of prunable weights not kept, in [0, 1); a list or an array gives a list of subjects
             from one scoring.
         data: where the score needs examples: its training split, or the examples given.
         seed: of everything drawn: support, ties, rescue, the examples scored on; 0 <= seed < 2**32.
         device: where scores are computed; the copy stays on the model's own device.
+        input_shape: (c, h, w) of the images, where neither the model nor `data` says it. Which weights can be sparse
+            shows in a forward pass; without any of the three the usual shapes are tried.
+        exclude: what is to stay dense: names of parameters or modules, or patterns such as "patch_embed.*". Every
+            sparsity is then a share of the other weights.
         params: the method's parameters (`sparserobust describe METHOD` lists them).
 
     Raises:
@@ -95,22 +109,28 @@ def sparsify(
     for target in targets:
         check_sparsity(target)
     built = build_method(method, params)
+    shape = None if input_shape is None else image_size(input_shape)
+    weights, found = choose_masks(
+        model, built, targets, data, seed, device, input_shape=shape, exclude=exclude
+    )
     subjects = [
-        make_subject(copy.deepcopy(model), built, chosen, target, seed)
-        for chosen, target in zip(
-            choose_masks(model, built, targets, data, seed, device), targets, strict=True
-        )
+        make_subject(model_copy(model), built, weights, chosen, target, seed)
+        for chosen, target in zip(found, targets, strict=True)
     ]
     return subjects if isinstance(wanted, list) else subjects[0]
 
 
 def make_subject(
-    model: nn.Module, method: Method, chosen: ChosenMasks, sparsity: float, seed: int
+    model: nn.Module, method: Method, own: ModelWeights, chosen: ChosenMasks, sparsity: float, seed: int
 ) -> Subject:
-    """The model itself under the masks, with new weights where the method asks for a draw."""
+    """The model itself under the masks, with new weights where the method asks for a draw.
+
+    Args:
+        own: which of its weights the masks are of, and what stands outside.
+    """
     method.redraw(model, seed)
     parent = dense_state(model)  # before the masks change it
-    empty = [name for name, mask in chosen.masks.items() if not mask.any()]
+    empty = [one for name, mask in chosen.masks.items() for one in _collapsed(name, mask, own.thirds)]
     weights = SparseWeights(
         model,
         chosen.masks,
@@ -119,6 +139,7 @@ def make_subject(
         initial_alpha=method.initial_alphas(model),
         decay_offset=method.decay_offset,
     )
+    check_computed(model)
     return Subject(
         model=model,
         parent=parent,
@@ -129,8 +150,19 @@ def make_subject(
         recipe=method.recipe,
         pruning=method.pruner if isinstance(method, PruneDuringTraining) else None,
         prune_at_end=method.prune_at_end,
-        warnings=(*(remark("layer-collapsed", layer=name) for name in empty), *chosen.notes),
+        warnings=(*own.not_run, *empty, *chosen.notes),
+        exclude=own.exclude,
+        outside=own.outside,
+        thirds=dict(own.thirds),
     )
+
+
+def _collapsed(name: str, mask: Tensor, thirds: Mapping[str, Thirds]) -> list[Remark]:
+    """That a layer keeps nothing, or that the query, key or value of a fused one does not."""
+    if not mask.any():
+        return [remark("layer-collapsed", layer=name)]
+    parts = thirds[name].kept(mask) if name in thirds else {}
+    return [remark("layer-collapsed", layer=name, part=part) for part, (_, kept) in parts.items() if not kept]
 
 
 def build_method(method: str | Method, params: Mapping[str, Any]) -> Method:

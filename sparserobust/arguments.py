@@ -48,6 +48,20 @@ def seed_number(value: object) -> int:
     return whole_number("seed", value, least=0, below=SEEDS)
 
 
+def image_size(value: object) -> tuple[int, ...]:
+    """(c, h, w) of an image as three ints.
+
+    Raises:
+        ConfigError: anything else.
+    """
+    try:
+        if not isinstance(value, Sequence) or len(value) != 3:
+            raise ConfigError
+        return tuple(whole_number("input_shape", size, least=1) for size in value)
+    except ConfigError:
+        raise ConfigError(f"input_shape must be (c, h, w), three whole numbers, got {value!r}") from None
+
+
 def plain_numbers(value: Any) -> Any:
     """A numpy or torch number as a float, an array or a list as a list of those; anything else as it is.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import nn
 
 from sparserobust.apply import build_method, make_subject
-from sparserobust.arguments import seed_number, whole_number
+from sparserobust.arguments import image_size, seed_number, whole_number
 from sparserobust.data import AnyData, as_dataset
 from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
@@ -20,7 +21,8 @@ from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached, is_held
 from sparserobust.training.pruner_for import pruner_for
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules, require_module, values_of
+from sparserobust.weights.plan import require_module
+from sparserobust.weights.slots import Slot, slots_of
 
 
 def attach(
@@ -33,6 +35,8 @@ def attach(
     steps_per_epoch: int,
     data: AnyData | None = None,
     seed: int = 0,
+    input_shape: Sequence[int] | None = None,
+    exclude: str | Sequence[str] = (),
     **params: Any,
 ) -> Attached:
     """Binds a method to a model, in place, and to the optimizer of a training loop of one's own.
@@ -50,6 +54,7 @@ def attach(
         steps_per_epoch: optimizer steps in each.
         data: for methods that score on training examples, as in `sparsify`.
         seed: of everything drawn.
+        input_shape, exclude: as in `sparsify`.
         params: the method's parameters.
 
     Raises:
@@ -58,17 +63,21 @@ def attach(
         ModelError, DegenerateScores, PluginError: as `sparsify`.
     """
     require_module(model)
-    _check_optimizer(optimizer, model)
+    _check_optimizer(optimizer)
     check_sparsity(sparsity)
     epochs = whole_number("epochs", epochs, least=1)
     steps_per_epoch = whole_number("steps_per_epoch", steps_per_epoch, least=1)
     seed, built = seed_number(seed), build_method(method, params)
-    chosen = choose_masks(model, built, [sparsity], data, seed, device_of(model))[0]
+    shape = None if input_shape is None else image_size(input_shape)
+    weights, (chosen,) = choose_masks(
+        model, built, [sparsity], data, seed, device_of(model), input_shape=shape, exclude=exclude
+    )
+    _check_held(optimizer, slots_of(model, chosen.masks))
     split = None if data is None else as_dataset(data, "train")
 
     def attached_to(model: nn.Module, optimizer: torch.optim.Optimizer) -> Attached:
-        subject = make_subject(model, built, chosen, sparsity, seed)
-        offsets = [dct_offset_of(module) for module in subject.weights.modules.values()]
+        subject = make_subject(model, built, weights, chosen, sparsity, seed)
+        offsets = [dct_offset_of(slot) for slot in subject.weights.slots.values()]
         if alphas := [dct.alpha for dct in offsets if dct is not None and dct.alpha.requires_grad]:
             optimizer.add_param_group({"params": alphas})
         pruner = pruner_for(
@@ -87,8 +96,8 @@ def attach(
     return attached
 
 
-def _check_optimizer(optimizer: object, model: nn.Module) -> None:
-    """Raises ConfigError unless the optimizer moves at least one weight of the model, and is free."""
+def _check_optimizer(optimizer: object) -> None:
+    """Raises ConfigError unless it is an optimizer, and free."""
     if not isinstance(optimizer, torch.optim.Optimizer):
         raise ConfigError(f"optimizer must be one of torch's, got {type(optimizer).__name__}")
     if is_held(optimizer):
@@ -96,7 +105,10 @@ def _check_optimizer(optimizer: object, model: nn.Module) -> None:
             "a method is attached to this optimizer already; end it with finish() or detach(), "
             "or begin again with a new model and a new optimizer"
         )
+
+
+def _check_held(optimizer: torch.optim.Optimizer, slots: Mapping[str, Slot]) -> None:
+    """Raises ConfigError unless the optimizer moves at least one weight of the model."""
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-    values = [values_of(module) for module in prunable_modules(model).values()]
-    if values and not any(id(value) in held for value in values):
+    if not any(id(slot.values) in held for slot in slots.values()):
         raise ConfigError("the optimizer holds no weight of this model; make it from model.parameters()")

@@ -10,12 +10,19 @@ import torch
 from torch import nn
 
 from sparserobust.errors import ConfigError
+from sparserobust.kernels import is_recurrent
 
 
 @contextmanager
-def repeatable_kernels() -> Iterator[None]:
-    """CuDNN picks deterministic algorithms and does not round to TF32; does nothing on a CPU."""
-    with torch.backends.cudnn.flags(enabled=True, deterministic=True, benchmark=False, allow_tf32=False):
+def repeatable_kernels(*evaluated: nn.Module) -> Iterator[None]:
+    """CuDNN picks deterministic algorithms and does not round to TF32; does nothing on a CPU.
+
+    Args:
+        evaluated: models whose gradients are taken in evaluation mode. Where one has recurrent layers cuDNN is off,
+            which cannot do that.
+    """
+    cudnn = bool(torch.backends.cudnn.enabled) and not any(is_recurrent(model) for model in evaluated)
+    with torch.backends.cudnn.flags(enabled=cudnn, deterministic=True, benchmark=False, allow_tf32=False):
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -43,16 +44,26 @@ class Sparsify(Callback):
         network: str = "",
         data: AnyData | None = None,
         seed: int = 0,
+        input_shape: Sequence[int] | None = None,
+        exclude: str | Sequence[str] = (),
         **params: Any,
     ) -> None:
         """Says what is to be attached.
 
         Args:
-            method, sparsity, data, seed, params: as `sr.attach` takes them.
+            method, sparsity, data, seed, input_shape, exclude, params: as `sr.attach` takes them; what is excluded has
+                its name within the network.
             network: name of the submodule that maps images to logits; by default the module itself.
         """
         self.method, self.network = method, network
-        self.settings: dict[str, Any] = {"sparsity": sparsity, "data": data, "seed": seed, **params}
+        self.settings: dict[str, Any] = {
+            "sparsity": sparsity,
+            "data": data,
+            "seed": seed,
+            "input_shape": input_shape,
+            "exclude": exclude,
+            **params,
+        }
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Attaches the method."""

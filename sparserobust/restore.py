@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -17,16 +17,18 @@ from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.models.create import create_model, is_model
 from sparserobust.origin import ModelOrigin
 from sparserobust.pruner import Pruner, TrainingState
-from sparserobust.records import SCHEMA_VERSION, History, SubjectRecord
+from sparserobust.records import SCHEMA_VERSION, History, OutsideParameter, SubjectRecord
 from sparserobust.records.migrations import migrated_history, migrated_subject
 from sparserobust.registry import methods
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import file_sha256, model_file, read_model
 from sparserobust.subject import STARTS_FULL, Subject, initial_sha256
+from sparserobust.uses import CannotTrace, Thirds, weights_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import dense_state, others_of
-from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+from sparserobust.weights.plan import sha256_of
+from sparserobust.weights.slots import slots_of, value_in
 
 ONCE_SHARED: dict[str, tuple[str | bool | None, ...]] = {
     "allocation": ("global", "uniform"),
@@ -64,6 +66,10 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         recipe: str | None = header["recipe"]
         pruning = bool(header.get("pruning", False))
         prune_at_end = bool(header.get("prune_at_end", False))
+        thirds = {
+            name: Thirds(int(axis), tuple((str(part), int(many)) for part, many in runs))
+            for name, (axis, runs) in header.get("thirds", {}).items()
+        }
         dtype = header["dtype"]
         if dtype not in ("float16", "bfloat16", "float32", "float64"):
             raise ValueError(f"dtype {dtype!r}")
@@ -74,13 +80,12 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
             f"{path} is damaged: its header cannot be read ({str(error).splitlines()[0]})"
         ) from None
     base = model if model is not None else _drawn_again(origin, record, path)
-    modules = prunable_modules(base)
-    _check_shapes(modules, shapes, path)
+    _check_shapes(base, shapes, path)
     base.to(getattr(torch, dtype))
     subject = Subject(
         model=base,
         parent=None if model is not None else dense_state(base),
-        weights=SparseWeights(base, masks, "zero", modules=modules),
+        weights=SparseWeights(base, masks, "zero"),
         name=record.model,
         **made_by(record),
         label_given=record.label_given,
@@ -89,12 +94,19 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         pruning=_pruning(record) if pruning else None,
         prune_at_end=prune_at_end,
         made_from=header.get("made_from"),
+        exclude=record.exclude,
+        outside=record.outside_parameters,
+        thirds=thirds,
+        untraced=record.untraced,
         warnings=tuple(warning for warning in record.warnings if warning != STARTS_FULL),
         history=history,
     )
+    if record.outside_parameters is None and record.untraced is None:
+        _trace(subject)
     if initial_sha256(subject) != record.initial_sha256:
         subject.parent = None
     _fill(subject, record, tensors, path)
+    _put_in_order(base, header.get("order"))
     if sha256_of(base.state_dict()) != record.weights_sha256:
         raise RecordError(f"{path} is damaged: its weights do not match their sha256")
     subject.saved = (file_sha256(path), record.weights_sha256)
@@ -112,6 +124,21 @@ def _records(header: dict[str, Any], path: str | os.PathLike[str]) -> tuple[Subj
     raw = migrated_history(header["history"] or None, version=version)
     subject = migrated_subject(header["subject"], header["history"], version=version)
     return SubjectRecord.model_validate(subject), None if raw is None else History.model_validate(raw)
+
+
+def _trace(subject: Subject) -> None:
+    """Finds what stands outside the masks of a subject whose file does not say it: it is of an earlier version."""
+    try:
+        own = weights_of(subject.model)
+    except CannotTrace:
+        return
+    masks, sizes = subject.weights.masks, dict(subject.model.named_parameters())
+    more = [name for name in own.prunable if name not in masks and name in sizes]
+    subject.outside = tuple(one for one in own.outside if one.name not in masks) + tuple(
+        OutsideParameter(name=name, numel=sizes[name].numel(), why="excluded", is_weight=True)
+        for name in more
+    )
+    subject.thirds = {name: thirds for name, thirds in own.thirds.items() if name in masks}
 
 
 def _pruning(record: SubjectRecord) -> Callable[[TrainingState], Pruner]:
@@ -161,16 +188,29 @@ def _drawn_again(
     )
 
 
-def _check_shapes(
-    modules: Mapping[str, nn.Module], shapes: dict[str, tuple[int, ...]], path: str | os.PathLike[str]
-) -> None:
-    own = {name: tuple(values_of(module).shape) for name, module in modules.items()}
-    if own != shapes:
-        differing = sorted(set(own.items()) ^ set(shapes.items()))[0][0]
-        raise ModelError(
-            f"{path} is of another architecture: {differing} is {shapes.get(differing, 'absent')} there and "
-            f"{own.get(differing, 'absent')} in the model"
-        )
+def _check_shapes(model: nn.Module, shapes: dict[str, tuple[int, ...]], path: str | os.PathLike[str]) -> None:
+    for name, shape in shapes.items():
+        try:
+            own: object = tuple(slots_of(model, [name])[name].values.shape)
+        except ModelError:
+            own = "absent"
+        if own != shape:
+            raise ModelError(
+                f"{path} is of another architecture: {name} is {shape} there and {own} in the model"
+            )
+
+
+def _put_in_order(model: nn.Module, order: object) -> None:
+    """Gives each module's parameters the order that they had: torch's pruning and parametrizations change it."""
+    if not isinstance(order, list) or set(order) != set(model.state_dict()):
+        return
+    place = {key: number for number, key in enumerate(order)}
+    for name, module in model.named_modules():
+        own = list(module._parameters.items())
+        prefix = f"{name}." if name else ""
+        own.sort(key=lambda item: place.get(prefix + item[0], -1))
+        module._parameters.clear()
+        module._parameters.update(own)
 
 
 @torch.no_grad()
@@ -178,14 +218,14 @@ def _fill(
     subject: Subject, record: SubjectRecord, tensors: dict[str, Tensor], path: str | os.PathLike[str]
 ) -> None:
     """Puts the offset and the stored values into the model and binds the masks."""
-    model, masks, modules = subject.model, subject.weights.masks, subject.weights.modules
+    model, masks, slots = subject.model, subject.weights.masks, subject.weights.slots
     try:
         if record.offset == "frozen":
-            for name, module in modules.items():
+            for name, slot in slots.items():
                 if f"{name}:offset" in tensors:
-                    values_of(module).copy_(tensors[f"{name}:offset"])
+                    slot.values.copy_(tensors[f"{name}:offset"])
                 elif subject.parent is not None:
-                    values_of(module).copy_(subject.parent[name])
+                    slot.values.copy_(value_in(subject.parent, name))
                 else:
                     raise RecordError(
                         f"{path}: the frozen offset drawn from seed {record.seed} does not match its sha256; "
@@ -197,17 +237,16 @@ def _fill(
             record.offset,
             trainable_alpha=bool(record.params.get("trainable_alpha", True)),
             decay_offset=any(name.endswith(":gamma") for name in tensors),
-            modules=modules,
         )
         if (decay := subject.weights.decay) is not None:
-            decay.gamma = {name: float(tensors[f"{name}:gamma"]) for name in modules}
+            decay.gamma = {name: float(tensors[f"{name}:gamma"]) for name in slots}
             subject.weights.restore()
-        for name, module in modules.items():
-            values_of(module)[masks[name]] = tensors[f"{name}:values"]
-            if (dct := dct_offset_of(module)) is not None:
+        for name, slot in slots.items():
+            slot.values[masks[name]] = tensors[f"{name}:values"]
+            if (dct := dct_offset_of(slot)) is not None:
                 dct.alpha.copy_(tensors[f"{name}:alpha"])
                 dct.initial_alpha = float(tensors.get(f"{name}:initial_alpha", torch.ones(())))
-        for key, tensor in others_of(model, modules).items():
+        for key, tensor in others_of(model, slots).items():
             tensor.copy_(tensors[f"{key}:whole"])
     except (KeyError, RuntimeError) as error:
         raise RecordError(

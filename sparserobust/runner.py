@@ -7,7 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from importlib import metadata
 from typing import Literal
 
@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from sparserobust.arguments import seed_number
-from sparserobust.data import AnyData, Data
+from sparserobust.data import AnyData, Data, image_shape
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, DegenerateScores, said_by
 from sparserobust.methods.base import Method
@@ -75,7 +75,7 @@ def evaluate(
     Raises:
         ConfigError, ShapeError, DataError, ModelError, PluginError: wrong use, before anything is measured.
     """
-    subject, seed = Subject.of(model), seed_number(seed)
+    subject, seed = Subject.of(model, partial(image_shape, data)), seed_number(seed)
     named = default_evaluators() if evaluators is None else chosen(evaluators)
     if dense is not None and not isinstance(dense, Run):
         raise ConfigError(
@@ -147,7 +147,9 @@ def failed_run(dense: Run, method: Method, sparsity: float, error: BaseException
         sparsity=sparsity,
         kept=kept,
         prunable=own.prunable,
+        exclude=own.exclude,
         outside=own.outside,
+        outside_parameters=own.outside_parameters,
         decay_towards="offset" if method.offset == "dct" else "zero",
         initial_sha256=own.initial_sha256,
         weights_sha256="",

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
@@ -22,25 +21,27 @@ from sparserobust.records import (
     ChangedParameter,
     History,
     LayerRecord,
+    OutsideParameter,
+    PartRecord,
     Remark,
     SubjectRecord,
+    raised,
     remark,
+    share_outside,
 )
-from sparserobust.storage.codecs import pack_mask
 from sparserobust.storage.modelfile import file_sha256, write_model
+from sparserobust.storage.stored import stored_tensors
+from sparserobust.uses import CannotTrace, ModelWeights, Thirds, weights_of
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.others import as_drawn, others_of, outside
+from sparserobust.weights.others import as_drawn
 from sparserobust.weights.plan import (
     Plan,
     check_finite,
     plain_copy,
-    prunable_modules,
     require_module,
     sha256_of,
-    values_of,
-    weight_of,
 )
+from sparserobust.weights.slots import slots_of, value_in
 
 STARTS_FULL = remark("starts-full")
 """Not trained yet: the method prunes while it trains, and the mask is the one it starts from."""
@@ -67,6 +68,10 @@ class Subject(OneLine):
         warnings: what a reader should know of how it was made.
         history: of its last training.
         made_from: sha256 of all that an experiment made it from, kept in its file; None elsewhere.
+        exclude: what the user wanted to stay dense: names of parameters or modules, or patterns for them.
+        outside: parameters of two or more dimensions that the masks leave out, and why; None where they are not known.
+        thirds: name of a fused attention weight -> which of its units make query, key and value.
+        untraced: why it is not known which of its weights can be sparse; None where it is.
         saved: (sha256 of its file, `weights_sha256` at that time), None where it was neither saved nor loaded.
     """
 
@@ -92,6 +97,10 @@ class Subject(OneLine):
     warnings: tuple[Remark, ...] = ()
     history: History | None = None
     made_from: str | None = None
+    exclude: tuple[str, ...] = ()
+    outside: tuple[OutsideParameter, ...] | None = None
+    thirds: dict[str, Thirds] = field(default_factory=dict)
+    untraced: Remark | None = None
     saved: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -100,8 +109,11 @@ class Subject(OneLine):
     def _shown(self) -> Iterator[str]:
         yield f"{shown(self.label)}"
         yield self.name
-        yield f"sparsity={short(self.sparsity)}"
-        yield f"kept={self.kept} of {self.prunable}"
+        if self.untraced is None:
+            yield f"sparsity={short(self.sparsity)}"
+            yield f"kept={self.kept} of {self.prunable}"
+        else:
+            yield f"untraced={self.untraced.code!r}"
         if self.weights.kind != "zero":
             yield f"offset={self.weights.kind!r}"
         if self.seed is not None:
@@ -113,29 +125,52 @@ class Subject(OneLine):
 
     @classmethod
     def of(
-        cls, model: nn.Module | Subject, *, name: str | None = None, train_zero_layers: bool = False
+        cls,
+        model: nn.Module | Subject,
+        input_shape: Callable[[], tuple[int, ...] | None] | None = None,
+        *,
+        name: str | None = None,
+        exclude: str | Sequence[str] = (),
+        train_zero_layers: bool = False,
     ) -> Subject:
         """The subject itself, or one around a bare model, which is not copied: masks are read off its zeros.
 
         Args:
             model: any module, or a subject.
+            input_shape: says (c, h, w) of its images, asked for a bare model: which weights can be sparse shows in a
+                forward pass. Where there can be none, the subject has no weights and says why (`untraced`).
             name: of the architecture.
+            exclude: of a bare model, as in `sparsify`: what its sparsity is not about.
             train_zero_layers: a layer that is zero everywhere was initialised so rather than pruned, and
                 is kept whole.
 
         Raises:
             ModelError: no torch module, or a weight or buffer is NaN or infinite.
+            ConfigError: nothing has an excluded name, or everything.
         """
         if isinstance(model, Subject):
             return model
         require_module(model)
         check_finite(model)
-        modules, masks = prunable_modules(model), {}
-        for key, module in modules.items():
-            support = weight_of(module).detach() != 0
+        own, untraced = _traced(model, None if input_shape is None else input_shape(), exclude)
+        masks = {}
+        for key, slot in slots_of(model, own.prunable).items():
+            support = slot.effective.detach() != 0
             masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
         name = name or origin_of(model, "name") or type(model).__name__
-        return cls(model, SparseWeights(model, masks, "zero", enforce=False, modules=modules), name, name)
+        weights = SparseWeights(model, masks, "zero", enforce=False)
+        outside = own.outside if untraced is None else None
+        return cls(
+            model,
+            weights,
+            name,
+            name,
+            exclude=own.exclude,
+            outside=outside,
+            thirds=dict(own.thirds),
+            untraced=untraced,
+            warnings=own.not_run,
+        )
 
     @property
     def plan(self) -> Plan:
@@ -182,7 +217,7 @@ class Subject(OneLine):
         """A plain copy of the network with the dense weights that the mask was found on, if they are known."""
         if self.parent is None:
             return None
-        dense = plain_copy(self.model)
+        dense = plain_copy(self.model, [name for name in self.weights.slots if name in self.parent])
         dense.load_state_dict(self.parent)
         return dense
 
@@ -193,13 +228,14 @@ class Subject(OneLine):
                 name=name,
                 shape=tuple(mask.shape),
                 numel=mask.numel(),
-                kept=int(mask.sum()),
+                kept=int(mask.count_nonzero()),
                 rescued=self.rescued.get(name, 0),
+                parts=_parts(self.thirds.get(name), mask),
             )
             for name, mask in self.weights.masks.items()
         )
         parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
-        trainable = {name for name, _ in self.model.named_parameters()} | set(self.weights.modules)
+        trainable = {name for name, _ in self.model.named_parameters()} | set(self.weights.slots)
         weights_sha256, initial = sha256_of(self.model.state_dict()), initial_sha256(self)
         file_sha256, of_weights = self.saved or (None, None)
         return SubjectRecord(
@@ -212,7 +248,10 @@ class Subject(OneLine):
             sparsity=self.sparsity,
             kept=self.kept,
             prunable=self.prunable,
-            outside=outside(self.model, self.weights.modules),
+            exclude=self.exclude,
+            outside=None if self.outside is None else share_outside(self.prunable, self.outside),
+            outside_parameters=self.outside,
+            untraced=self.untraced,
             rescued=sum(self.rescued.values()),
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
             training=_training(self, initial),
@@ -229,33 +268,22 @@ class Subject(OneLine):
         A frozen offset that `create_model` drew is not stored: it comes from the seed again, checked by its
         sha256. Any other frozen offset is stored whole, and so is one that not every machine draws alike.
         """
-        modules = self.weights.modules
-        tensors: dict[str, Tensor] = {}
-        for key, module in modules.items():
-            mask = self.weights.masks[key]
-            tensors[f"{key}:values"] = values_of(module)[mask]
-            tensors[f"{key}:mask"] = pack_mask(mask)
-            if (dct := dct_offset_of(module)) is not None:
-                tensors[f"{key}:alpha"] = dct.alpha
-                tensors[f"{key}:initial_alpha"] = torch.tensor(dct.initial_alpha, dtype=torch.float64)
-            if self.weights.decay is not None:
-                gamma = self.weights.decay.gamma[key]
-                tensors[f"{key}:gamma"] = torch.tensor(gamma, dtype=torch.float64)
-        tensors |= {f"{key}:whole": tensor for key, tensor in others_of(self.model, modules).items()}
-        if self.weights.kind == "frozen" and not drawn_by_us(self):
-            tensors |= {f"{key}:offset": offset for key, offset in self.weights.frozen.items()}
+        with_offset = self.weights.kind == "frozen" and not drawn_by_us(self)
+        tensors = stored_tensors(self.weights, with_offset=with_offset)
         origin = getattr(self.model, "origin", None)
         record = self.record().model_copy(update={"file_sha256": None})  # no file can hold its own
         header = {
             "schema_version": SCHEMA_VERSION,
             "subject": record.model_dump(mode="json"),
             "origin": vars(origin) if isinstance(origin, ModelOrigin) else None,
-            "shapes": {key: list(values_of(module).shape) for key, module in modules.items()},
+            "shapes": {key: list(values.shape) for key, values in self.weights.values.items()},
             "dtype": str(dtype_of(self.model)).removeprefix("torch."),
             "recipe": self.recipe,
             "pruning": self.pruning is not None,
             "prune_at_end": self.prune_at_end,
             "made_from": self.made_from,
+            "order": list(self.model.state_dict()),
+            "thirds": {key: [own.axis, own.runs] for key, own in self.thirds.items()},
             "history": self.history.model_dump(mode="json") if self.history else None,
         }
         file = write_model(path, header, tensors)
@@ -263,11 +291,29 @@ class Subject(OneLine):
         return file
 
 
+def _traced(
+    model: nn.Module, input_shape: tuple[int, ...] | None, exclude: str | Sequence[str]
+) -> tuple[ModelWeights, Remark | None]:
+    """(which weights can be sparse, why that is not known)."""
+    try:
+        own = weights_of(model, input_shape, exclude=exclude)
+    except CannotTrace as error:
+        return ModelWeights(), raised(error)
+    hidden = bool(own.opaque) and not own.prunable
+    return own, remark("operator-without-rule", operators=list(own.opaque)) if hidden else None
+
+
+def _parts(thirds: Thirds | None, mask: Tensor) -> tuple[PartRecord, ...]:
+    """What each third of a fused weight keeps."""
+    kept = {} if thirds is None else thirds.kept(mask)
+    return tuple(PartRecord(name=part, numel=numel, kept=own) for part, (numel, own) in kept.items())
+
+
 def initial_sha256(subject: Subject) -> str | None:
     """sha256 of the prunable weights of the parent, None without one."""
     if subject.parent is None:
         return None
-    return sha256_of({name: subject.parent[name] for name in subject.weights.modules})
+    return sha256_of({name: value_in(subject.parent, name) for name in subject.weights.slots})
 
 
 def drawn_by_us(subject: Subject) -> bool:
@@ -287,6 +333,6 @@ def _training(subject: Subject, initial: str | None) -> Literal["none", "recorde
         return "recorded"
     if subject.parent is None:
         return "unknown"
-    if not as_drawn(subject.model, subject.weights.modules, subject.weights.masks, subject.parent):
+    if not as_drawn(subject.model, subject.weights.slots, subject.weights.masks, subject.parent):
         return "elsewhere" if subject.history is None else "unknown"
     return "none" if _drawn(subject, initial) else "unknown"

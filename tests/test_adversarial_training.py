@@ -20,8 +20,9 @@ from sparserobust.seeds import generator
 from sparserobust.training import PGDTraining, Recipe, TRADESTraining, load_recipe, session
 from sparserobust.training import adversarial as under_test
 from sparserobust.training.adversarial import Objective, anywhere, pgd_images, trades_images
+from sparserobust.uses import prunable_slots
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+from sparserobust.weights.plan import sha256_of
 
 PGD = {"kind": "pgd", "eps": 0.1, "steps": 3}
 TRADES = {"kind": "trades", "eps": 0.1, "steps": 3}
@@ -332,13 +333,13 @@ def test_what_is_frozen_or_pruned_never_moves(make_network, problem, method, kin
     start = subject.plan
     plan = recipe(optimizer=optimizer, lr=0.02, weight_decay=0.5, adversarial=KINDS[kind])
     assert sr.train(subject, problem(48), recipe=plan).status == "completed"
-    for name, module in prunable_modules(subject.model).items():
-        off, weight = ~start[name].mask, module.weight.detach()
+    for name, module in prunable_slots(subject.model).items():
+        off, weight = ~start[name].mask, module.effective.detach()
         assert torch.equal(subject.plan[name].mask, start[name].mask)
         if method == "dctps":
             dct = dct_offset_of(module)
             assert torch.equal(weight[off], (dct.alpha.detach() * dct.block)[off])
-            assert not values_of(module)[off].any()
+            assert not module.values[off].any()
         else:
             assert torch.equal(weight[off], start[name].offset[off])
 

@@ -13,8 +13,8 @@ import sparserobust as sr
 from evaluators.connectivity import Connectivity
 from evaluators.flops import FLOPs
 from sparserobust.errors import ShapeError
+from sparserobust.models.layers import layers_of
 from sparserobust.registry import models
-from sparserobust.weights.plan import prunable_modules
 
 CIFAR, TINY = (3, 32, 32), (3, 64, 64)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -64,7 +64,7 @@ def test_weights_biases_and_norms_are_as_many_as_printed(name, shape, classes, w
     Table E.1 prints biases and BatchNorm as one number, 53,130 for ResNet50 with 10 classes and so on.
     """
     model = bare(name, shape, classes)
-    prunable = prunable_modules(model)
+    prunable = layers_of(model)
     total = sum(p.numel() for p in model.parameters())
     assert sum(m.weight.numel() for m in prunable.values()) == weights
     assert count(m for m in model.modules() if isinstance(m, NORMS)) == norms
@@ -87,7 +87,7 @@ def test_weights_biases_and_norms_are_as_many_as_printed(name, shape, classes, w
 )
 def test_as_many_prunable_layers_as_the_papers_allocate_over(name, layers):
     """EPL divides by this number (papers.md, section 2)."""
-    assert len(prunable_modules(bare(name))) == layers
+    assert len(layers_of(bare(name))) == layers
 
 
 @pytest.mark.parametrize("shape", [(1, 32, 40), (2, 64, 48)])
@@ -128,8 +128,8 @@ def multiply_adds(model: nn.Module, shape: tuple[int, int, int]) -> int:
         nonlocal total
         total += module.weight.numel() * output.numel() // module.weight.shape[0]
 
-    for module in prunable_modules(model).values():
-        module.register_forward_hook(add)
+    for slot in layers_of(model).values():
+        slot.register_forward_hook(add)
     model.eval()(torch.zeros(1, *shape, device="meta"))
     return total
 
@@ -193,7 +193,7 @@ def test_snip_it_networks_follow_the_supplement_layer_by_layer(name, channels, s
 def test_no_layer_of_lenet5_dctps_has_a_bias_and_its_pooling_averages():
     kinds = [type(m) for m in bare("lenet5-dctps")]
     assert kinds[:8] == [nn.Conv2d, nn.ReLU, nn.AvgPool2d] * 2 + [nn.Conv2d, nn.ReLU]
-    assert all(m.bias is None for m in prunable_modules(bare("lenet5-dctps")).values())
+    assert all(m.bias is None for m in layers_of(bare("lenet5-dctps")).values())
 
 
 @pytest.mark.parametrize(
@@ -218,7 +218,7 @@ def test_connectivity_and_flops_understand_every_family(name, idle):
     found = Connectivity()(model, examples)
     assert found.status == "ok"
     assert found.score("connected", at="forward").value == 1
-    total = sum(m.weight.numel() for m in prunable_modules(model).values())
+    total = sum(m.weight.numel() for m in layers_of(model).values())
     assert found.score("effective_sparsity", at="forward").value == pytest.approx(idle / total, abs=1e-12)
     costs = FLOPs()(model, examples)
     assert costs.status == "ok"

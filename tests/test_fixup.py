@@ -14,8 +14,8 @@ from evaluators.connectivity import Connectivity
 from sparserobust.errors import ModelError
 from sparserobust.models.fixup import FixupBlock, fixup_alphas
 from sparserobust.models.initial import draw_weights
+from sparserobust.uses import prunable_slots
 from sparserobust.weights.offset import dct_block
-from sparserobust.weights.plan import prunable_modules
 
 CIFAR = (3, 32, 32)
 
@@ -52,9 +52,9 @@ def test_fixup_starts_as_its_stem_with_logits_0_and_a_gradient_in_the_classifier
     )  # two strides of 2, no other weight has an effect
     assert not features[:, 16:].any()
     F.cross_entropy(logits, torch.tensor([1, 2])).backward()
-    moved = [name for name, m in prunable_modules(model).items() if m.weight.grad.any()]
+    moved = [name for name, m in prunable_slots(model).items() if m.values.grad.any()]
     model.zero_grad(set_to_none=True)
-    assert moved == [list(prunable_modules(model))[-1]]
+    assert moved == [list(prunable_slots(model))[-1]]
 
 
 def test_a_fixup_block_computes_the_published_formula():
@@ -113,7 +113,7 @@ def test_only_fixup_networks_take_the_fixup_initialisation():
 def test_initial_alphas_are_those_of_the_published_code(fixup, published, same_width, strided):
     """papers.md, section 2: with the additional square root 0.438 and 0.369, without it 0.192 and 0.136."""
     alphas = fixup_alphas(fixup, published=published)
-    modules = prunable_modules(fixup)
+    modules = {name: slot.module for name, slot in prunable_slots(fixup).items()}
     assert list(alphas) == list(modules)
     first = {id(m.conv1): m.conv1.stride[0] for m in fixup.modules() if isinstance(m, FixupBlock)}
     for name, module in modules.items():

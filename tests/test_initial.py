@@ -14,7 +14,8 @@ from torch.nn.init import _calculate_fan_in_and_fan_out
 import sparserobust as sr
 from sparserobust.errors import ConfigError
 from sparserobust.models.initial import INITIALISATIONS, REPEATABLE, draw_weights
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of
+from sparserobust.uses import effective_weights, prunable_slots
+from sparserobust.weights.plan import sha256_of
 
 GENERAL = [name for name in INITIALISATIONS if name != "fixup"]
 
@@ -126,7 +127,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(name):
 @pytest.mark.parametrize("name", GENERAL)
 def test_only_weights_are_drawn_and_no_global_stream_moves(name):
     model = network()
-    prunable = set(prunable_modules(model))
+    prunable = set(prunable_slots(model))
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     states = torch.get_rng_state(), np.random.get_state()[1].tolist()
     draw_weights(model, name, 0)
@@ -193,7 +194,7 @@ def test_create_model_draws_by_name_zeroes_biases_and_writes_it_down():
     assert (default.origin.initialisation, default.origin.repeatable) == ("xavier-normal", True)
     assert (other.origin.initialisation, other.origin.repeatable) == ("orthogonal", False)
     assert sha256_of(effective_weights(other)) == other.origin.sha256 != default.origin.sha256
-    assert not any(module.bias.any() for module in prunable_modules(other).values())
+    assert not any(module.module.bias.any() for module in prunable_slots(other).values())
     assert set(INITIALISATIONS) - REPEATABLE == {"orthogonal"}
 
 

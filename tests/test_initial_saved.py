@@ -14,7 +14,7 @@ import sparserobust as sr
 from sparserobust.errors import RecordError
 from sparserobust.storage.modelfile import read_model
 from sparserobust.subject import drawn_by_us
-from sparserobust.weights.plan import prunable_modules
+from sparserobust.uses import prunable_slots
 
 
 def build(**more):
@@ -60,8 +60,8 @@ def test_a_frozen_fixup_network_comes_back(tmp_path):
     model = sr.create_model("fixup-resnet110", input_shape=(3, 8, 8), num_classes=10, seed=1)
     subject = sr.sparsify(model, "random", 0.9, offset="frozen")
     with torch.no_grad():
-        for name, module in prunable_modules(subject.model).items():
-            module.weight.add_(0.01 * subject.weights.masks[name])
+        for name, module in prunable_slots(subject.model).items():
+            module.values.add_(0.01 * subject.weights.masks[name])
     path = subject.save(tmp_path / "m.sparse")
     assert not any(key.endswith(":offset") for key in read_model(path)[1])
     back = sr.load_subject(path)

@@ -100,6 +100,26 @@ def test_the_callback_comes_to_the_weights_of_the_three_calls(method, params, ki
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+def test_what_is_excluded_has_its_name_within_the_network_and_is_trained():
+    from sparserobust.lightning import Sparsify
+
+    net = small_networks()[1]
+    before = net.state_dict()["head.weight"].clone()
+    pruning = Sparsify(
+        "random", sparsity=0.8, network="net", exclude="head", input_shape=small_data().input_shape
+    )
+    fit(Classifier(net), [pruning], max_epochs=1)
+    assert pruning.attached.subject.exclude == ("head",)
+    assert "head.weight" not in pruning.attached.subject.plan
+    assert bool((net.state_dict()["head.weight"] != before).any())
+    with pytest.raises(ConfigError, match="exclude='net.head' matches no parameter"):
+        fit(
+            Classifier(net),
+            [Sparsify("random", sparsity=0.8, network="net", exclude="net.head")],
+            max_epochs=1,
+        )
+
+
 def test_gradients_may_be_accumulated():
     """Six batches, four to a step: two steps in an epoch, of which the last has two batches."""
     from sparserobust.lightning import Sparsify

@@ -13,8 +13,9 @@ from sparserobust import registry
 from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.records import remark
 from sparserobust.sparsity.allocation import allocate, kept_count
+from sparserobust.uses import effective_weights, prunable_slots
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
+from sparserobust.weights.plan import sha256_of
 
 OFFSETS = {
     "dense": "zero",
@@ -84,7 +85,7 @@ def test_exactly_k_weights_are_kept_plus_the_rescued(network, problem, method, s
     subject = sparsify(network, method, sparsity, problem(64), seed=1)
     rescued = sum(subject.rescued.values())
     assert subject.kept == kept_count(subject.prunable, sparsity) + rescued
-    assert subject.prunable == sum(values_of(m).numel() for m in prunable_modules(network).values())
+    assert subject.prunable == sum(m.values.numel() for m in prunable_slots(network).values())
     assert subject.sparsity == 1 - subject.kept / subject.prunable
     assert subject.target_sparsity == sparsity
     assert subject.weights.kind == OFFSETS[method]
@@ -193,10 +194,10 @@ def test_snip_collapses_layers_at_extreme_sparsity_and_says_so_and_a_rescue_give
 def test_dctps_values_start_at_zero_and_logits_are_those_of_the_pure_dct_network(network, problem):
     subject = sparsify(network, "dctps", 0.9)
     pure = copy.deepcopy(network)
-    for module in list(prunable_modules(pure).values()):
+    for module in list(prunable_slots(pure).values()):
         add_dct_offset(module)
-    assert not any(bool(values_of(m).any()) for m in prunable_modules(subject.model).values())
-    assert all(dct_offset_of(m).alpha.item() == 1 for m in prunable_modules(subject.model).values())
+    assert not any(bool(m.values.any()) for m in prunable_slots(subject.model).values())
+    assert all(dct_offset_of(m).alpha.item() == 1 for m in prunable_slots(subject.model).values())
     images, _ = problem(8)
     assert torch.equal(subject.model.eval()(images), pure.eval()(images))
 
@@ -209,7 +210,7 @@ def test_dctps_keeps_equally_many_per_layer_and_loses_nothing(network):
 
 def test_dctps_can_keep_alpha_fixed(network):
     subject = sparsify(network, "dctps", 0.8, trainable_alpha=False)
-    assert not any(dct_offset_of(m).alpha.requires_grad for m in prunable_modules(subject.model).values())
+    assert not any(dct_offset_of(m).alpha.requires_grad for m in prunable_slots(subject.model).values())
 
 
 @pytest.mark.parametrize("allocation", ["uniform", "erk", "epl", "epf"])
@@ -264,7 +265,7 @@ def test_the_record_says_what_was_done(network, problem):
 
 def test_a_bare_model_is_a_subject_whose_masks_are_its_non_zeros(network):
     with torch.no_grad():
-        next(iter(prunable_modules(network).values())).weight.view(-1)[:5] = 0
+        next(iter(prunable_slots(network).values())).values.view(-1)[:5] = 0
     subject = sr.Subject.of(network, name="mine")
     assert subject.model is network
     assert subject.prunable - subject.kept == 5

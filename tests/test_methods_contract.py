@@ -150,14 +150,19 @@ def test_scores_may_come_in_any_order(network):
 def test_a_subject_looks_for_its_prunable_weights_once(network, problem, monkeypatch, tmp_path):
     subject = sr.sparsify(network, "freezenet-wd", 0.5, problem(32), prune_at_end=True)
 
-    def again(model):
-        raise AssertionError("the network is walked through again")
+    def again(*args, **kwargs):
+        raise AssertionError("the network is traced again")
 
     loaded = [module for name, module in sys.modules.items() if name.startswith("sparserobust")]
-    walkers = [module for module in loaded if "prunable_modules" in vars(module)]
-    assert len(walkers) > 5
-    for module in walkers:
-        monkeypatch.setattr(module, "prunable_modules", again)
+    tracers = [
+        (module, name)
+        for module in loaded
+        for name in ("prunable", "weights_of", "trace_uses")
+        if name in vars(module)
+    ]
+    assert len(tracers) > 5
+    for module, name in tracers:
+        monkeypatch.setattr(module, name, again)
     sr.train(subject, problem(32), epochs=1, recipe="freezenet-cifar10")
     subject.save(tmp_path / "m.sparse")
     assert (

@@ -12,7 +12,7 @@ import sparserobust as sr
 from sparserobust.models.initial import draw_weights
 from sparserobust.storage.modelfile import read_model
 from sparserobust.subject import drawn_by_us
-from sparserobust.weights.plan import effective_weights, prunable_modules
+from sparserobust.uses import effective_weights, prunable_slots
 
 CHOSEN = [
     "snip",
@@ -188,9 +188,9 @@ def test_new_weights_of_a_foreign_network_are_those_of_the_initialisation_and_bi
     subject = sr.sparsify(
         model, "snip", 0.5, problem(64), control="reinitialised", initialisation="pm-sigma", offset="frozen"
     )
-    for module in prunable_modules(subject.model).values():
-        assert len(module.weight.detach().abs().unique()) == 1
-    others = {name: p for name, p in model.named_parameters() if name not in prunable_modules(model)}
+    for module in prunable_slots(subject.model).values():
+        assert len(module.values.detach().abs().unique()) == 1
+    others = {name: p for name, p in model.named_parameters() if name not in prunable_slots(model)}
     for name, parameter in subject.model.named_parameters():
         if name in others:
             assert torch.equal(parameter, others[name]), name

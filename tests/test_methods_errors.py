@@ -11,7 +11,7 @@ from torch.nn.utils.prune import random_unstructured
 
 import sparserobust as sr
 from sparserobust.errors import ConfigError, DegenerateScores, ModelError, PluginError
-from sparserobust.weights.plan import prunable_modules
+from sparserobust.uses import prunable_slots
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ from sparserobust.weights.plan import prunable_modules
         (
             {"method": "synflow", "input_shape": 5},
             ConfigError,
-            "input_shape of synflow must be a list of whole numbers, or None, got 5",
+            r"input_shape must be \(c, h, w\), three whole numbers, got 5",
         ),
         ({"method": "synflow", "input_shape": (8, 8)}, ConfigError, r"three whole numbers, got \(8, 8\)"),
         ({"method": "snip", "device": "cuda:77"}, ConfigError, "device must be auto, cpu or cuda"),
@@ -173,8 +173,8 @@ def test_weights_that_are_not_finite_are_refused(network, problem):
         sr.sparsify(network, "random", 0.5)
 
 
-def test_a_network_without_conv_or_linear_layer_is_refused():
-    with pytest.raises(ModelError, match="Flatten has no conv or linear layer"):
+def test_a_network_without_a_weight_is_refused():
+    with pytest.raises(ModelError, match="Flatten multiplies its images by no weight"):
         sr.sparsify(nn.Flatten(), "random", 0.5)
 
 
@@ -183,13 +183,13 @@ def test_scores_that_cannot_choose_are_refused_and_name_the_layers(network, prob
 
     The message lists what has no score, here everything; `layers` is where the flow ends.
     """
-    last = list(prunable_modules(network))[-1]
+    last = list(prunable_slots(network))[-1]
     with torch.no_grad():
-        prunable_modules(network)[last].weight.zero_()
+        prunable_slots(network)[last].values.zero_()
     text = rf"no usable score at all in .*Nothing passes {last}: initialised with zeros"
     with pytest.raises(DegenerateScores, match=text) as caught:
         sr.sparsify(network, "snip", 0.5, problem(64))
-    assert all(name in str(caught.value) for name in list(prunable_modules(network))[:5])
+    assert all(name in str(caught.value) for name in list(prunable_slots(network))[:5])
     assert caught.value.layers == (last,)
 
 

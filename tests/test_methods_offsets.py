@@ -15,8 +15,9 @@ import sparserobust as sr
 from sparserobust.apply import build_method
 from sparserobust.models.fixup import FixupBlock, fixup_alphas
 from sparserobust.models.initial import draw_weights
+from sparserobust.uses import effective_weights, prunable_slots
 from sparserobust.weights.offset import dct_block, dct_offset_of
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
+from sparserobust.weights.plan import sha256_of
 
 MASKS = [
     "random",
@@ -38,7 +39,7 @@ def masks_of(subject) -> dict[str, torch.Tensor]:
 
 
 def alphas_of(subject) -> dict[str, float]:
-    return {name: dct_offset_of(m).alpha.item() for name, m in prunable_modules(subject.model).items()}
+    return {name: dct_offset_of(m).alpha.item() for name, m in prunable_slots(subject.model).items()}
 
 
 @pytest.mark.parametrize("method", MASKS)
@@ -137,9 +138,9 @@ def test_fixup_resnet110_has_the_published_alphas(published, same, strided):
     length of a filter depends on the width a little: 0.4382 to 0.4386, one in the last digit printed."""
     model = sr.create_model("fixup-resnet110", input_shape=(3, 32, 32), num_classes=10)
     alphas = fixup_alphas(model, published=published)
-    for name, module in prunable_modules(model).items():
+    for name, module in prunable_slots(model).items():
         if "conv1" in name:
-            widens = values_of(module).shape[0] != values_of(module).shape[1]
+            widens = module.values.shape[0] != module.values.shape[1]
             assert alphas[name] == pytest.approx(strided if widens else same, abs=1e-3), name
 
 
@@ -159,7 +160,7 @@ def test_alpha_is_trained_unless_told_otherwise_and_never_what_is_off_the_mask(
     path = subject.save(tmp_path / "m.sparse")
     loaded = sr.load_subject(path, model=network)
     for one in (subject, loaded):
-        parameters = [dct_offset_of(module).alpha for module in prunable_modules(one.model).values()]
+        parameters = [dct_offset_of(module).alpha for module in prunable_slots(one.model).values()]
         assert all(alpha.requires_grad == trainable for alpha in parameters)
         sr.train(one, problem(64), epochs=2, recipe="freezenet-mnist")
         assert all((alpha != 1.0) == trainable for alpha in alphas_of(one).values())

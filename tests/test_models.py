@@ -13,7 +13,8 @@ from torch import nn
 import sparserobust as sr
 from sparserobust.errors import ConfigError, ModelError, ShapeError, SparseRobustError
 from sparserobust.models.network import Normalize
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of
+from sparserobust.uses import effective_weights, prunable_slots
+from sparserobust.weights.plan import sha256_of
 
 MODELS = ["mlp5", "lenet-300-100", "lenet5-caffe", "lenet5", "conv6", "conv2"]
 
@@ -79,8 +80,8 @@ def test_initial_weights_of_seed_zero_never_change():
 def test_weights_are_xavier_normal_and_biases_zero(name):
     """Standard deviation within four standard errors, mean within four, kurtosis that of a normal."""
     model = build(name, (1, 32, 32))
-    for key, module in prunable_modules(model).items():
-        weight = module.weight.detach().double()
+    for key, module in prunable_slots(model).items():
+        weight = module.values.detach().double()
         window = math.prod(weight.shape[2:])
         sigma = math.sqrt(2 / (window * (weight.shape[0] + weight.shape[1])))
         n = weight.numel()
@@ -88,7 +89,7 @@ def test_weights_are_xavier_normal_and_biases_zero(name):
         assert abs(float(weight.mean())) < 4 * sigma / math.sqrt(n), key
         if n > 5000:
             assert float((weight**4).mean() / sigma**4) == pytest.approx(3, rel=0.2), key
-        assert not module.bias.any()
+        assert not module.module.bias.any()
 
 
 def test_no_two_layers_share_their_draws():

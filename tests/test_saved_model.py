@@ -90,7 +90,9 @@ def test_the_file_is_as_small_as_the_bitmask_figure_and_its_header(digits, tmp_p
 def test_an_offset_that_the_seed_no_longer_gives_is_refused(digits, tmp_path, monkeypatch):
     path = trained(digits, "freezenet").save(tmp_path / "m.sparse")
     real = redraw.draw_weights
-    monkeypatch.setattr(redraw, "draw_weights", lambda model, name, seed: real(model, name, seed + 1))
+    monkeypatch.setattr(
+        redraw, "draw_weights", lambda model, name, seed, names: real(model, name, seed + 1, names)
+    )
     with pytest.raises(RecordError, match="does not match its sha256"):
         sr.load_subject(path)
 
@@ -102,7 +104,9 @@ def test_pruned_and_dct_models_do_not_depend_on_the_initialiser(digits, tmp_path
         with monkeypatch.context() as patch:
             real = redraw.draw_weights
             patch.setattr(
-                redraw, "draw_weights", lambda model, name, seed, real=real: real(model, name, seed + 1)
+                redraw,
+                "draw_weights",
+                lambda model, name, seed, names, real=real: real(model, name, seed + 1, names),
             )
             back = sr.load_subject(path)
         assert torch.equal(logits(subject, digits), logits(back, digits))

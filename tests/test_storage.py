@@ -27,7 +27,8 @@ from sparserobust.storage.codecs import (
     unpack_mask,
 )
 from sparserobust.training import Recipe
-from sparserobust.weights.plan import prunable_modules, sha256_of
+from sparserobust.uses import prunable_slots
+from sparserobust.weights.plan import sha256_of
 
 RECIPE = Recipe(
     name="t", source="tests", optimizer="adamw", lr=0.01, weight_decay=0.1, batch_size=16, epochs=1
@@ -114,7 +115,7 @@ def test_a_frozen_offset_of_ours_is_stored_as_its_seed_alone(problem, tmp_path):
     with torch.no_grad():
         own.body[1].weight.add_(1e-3)
     theirs = sr.sparsify(own, "freezenet", 0.99, problem(64)).save(tmp_path / "theirs.sparse")
-    prunable = sum(m.weight.numel() for m in prunable_modules(model).values())
+    prunable = sum(m.values.numel() for m in prunable_slots(model).values())
     assert ours.stat().st_size < prunable * 4 / 10
     assert theirs.stat().st_size > prunable * 4
 

@@ -123,25 +123,6 @@ def test_what_could_not_be_made_has_the_same_facts_as_what_was(digits):
         assert outcome.reason == run.subject.not_made
 
 
-# -- what is outside the mask ---------------------------------------------------------------------------------
-
-
-def test_weights_outside_the_mask_are_counted_by_entries(digits):
-    class Embedded(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.positions = nn.Parameter(torch.zeros(1, 64))
-            self.linear = nn.Linear(64, 3)
-
-        def forward(self, images):
-            return self.linear(images.flatten(1) + self.positions)
-
-    assert sr.Subject.of(Embedded()).record().outside == 64 / (64 + 192)
-    assert subject_of(digits, "dctps").record().outside == 0.0
-    norms = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten())
-    assert sr.Subject.of(norms).record().outside is None
-
-
 # -- training -------------------------------------------------------------------------------------------------
 
 
@@ -198,7 +179,8 @@ def test_the_record_has_the_digest_of_its_file_as_long_as_the_weights_are_those_
 def test_a_saved_subject_comes_back_with_its_record(digits, tmp_path):
     method = build_method("random", {"allocation": "erk"})
     model = sr.create_model("lenet-300-100", digits)
-    subject = make_subject(model, method, choose_masks(model, method, [0.5], None, 0, "cpu")[0], 0.5, 0)
+    weights, (chosen,) = choose_masks(model, method, [0.5], None, 0, "cpu")
+    subject = make_subject(model, method, weights, chosen, 0.5, 0)
     subject.label = "mine"
     loaded = sr.load_subject(subject.save(tmp_path / "model.sparse"))
     assert loaded.record() == subject.record()

@@ -14,7 +14,8 @@ from sparserobust.errors import ModelError, ShapeError
 from sparserobust.models.create import is_model
 from sparserobust.models.from_torchvision import torchvision_names
 from sparserobust.storage.modelfile import read_model
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of
+from sparserobust.uses import effective_weights, prunable_slots
+from sparserobust.weights.plan import sha256_of
 
 SMALL = "torchvision:shufflenet_v2_x0_5"
 IMAGES = torch.rand(8, 3, 32, 32, generator=torch.Generator().manual_seed(0)), torch.arange(8)
@@ -77,7 +78,7 @@ def test_the_network_is_torchvisions_with_the_weights_of_our_stream():
     assert all(module.training for module in model.modules())
     ours = {name.removeprefix("body."): tuple(t.shape) for name, t in model.state_dict().items()}
     assert ours == {name: tuple(t.shape) for name, t in theirs.state_dict().items()}
-    assert not any(m.bias.any() for m in prunable_modules(model).values() if m.bias is not None)
+    assert not any(m.module.bias.any() for m in prunable_slots(model).values() if m.module.bias is not None)
     assert model.origin.name == SMALL
     assert sha256_of(effective_weights(model)) == model.origin.sha256
     assert logits(model).shape == (8, 10)

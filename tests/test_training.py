@@ -17,8 +17,9 @@ from torch.utils.data import DataLoader, TensorDataset
 import sparserobust as sr
 from sparserobust.errors import ConfigError, ModelError
 from sparserobust.training import Recipe, check_trainable, load_recipe, started_from
+from sparserobust.uses import prunable_slots
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+from sparserobust.weights.plan import sha256_of
 
 METHODS = ["snip", "freezenet", "dctps"]
 
@@ -187,14 +188,14 @@ def test_weight_decay_and_momentum_never_move_what_is_frozen_or_pruned(
     subject = sr.sparsify(model, method, 0.8, problem(64))
     start = subject.plan
     sr.train(subject, problem(64), recipe=recipe(optimizer=optimizer, lr=0.02, weight_decay=0.5))
-    for name, module in prunable_modules(subject.model).items():
-        off, weight = ~start[name].mask, module.weight.detach()
+    for name, module in prunable_slots(subject.model).items():
+        off, weight = ~start[name].mask, module.effective.detach()
         assert torch.equal(subject.plan[name].mask, start[name].mask)
         if method == "dctps":
             dct = dct_offset_of(module)
             assert dct.alpha.item() != 1
             assert torch.equal(weight[off], (dct.alpha.detach() * dct.block)[off])
-            assert not values_of(module)[off].any()
+            assert not module.values[off].any()
         else:
             assert torch.equal(weight[off], start[name].offset[off])
 
@@ -255,7 +256,7 @@ def test_the_history_has_the_loss_accuracy_and_gradients_of_the_epoch(make_netwo
     model = subject.model.train()
     loss = F.cross_entropy(model(images), labels)
     loss.backward()
-    gradients = [values_of(m).grad for m in prunable_modules(model).values()]
+    gradients = [m.values.grad for m in prunable_slots(model).values()]
     (epoch,) = history.epochs
     assert epoch.loss == pytest.approx(loss.item(), rel=1e-5)
     assert epoch.train_accuracy == pytest.approx(float((model(images).argmax(1) == labels).float().mean()))
@@ -335,13 +336,13 @@ def test_a_diverged_training_keeps_the_best_weights_so_far(make_network, problem
 
 
 def test_a_plain_module_is_trained_in_place_and_its_zeros_stay(network, problem):
-    name, module = next(iter(prunable_modules(network).items()))
+    name, module = next(iter(prunable_slots(network).items()))
     with torch.no_grad():
-        module.weight.view(-1)[::2] = 0
+        module.values.view(-1)[::2] = 0
     history = sr.train(network, problem(64), recipe=recipe(weight_decay=0.01))
     assert history.status == "completed"
-    assert not module.weight.view(-1)[::2].any()
-    assert module.weight.view(-1)[1::2].all()
+    assert not module.values.view(-1)[::2].any()
+    assert module.values.view(-1)[1::2].all()
     assert name in history.layers
 
 

@@ -236,7 +236,7 @@ def _seed(run: Run) -> tuple[bool, int]:
 
 def _variant(run: Run) -> str:
     s = run.subject
-    of_subject = [s.label, s.model, s.method, s.target_sparsity, s.params, s.offset]
+    of_subject = [s.label, s.model, s.method, s.target_sparsity, s.params, s.offset, s.exclude]
     return json.dumps([*of_subject, run.data.name, run.data.sha256], sort_keys=True)
 
 

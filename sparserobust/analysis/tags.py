@@ -1,4 +1,4 @@
-"""What tells apart the rows of one variant and sparsity: model, data, recipe or a parameter that is not changed."""
+"""What tells apart the rows of one variant and sparsity: model, data, recipe, exclude or an unchanged parameter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sparserobust.records import Run
 
 OF_THE_RECIPE = {"name", "source", "epochs", "score_samples"}
 """Settings that are no difference, or stand elsewhere."""
-Kind = Literal["model", "data", "images", "recipe", "epochs", "parameter", "copy"]
+Kind = Literal["model", "data", "images", "recipe", "epochs", "exclude", "parameter", "copy"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -69,6 +69,7 @@ def _facets(run: Run, params: Sequence[str]) -> list[Facet | None]:
         Facet("images", run.data.sha256),
         Facet("recipe", history.recipe if history is not None else None),
         None if history is None else Facet("epochs", epochs),
+        Facet("exclude", [*run.subject.exclude]) if run.subject.exclude else None,
         *(Facet("parameter", own[name], name) if name in own else None for name in params),
     ]
 

@@ -7,7 +7,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from sparserobust.attacks.budget import Norm
-from sparserobust.attacks.oracle import Oracle, as_logits, input_gradient
+from sparserobust.attacks.oracle import Oracle, input_gradient
+from sparserobust.logits import as_logits
 
 CLASSES = 9
 """Whose gradient is looked at: the most likely others."""

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sparserobust.errors import ModelError, ShapeError
+from sparserobust.errors import ModelError
+from sparserobust.logits import as_logits
 
 AttackLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), labels (n,)) -> one number per example."""
@@ -83,20 +84,6 @@ def input_gradient(scalar: Tensor, images: Tensor, *, retain_graph: bool = False
         raise ModelError(NOT_DIFFERENTIABLE)
     check_gradient(gradient)
     return gradient
-
-
-def as_logits(returned: object, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
-    """What a model returned, in the floating type of the images: half precision under autocast is widened.
-
-    Raises:
-        ShapeError: no tensor (n, classes). ModelError: whole numbers or truth values.
-    """
-    if not isinstance(returned, Tensor) or returned.ndim != 2 or len(returned) != len(images):
-        got = tuple(returned.shape) if isinstance(returned, Tensor) else type(returned).__name__
-        raise ShapeError(f"the model must return logits ({len(images)}, classes), got {got}")
-    if not returned.is_floating_point():
-        raise ModelError(f"the model must return logits as floating-point numbers, got {returned.dtype}")
-    return returned.to(images.dtype)
 
 
 def check_logits(logits: Tensor, of: str) -> None:

@@ -53,7 +53,7 @@ def in_float64(model: nn.Module, images: Float[Tensor, "n c h w"]) -> nn.Module 
             logits = double(images[:1].double())
     except RuntimeError:
         return None
-    return double if logits.dtype == torch.float64 else None
+    return double if getattr(logits, "dtype", None) == torch.float64 else None
 
 
 DIRECTIONS = 4

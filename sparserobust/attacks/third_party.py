@@ -14,6 +14,7 @@ from sparserobust.attacks.budget import Norm, project
 from sparserobust.attacks.oracle import NOT_DIFFERENTIABLE, check_gradient
 from sparserobust.device import repeatable
 from sparserobust.errors import ModelError
+from sparserobust.logits import as_logits
 from sparserobust.seeds import derived_seed
 
 
@@ -44,14 +45,14 @@ class Lent(nn.Module):
         """
         if images.requires_grad and torch.is_grad_enabled():
             images.register_hook(check_gradient)  # type: ignore[no-untyped-call]
-        logits: Tensor = self._model[0](images.to(self.here.dtype))
+        logits = as_logits(self._model[0](images.to(self.here.dtype)), images)
         self._passes["forward"] += len(images)
         if logits.requires_grad:
             count = len(images)
             logits.register_hook(lambda _: self._passes.update(backward=count))  # type: ignore[no-untyped-call]
         elif images.requires_grad and torch.is_grad_enabled():
             raise ModelError(NOT_DIFFERENTIABLE)
-        return logits.to(images.dtype)
+        return logits
 
 
 def usable(images: Float[Tensor, "n c h w"], found: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:

@@ -41,6 +41,12 @@ NUMBERS = ("epochs", "lr", "limit", "batch_size", "threads")
     help=f"comma-separated, parameters of one in brackets; see `list methods`  [{','.join(DEMONSTRATION)}]",
 )
 @click.option("--sparsity", "--sparsities", "sparsities", help="comma-separated fractions in [0, 1)  [0.95]")
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="NAME,...",
+    help="weights that stay dense: comma-separated parameters, modules or patterns such as blocks.0.*",
+)
 @click.option("--seeds", help="comma-separated; one model for each  [0]")
 @click.option("--recipe", help="training recipe for all models, or `own`: each method's  [the data set's]")
 @click.option("--epochs", help="instead of the recipe's")
@@ -105,6 +111,7 @@ def evaluate(
     """
     given = {key: value for key, value in options.items() if value not in (None, ())}
     given |= {key: parsed(given[key]) for key in NUMBERS if key in given}
+    given |= {key: ",".join(given[key]) for key in ("exclude",) if key in given}
     given |= _of_targets(targets, given)
     experiment = Experiment(**given) if file is None else Experiment.load(file, **given)
     if cache is not None and no_cache:
@@ -121,7 +128,8 @@ def evaluate(
     folder = out or new_folder(experiment.stem)
     if dry_run:
         require_folder(folder, "out")
-        click.echo("\n".join(plan_lines(plan_networks(prepare(experiment), folder), folder)))
+        plan = plan_networks(prepare(experiment), folder)
+        click.echo("\n".join(plan_lines(plan, folder, experiment.exclude)))
         return 0
 
     cached: list[str] = []

@@ -9,7 +9,7 @@ from pathlib import Path
 from sparserobust.experiment import Event, Planned
 from sparserobust.experiment.plan import State
 from sparserobust.report.terminal.below import not_made_line, together
-from sparserobust.report.text.numbers import plural
+from sparserobust.report.text.numbers import listed, plural
 
 STATES: dict[State, str] = {
     "missing": "to make and score",
@@ -53,7 +53,7 @@ def cached_line(names: Sequence[str], cache: Path | None) -> str:
     return f"{each}: from the cache ({cache}); --no-cache measures again" if each else ""
 
 
-def plan_lines(plan: Sequence[Planned], folder: Path) -> list[str]:
+def plan_lines(plan: Sequence[Planned], folder: Path, exclude: Sequence[str] = ()) -> list[str]:
     """A line for each network, and one with how many of them there are of each state."""
     width = max(len(planned.label) for planned in plan)
     lines = []
@@ -63,4 +63,5 @@ def plan_lines(plan: Sequence[Planned], folder: Path) -> list[str]:
         lines.append(f"{planned.label:<{width}}  {seed:<8}  {place}  {STATES[planned.state]}")
     counts = Counter(planned.state for planned in plan)
     states = ", ".join(f"{counts[state]} {text}" for state, text in STATES.items() if counts[state])
-    return [*lines, f"{plural(len(plan), 'network')} in {folder}: {states}. Nothing was done."]
+    dense = f", {listed([*exclude])} excluded" if exclude else ""
+    return [*lines, f"{plural(len(plan), 'network')} in {folder}{dense}: {states}. Nothing was done."]

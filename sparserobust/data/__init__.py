@@ -1,6 +1,6 @@
 """Data sets by name, and every other form of data a user may bring."""
 
-from sparserobust.data.batches import batches
+from sparserobust.data.batches import batches, image_shape
 from sparserobust.data.bundle import AnyData, AnySet, Data, ImageTensors, as_dataset, images_in_range
 from sparserobust.data.load import list_data, load_data
 from sparserobust.data.subset import stratified_subset
@@ -12,6 +12,7 @@ __all__ = [
     "ImageTensors",
     "as_dataset",
     "batches",
+    "image_shape",
     "images_in_range",
     "list_data",
     "load_data",

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from sparserobust.data.bundle import ImageTensors, images_in_range, whole_labels
+from sparserobust.data.bundle import AnyData, Data, ImageTensors, as_dataset, images_in_range, whole_labels
 from sparserobust.data.image_files import ImageFiles
 from sparserobust.errors import ConfigError
+from sparserobust.weights.isolation import random_states_kept
 
 
 def batches(
@@ -74,6 +75,15 @@ def _raw(
         )
         for batch in loader:
             yield batch[0], torch.as_tensor(batch[1])
+
+
+def image_shape(data: AnyData) -> tuple[int, ...] | None:
+    """(c, h, w) of the images: as the data says, or as its first test example has it; None where there is none."""
+    if isinstance(data, Data):
+        return data.input_shape
+    with random_states_kept():  # a loader that shuffles draws
+        images, _ = next(_raw(as_dataset(data, "test"), 1, None), (None, None))
+    return tuple(images.shape[1:]) if isinstance(images, Tensor) and images.ndim == 4 else None
 
 
 def sliceable(

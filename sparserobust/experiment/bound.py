@@ -86,12 +86,14 @@ def _built(variant: Variant, params: dict[str, Any]) -> Method:
         ) from None
 
 
-def check_schedule(bound: Bound, model: nn.Module, data: Data, sparsity: float, recipe: Recipe) -> None:
+def check_schedule(
+    bound: Bound, model: nn.Module, data: Data, sparsity: float, recipe: Recipe, exclude: Sequence[str]
+) -> None:
     """Raises ConfigError where a method cannot prune in a training as long as this, before any is begun."""
     if not isinstance(bound.method, PruneDuringTraining):
         return
     try:
-        subject = sparsify(model, bound.variant.name, sparsity, data, **bound.params)
+        subject = sparsify(model, bound.variant.name, sparsity, data, exclude=exclude, **bound.params)
         check_trainable(subject, data, recipe=recipe)
     except ConfigError as error:
         raise ConfigError(f"{bound.variant}: {error}") from None

@@ -26,6 +26,8 @@ def _problems(given: Mapping[str, Any], *, own_network: bool) -> Iterator[str]:
         yield "methods make new networks, and a saved model is scored as it is; give one of them"
     if saved and model is not None and not own_network:
         yield f"a saved model brings its network; leave out model {model!r}"
+    if saved and given["exclude"]:
+        yield "exclude leaves weights dense in new networks, and a saved model is scored as it is; give one of them"
     if given["weights"] is not None and (saved or not own_network):
         yield "weights go with a network of your own (model package.module:callable) and no saved model"
     if given["initialisation"] is not None and (saved or own_network):

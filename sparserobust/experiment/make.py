@@ -105,6 +105,7 @@ def untrained_networks(prepared: Prepared, group: Sequence[Planned]) -> list[Sub
             prepared.data,
             seed=seed,
             device=prepared.device,
+            exclude=prepared.experiment.exclude,
             **bound.params,
         )
 

@@ -50,7 +50,8 @@ def try_one_image(model: nn.Module, data: Data, name: str) -> None:
             raise ModelError(
                 f"{name} does not take images of shape {tuple(image.shape)} ({data.name}): {text}"
             ) from None
-    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != (1, data.num_classes):
+    one = isinstance(logits, torch.Tensor) and data.num_classes == 2 and tuple(logits.shape) == (1, 1)
+    if not one and (not isinstance(logits, torch.Tensor) or tuple(logits.shape) != (1, data.num_classes)):
         got = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise ModelError(
             f"{name} must return logits (1, {data.num_classes}) for one image of {data.name}, got {got}"

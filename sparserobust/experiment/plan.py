@@ -91,6 +91,8 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
             recipe = prepared.recipe_of(bound)
             how = {key: value for key, value in recipe.settings().items() if key not in ("name", "source")}
             drawn = [network, seed, train, val, how]
+            if prepared.experiment.exclude:
+                drawn.append({"exclude": sorted(prepared.experiment.exclude)})
             for sparsity in [0.0] if bound.dense else prepared.experiment.sparsities:
                 made_from = _made_from(bound, sparsity, drawn)
                 stem = folder_stem(bound.variant.name, bound.variant.params)
@@ -124,7 +126,8 @@ def _finished(prepared: Prepared, out: Path) -> list[Planned]:
     for subject in sorted(prepared.finished, key=lambda subject: subject.method != "dense"):
         weights = sha256_of(subject.model.state_dict())
         wanted = out / _folder_of(subject)
-        place = next(p for p in numbered(wanted) if p not in taken and _record_may_be_of(p, weights))
+        free = (p for p in numbered(wanted) if p not in taken)
+        place = next(p for p in free if _record_may_be_of(p, weights, subject.exclude))
         taken.add(place)
         is_dense = subject.method == "dense"
         plan.append(
@@ -204,12 +207,13 @@ def _owner(folder: Path) -> str:
     return "" if begun is None else begun.name.removeprefix("training-").removesuffix(".checkpoint")
 
 
-def _record_may_be_of(folder: Path, weights_sha256: str) -> bool:
+def _record_may_be_of(folder: Path, weights_sha256: str, exclude: tuple[str, ...]) -> bool:
     """Whether the record of a finished network can be in this folder: it is there, or that of no other is."""
     if (folder / MODEL_FILE).is_file():
         return False
     try:
-        return load_run(folder).subject.weights_sha256 == weights_sha256
+        found = load_run(folder).subject
+        return (found.weights_sha256, found.exclude) == (weights_sha256, exclude)
     except SparseRobustError:
         return True
 

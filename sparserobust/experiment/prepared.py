@@ -24,6 +24,7 @@ from sparserobust.scoring.run import sha256_of_examples
 from sparserobust.subject import Subject
 from sparserobust.toml_files import OWN
 from sparserobust.training import Recipe, load_recipe, recipe_for
+from sparserobust.uses import prunable
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,11 +111,14 @@ def prepare(experiment: Experiment) -> Prepared:
     finished = [load_subject(path, model=network(first) if own else None) for path in experiment.saved]
     model = finished[0].model if finished else network(first)
     try_one_image(model, data, experiment.model_name)
+    if methods and experiment.exclude:
+        prunable(model, data.input_shape, exclude=experiment.exclude)  # refuses names that are not there
     for bound in methods:
         own_recipe = recipe_of(experiment, recipe, bound)
-        check_schedule(bound, model, data, min(experiment.sparsities), own_recipe)
+        check_schedule(bound, model, data, min(experiment.sparsities), own_recipe, experiment.exclude)
     if not methods and not finished:
-        finished = [Subject.of(model, name=experiment.model_name)]
+        shape, exclude = data.input_shape, experiment.exclude
+        finished = [Subject.of(model, lambda: shape, name=experiment.model_name, exclude=exclude)]
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return Prepared(experiment, device, evaluators, data, recipe, methods, finished, parameters)
 

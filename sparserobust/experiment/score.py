@@ -162,6 +162,7 @@ def _comparable(prepared: Prepared, folder: Path, subject: Subject, dense: Run |
         and run.seed == experiment.seeds[0]
         and (dense is None or run.dense == dense.id)
         and run.subject.weights_sha256 == subject.record().weights_sha256
+        and run.subject.exclude == subject.exclude
     )
     return run if same and run.data.sha256 == prepared.examples_sha256(dtype_of(subject.model)) else None
 

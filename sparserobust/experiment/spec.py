@@ -53,6 +53,8 @@ class Experiment(OneLine):
         methods: `NAME` or `NAME[param=value,...]`; those of the demonstration by default. The dense reference is
             always made, once for each seed. Without any, a network of your own is scored as it is.
         sparsities: fractions of prunable weights not kept, in [0, 1).
+        exclude: weights that stay dense in every network, so that no sparsity is about them: names of parameters or of
+            the modules that they are in, or patterns such as "blocks.0.*".
         seeds: one network for each; the first also seeds the evaluation.
         recipe: name, TOML file (which is read at once) or table of the training recipe of all networks; "own" is each
             method's. By default the data set's.
@@ -79,6 +81,7 @@ class Experiment(OneLine):
     initialisation: str | None = None
     methods: tuple[str, ...] = DEMONSTRATION
     sparsities: tuple[float, ...] = (0.95,)
+    exclude: tuple[str, ...] = ()
     seeds: tuple[int, ...] = (0,)
     recipe: str | Table | None = None
     epochs: int | None = None
@@ -112,6 +115,7 @@ class Experiment(OneLine):
             initialisation: str | None = ...,
             methods: str | Sequence[str] | None = ...,
             sparsities: float | str | Sequence[float] = ...,
+            exclude: str | Sequence[str] = ...,
             seeds: int | str | Sequence[int] = ...,
             recipe: AnyPath | AnyTable | None = ...,
             epochs: int | None = ...,
@@ -146,6 +150,7 @@ class Experiment(OneLine):
             each = values.texts("methods", self.methods) or ()
             put("methods", tuple(str(variant(text, "methods")) for text in each))
         put("sparsities", values.sparsities("sparsities", self.sparsities))
+        put("exclude", values.texts("exclude", self.exclude or ()) or ())
         put("seeds", values.seeds("seeds", self.seeds))
         put("recipe", tables.table("recipe", self.recipe, recipes))
         put("epochs", values.whole("epochs", self.epochs, least=0))
@@ -252,6 +257,8 @@ class Experiment(OneLine):
         yield from (
             f"{key}={value}" for key in ("epochs", "lr", "limit") if (value := getattr(self, key)) is not None
         )
+        if self.exclude:
+            yield f"exclude={len(self.exclude)}"
         yield f"evaluators={'default' if self.evaluators is None else len(self.evaluators)}"
 
     def __eq__(self, other: object) -> bool:

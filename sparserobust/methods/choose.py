@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches
+from sparserobust.data import AnyData, as_dataset, image_shape
 from sparserobust.data.examples import ScoringExamples
 from sparserobust.data.subset import without_loader
 from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
@@ -18,9 +18,11 @@ from sparserobust.origin import origin_of
 from sparserobust.seeds import generator
 from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.subject import Subject
+from sparserobust.uses import ModelWeights, weights_of
 from sparserobust.weights.isolation import random_states_kept
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import check_finite, prunable_modules, require_module, weight_of
+from sparserobust.weights.plan import check_finite, model_copy, require_module
+from sparserobust.weights.slots import Slot, slots_of
 
 
 def choose_masks(
@@ -30,8 +32,15 @@ def choose_masks(
     data: AnyData | None,
     seed: int,
     device: str | torch.device,
-) -> list[ChosenMasks]:
-    """What a method keeps of a plain network at each sparsity; the network stays as it is.
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    exclude: str | Sequence[str] = (),
+) -> tuple[ModelWeights, list[ChosenMasks]]:
+    """(which weights of a plain network can be sparse, what a method keeps of them at each sparsity).
+
+    The network stays as it is.
+
+    Arguments as `sparsify` takes them.
 
     Raises:
         ModelError: nothing in it can be sparse, or it is not plain. The others are those of `sparsify`.
@@ -41,40 +50,41 @@ def choose_masks(
         raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
     require_module(model)
     check_finite(model)
-    modules = prunable_modules(model)
-    if not modules:
-        raise ModelError(f"{type(model).__name__} has no conv or linear layer; nothing in it can be sparse")
-    if any(dct_offset_of(module) is not None for module in modules.values()):
+    shape = input_shape or _shape_of(model, data)
+    weights = weights_of(model_copy(model), shape, exclude=exclude)
+    slots = slots_of(model, weights.prunable)
+    if not slots:
+        raise ModelError(
+            f"{type(model).__name__} multiplies its images by no weight; nothing in it can be sparse"
+        )
+    if any(dct_offset_of(slot) is not None for slot in slots.values()):
         raise ModelError(
             "the model already has a DCT offset; sparsify the plain network that it was made from"
         )
-    for name, module in model.named_modules():
-        if "weight_orig" in module._parameters:
-            raise ModelError(
-                f"{name}.weight is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
-            )
-    with random_states_kept(), repeatable_kernels(), torch.enable_grad():
+    if masked := [name for name, slot in slots.items() if slot.is_masked]:
+        raise ModelError(
+            f"{masked[0]} is pruned by torch.nn.utils.prune; make it a plain weight with prune.remove first"
+        )
+    with random_states_kept(), repeatable_kernels(model), torch.enable_grad():
         target = resolve_device(device)
-        scoring = _scoring_model(model, method, data, seed, target)
+        scoring = _scoring_model(model, list(slots), method, data, shape, seed, target)
         chosen = [method.choose(scoring, target, generator(seed, "select")) for target in targets]
     for one in chosen:
-        _check_masks(method, one, modules, target)
-    return chosen
+        _check_masks(method, one, slots, target)
+    return weights, chosen
 
 
-def _check_masks(
-    method: Method, chosen: object, modules: Mapping[str, nn.Module], device: torch.device
-) -> None:
+def _check_masks(method: Method, chosen: object, slots: Mapping[str, Slot], device: torch.device) -> None:
     """Raises PluginError unless a method has chosen one mask for each prunable weight, and for nothing else."""
     if not isinstance(chosen, ChosenMasks):
         raise PluginError(f"{method.name} must choose ChosenMasks(masks), got {type(chosen).__name__}")
     masks = chosen.masks
-    if missing := [name for name in modules if name not in masks]:
+    if missing := [name for name in slots if name not in masks]:
         raise PluginError(f"{method.name} chose no mask for {missing[0]}; every prunable weight needs one")
-    if more := [name for name in masks if name not in modules]:
+    if more := [name for name in masks if name not in slots]:
         raise PluginError(f"{method.name} chose a mask for {more[0]}, which is not prunable; leave it out")
-    for name, module in modules.items():
-        mask, shape = masks[name], tuple(weight_of(module).shape)
+    for name, slot in slots.items():
+        mask, shape = masks[name], tuple(slot.values.shape)
         if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
             got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
             raise PluginError(
@@ -92,26 +102,29 @@ def _check_masks(
 
 
 def _scoring_model(
-    model: nn.Module, method: Method, data: AnyData | None, seed: int, device: torch.device
+    model: nn.Module,
+    names: list[str],
+    method: Method,
+    data: AnyData | None,
+    shape: tuple[int, ...] | None,
+    seed: int,
+    device: torch.device,
 ) -> ScoringModel:
     """The copy that the method scores on, with its examples or the shape of an image."""
     settings, split = method.scoring(), None if data is None else as_dataset(data, "train")
     examples = None
-    if method.needs == "shape" and "input_shape" not in settings:
-        shape = origin_of(model, "input_shape")
-        if shape is None and data is not None:
-            shape = data.input_shape if isinstance(data, Data) else _shape_of(as_dataset(data, "test"))
-        settings["input_shape"] = shape
+    settings.setdefault("input_shape", shape)
     if method.samples is not None:
         if split is None:
             raise ConfigError(f"{method.name} scores weights on training examples; give data=")
         examples = ScoringExamples(without_loader(split), method.samples, seed, device, dtype_of(model))
-    scoring = ScoringModel(model, device, generator(seed, "score"), examples=examples, **settings)
+    scoring = ScoringModel(model, names, device, generator(seed, "score"), examples=examples, **settings)
     if method.needs == "shape" and isinstance(scoring.network, Network):
         scoring.network.normalize = nn.Identity()  # type: ignore[assignment]  # the input is ready-made
     return scoring
 
 
-def _shape_of(dataset: AnySet) -> tuple[int, ...]:
-    images, _ = next(batches(dataset, 1, torch.device("cpu")))
-    return tuple(images.shape[1:])
+def _shape_of(model: nn.Module, data: AnyData | None) -> tuple[int, ...] | None:
+    """(c, h, w) of the images as the model's origin or the data says; None where neither does."""
+    shape: tuple[int, ...] | None = origin_of(model, "input_shape")
+    return shape if shape is not None or data is None else image_shape(data)

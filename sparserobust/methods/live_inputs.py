@@ -50,7 +50,7 @@ class LiveInputs:
                 f"{method} looks for dead inputs and must see the images as the model's first argument{otherwise}"
             )
         try:
-            graph = trace(self.model, self._shape)
+            graph = trace(self.model, self._shape, masks)
             reachability(graph, masks)
         except UnsupportedOperation as error:
             raise ModelError(f"{error}{otherwise}") from error
@@ -59,7 +59,8 @@ class LiveInputs:
     def of(self, masks: Masks, convolutions: Masks) -> dict[str, Bool[Tensor, " inputs"]]:
         """Name of a fully connected weight -> which of its inputs are live, on the CPU; all where it is missing.
 
-        Fully connected layers count as dense, so that the answer hangs on the convolutions alone.
+        Fully connected layers count as dense, so that the answer hangs on the convolutions alone. Their weights are
+        (outputs, inputs), as torch stores them.
 
         Args:
             masks: name -> bool, of all prunable weights.

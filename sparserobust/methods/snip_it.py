@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from sparserobust.device import repeatable_kernels
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.methods.by_score import ScoreInEvents
@@ -93,12 +94,13 @@ class _Elastic(AfterEpochs):
         assert examples is not None
         model = ScoringModel(
             training.model,
+            training.masks,
             next(iter(training.values.values())).device,
             training.generator,
             examples=lambda _: examples(event),
             **self.method.scoring(),
         )
-        with torch.enable_grad():
+        with torch.enable_grad(), repeatable_kernels(model.network):
             model.move(0, None)
             importance = scores.elasticity(model)
         training.set_masks(keep_highest(training, importance, kept, self.method.allocation))

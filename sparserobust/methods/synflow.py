@@ -7,10 +7,9 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from sparserobust.errors import ConfigError
 from sparserobust.methods.by_score import PruneInEvents
 from sparserobust.settings import Positive
-from sparserobust.sparsity.scoring_model import ScoringModel, ScoringSettings
+from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.sparsity.select import Ties
 from sparserobust.sparsity.synflow import make_positive, synflow
 
@@ -21,11 +20,11 @@ class SynFlow(PruneInEvents):
 
     The input is all ones (behind the normalisation of our networks) and BatchNorm uses its running
     statistics, all parameters and buffers made positive. On a network whose shortcuts are convolutions these
-    are pruned first. Fixup networks, whose last layers start at zero, give no score at all.
+    are pruned first. Fixup networks, whose last layers start at zero, give no score at all, and networks that
+    normalise each example (LayerNorm, as in transformers) none that is a flow: both are refused.
 
     Attributes:
         ties: "draw" keeps exactly k; "drop" is the published rule, under which all ties are pruned.
-        input_shape: (c, h, w), for a network that is not one of ours when no data are given.
     """
 
     name: ClassVar[str] = "synflow"
@@ -34,17 +33,6 @@ class SynFlow(PruneInEvents):
 
     steps: Positive = 100
     ties: Ties = "draw"
-    input_shape: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        shape = self.input_shape
-        if shape is not None and not (
-            isinstance(shape, list | tuple)
-            and len(shape) == 3
-            and all(isinstance(n, int) and n > 0 for n in shape)
-        ):
-            raise ConfigError(f"input_shape of synflow must be (c, h, w), three whole numbers, got {shape!r}")
 
     @property
     def needs(self) -> Literal["examples", "shape"] | None:
@@ -58,7 +46,3 @@ class SynFlow(PruneInEvents):
     def score(self, model: ScoringModel) -> dict[str, Tensor]:
         """The weight times dR/dw of the positive network."""
         return synflow(model)
-
-    def scoring(self) -> ScoringSettings:
-        """The shape of an image, where it was given."""
-        return {"input_shape": tuple(self.input_shape)} if self.input_shape is not None else {}

@@ -12,11 +12,11 @@ from torch import nn
 from sparserobust.arguments import plain_numbers, seed_number, whole_number
 from sparserobust.errors import ConfigError
 from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
+from sparserobust.models.layers import layers_of
 from sparserobust.models.network import Network, initialisation_of, title_of
 from sparserobust.models.redraw import redraw
 from sparserobust.origin import ModelOrigin
 from sparserobust.registry import models
-from sparserobust.weights.plan import prunable_modules
 
 
 class ImageFacts(Protocol):
@@ -150,6 +150,6 @@ def _per_channel(what: str, values: object, channels: int, default: float) -> tu
 
 @torch.no_grad()
 def _zero_biases(model: nn.Module) -> None:
-    for module in prunable_modules(model).values():
-        if isinstance(module.bias, nn.Parameter):
+    for module in layers_of(model).values():
+        if module.bias is not None:
             module.bias.zero_()

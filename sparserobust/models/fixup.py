@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from sparserobust.models.layers import layers_of
 from sparserobust.models.network import initialised_by, titled
 from sparserobust.weights.offset import dct_block
-from sparserobust.weights.plan import prunable_modules, values_of
 
 Role = Literal["first", "second", "classifier", "other"]
 
@@ -101,7 +101,7 @@ def fixup_roles(model: nn.Module) -> dict[str, Role]:
     places |= {id(block.conv2): "second" for block in blocks}
     return {
         name: places.get(id(module), "classifier" if isinstance(module, nn.Linear) else "other")
-        for name, module in prunable_modules(model).items()
+        for name, module in layers_of(model).items()
     }
 
 
@@ -134,11 +134,11 @@ def fixup_alphas(model: nn.Module, *, published: bool) -> dict[str, float] | Non
     if not roles:
         return None
     blocks = list(roles.values()).count("first")
-    modules = prunable_modules(model)
+    modules = layers_of(model)
     known: dict[tuple[int, ...], float] = {}
     alphas = {}
     for name, role in roles.items():
-        shape = tuple(values_of(modules[name]).shape)
+        shape = tuple(modules[name].weight.shape)
         if role == "first" and shape not in known:
             length = _mean_length(math.prod(shape[1:])) * fixup_deviation(shape, role, blocks)
             block = dct_block(shape, dtype=torch.float64)

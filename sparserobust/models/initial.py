@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from torch import nn
 
 from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.models.fixup import fixup_deviation, fixup_roles
-from sparserobust.weights.plan import prunable_modules, values_of
+from sparserobust.models.layers import layers_of
+from sparserobust.weights.slots import slots_of
 
 
 @dataclass(frozen=True)
@@ -140,11 +141,17 @@ REPEATABLE = frozenset(INITIALISATIONS) - {"orthogonal"}
 
 
 @torch.no_grad()
-def draw_weights(model: nn.Module, name: str, seed: int) -> None:
-    """Sets every conv and linear weight, and nothing else, to draws of the initialisation `name`, in place.
+def draw_weights(model: nn.Module, name: str, seed: int, prunable: Iterable[str] = ()) -> None:
+    """Sets every conv and linear weight and every other prunable one to draws of the initialisation `name`, in place.
 
     Draws come from numpy's legacy stream (stable by NEP 19) in float64 and are rounded on copying; layers
-    follow one another in registration order.
+    follow one another in registration order, then what is no layer's weight (of attention, of recurrent layers).
+
+    Args:
+        model: is changed.
+        name: one of `INITIALISATIONS`.
+        seed: 0 <= seed < 2**32.
+        prunable: names of the weights that can be sparse.
 
     Raises:
         ConfigError: no initialisation has that name.
@@ -156,15 +163,17 @@ def draw_weights(model: nn.Module, name: str, seed: int) -> None:
             f"there are {', '.join(INITIALISATIONS)}"
         )
     stream = np.random.RandomState(seed)
-    modules = prunable_modules(model)
+    layers = layers_of(model)
+    slots = slots_of(model, dict.fromkeys([*layers, *prunable]))
     roles = fixup_roles(model)
     blocks = list(roles.values()).count("first")
     gain = _gain(model)
-    for i, (key, module) in enumerate(modules.items(), start=1):
-        weight = values_of(module)
+    last = next(reversed(layers), None)
+    for key, slot in slots.items():
+        weight = slot.values
         shape = tuple(weight.shape)
-        deviation = fixup_deviation(shape, roles[key], blocks) if roles else None
-        layer = Layer(shape, gain if i < len(modules) else 1.0, deviation)
+        deviation = fixup_deviation(shape, roles[key], blocks) if key in roles else None
+        layer = Layer(shape, 1.0 if key == last else gain, deviation)
         weight.copy_(torch.from_numpy(INITIALISATIONS[name](stream, layer)))
 
 

@@ -9,11 +9,13 @@ from torch import nn
 from sparserobust.errors import ConfigError
 from sparserobust.models.initial import REPEATABLE, draw_weights
 from sparserobust.models.network import Network
-from sparserobust.weights.plan import prunable_modules, sha256_of, values_of
+from sparserobust.uses import prunable
+from sparserobust.weights.plan import sha256_of
+from sparserobust.weights.slots import slots_of
 
 
 def redraw(model: nn.Module, initialisation: str | None, seed: int) -> None:
-    """Draws all conv and linear weights, in place; biases and normalisation layers stay as they are.
+    """Draws all prunable weights, in place; biases and normalisation layers stay as they are.
 
     Args:
         model: the origin of one of our networks says afterwards how to draw these weights again.
@@ -30,9 +32,10 @@ def redraw(model: nn.Module, initialisation: str | None, seed: int) -> None:
             f"how {type(model).__name__} was initialised is not known; "
             "name one, for instance initialisation='xavier-normal'"
         )
-    draw_weights(model, name, seed)
+    names = prunable(model)
+    draw_weights(model, name, seed, names)
     if isinstance(model, Network) and origin is not None:
-        drawn = sha256_of({key: values_of(module) for key, module in prunable_modules(model).items()})
+        drawn = sha256_of({key: slot.values for key, slot in slots_of(model, names).items()})
         model.origin = replace(
             origin, seed=seed, initialisation=name, sha256=drawn, repeatable=name in REPEATABLE
         )

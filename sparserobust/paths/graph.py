@@ -1,19 +1,24 @@
-"""The operations of a network in the order in which it runs them, with its prunable weights as inputs."""
+"""The operations of a network in the order in which it runs them, with its parameters and buffers as inputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
-from torch.fx import GraphModule
+from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
-from torch.nn.modules.conv import _ConvNd
 
+from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
-from sparserobust.weights.plan import effective_weights, model_copy, values_of
+from sparserobust.kernels import plain_kernels
+from sparserobust.uses import prunable
+from sparserobust.uses.image import image_of
+from sparserobust.uses.replica import compute_again
+from sparserobust.weights.isolation import random_states_kept
+from sparserobust.weights.plan import model_copy
+from sparserobust.weights.slots import identity, slots_of
 
 
 class UnsupportedOperation(ModelError):
@@ -21,69 +26,122 @@ class UnsupportedOperation(ModelError):
 
 
 @dataclass(frozen=True, eq=False)
+class Constant:
+    """A tensor that the network reads beside its images.
+
+    Attributes:
+        value: on the CPU, as it was when the network was traced.
+        parameter: whether training changes it; buffers and numbers in the code are none.
+        weight: its name where it can be sparse.
+    """
+
+    value: Tensor
+    parameter: bool
+    weight: str | None
+
+
+@dataclass(frozen=True, eq=False)
 class PathGraph:
     """A traced network: everything that the walks need of it.
 
     Attributes:
-        module: ATen operations without mutations; its inputs are the images, then one tensor per weight.
-        shapes: name -> shape of every prunable weight, in registration order.
+        module: ATen operations without mutations; its inputs are the images, then the constants.
+        constants: in the order of the inputs; a tied weight is one.
+        weights: name -> values of every weight that can be sparse, in the order of the names, also of those that are
+            never read.
         input_shape: (c, h, w).
     """
 
     module: GraphModule
-    shapes: dict[str, tuple[int, ...]]
+    constants: tuple[Constant, ...]
+    weights: dict[str, Tensor]
     input_shape: tuple[int, ...]
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name -> shape of every weight that can be sparse."""
+        return {name: tuple(value.shape) for name, value in self.weights.items()}
 
-def trace(model: nn.Module | PathGraph, input_shape: tuple[int, ...]) -> PathGraph:
+
+def trace(
+    model: nn.Module | PathGraph, input_shape: tuple[int, ...], names: Iterable[str] | None = None
+) -> PathGraph:
     """The operations that `model` runs in evaluation mode on one image; a traced model is returned as it is.
 
-    The model runs for real, on a copy on the CPU, so Python control flow is followed as far as it does not
-    depend on the values of the input. The original and the global random state stay untouched.
+    The model runs for real, on a copy on the CPU and by torch's plain kernels, so that attention and recurrent layers
+    are products and Python control flow is followed as far as it does not depend on the values of the input. Whatever
+    reads a parameter, and whatever it computes of it, is among the operations. The original and the global random
+    states stay untouched.
 
     Args:
         model: maps images (n, c, h, w) to logits.
         input_shape: (c, h, w).
+        names: of its weights that can be sparse, where they are known already.
 
     Raises:
         UnsupportedOperation: the network cannot be traced, or returns something else than one tensor.
     """
     if isinstance(model, PathGraph):
         return model
-    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices=[]):
-        replica = _replica(model)
-        weights = effective_weights(replica)
-        current = dict(weights)
-        _feed_weights_from(current, replica)
-
-        def logits(images: Tensor, *tensors: Tensor) -> Tensor:
-            current.update(zip(weights, tensors, strict=True))
-            output = replica(images)
-            if not isinstance(output, Tensor):
-                raise TypeError(f"it must return logits as one tensor, got {type(output).__name__}")
-            return output
-
-        dtype = next(iter(weights.values())).dtype
+    names = prunable(model, input_shape) if names is None else tuple(names)
+    slots_of(model, names)  # a wrong name is an error of its own
+    with torch.inference_mode(False), torch.no_grad(), random_states_kept(), plain_kernels(onednn=False):
         try:
-            module = _functional(logits, torch.zeros(1, *input_shape, dtype=dtype), *weights.values())
+            return _traced(model, tuple(input_shape), names)
         except Exception as error:  # whatever a third-party model raises
             reason = " ".join(str(error).split())[:300]
             raise UnsupportedOperation(
                 f"{type(model).__name__} cannot be traced on an image of shape {tuple(input_shape)}: "
                 f"{type(error).__name__}: {reason}"
             ) from error
-    return PathGraph(module, {name: tuple(w.shape) for name, w in weights.items()}, tuple(input_shape))
 
 
-def _functional(function: Callable[..., Tensor], *inputs: Tensor) -> GraphModule:
-    """The operations of `function` without mutations.
+def _traced(model: nn.Module, shape: tuple[int, ...], names: tuple[str, ...]) -> PathGraph:
+    replica = model_copy(model).to("cpu").eval()
 
-    Some of torch's own operations (circular padding) mutate where the first pass does not see it; the
-    second does. What an input is overwritten with at the end does not matter here.
-    """
+    def logits(images: Tensor) -> Tensor:
+        compute_again(replica)
+        output = replica(images)
+        if not isinstance(output, Tensor):
+            raise TypeError(f"it must return logits as one tensor, got {type(output).__name__}")
+        return output
+
+    weights = {name: slot.values.detach() for name, slot in slots_of(replica, names).items()}
+    image = image_of(shape, dtype_of(model))
+    module, read = _with_constants_as_inputs(make_fx(logits)(image))
+    named = {identity(tensor): name for name, tensor in reversed(weights.items())}  # of tied ones the first
+    parameters = {identity(parameter) for parameter in replica.parameters()}
+    constants = tuple(
+        Constant(tensor, (key := identity(tensor)) in parameters, named.get(key)) for tensor in read
+    )
+    return PathGraph(_without_mutations(module, image, *read), constants, weights, shape)
+
+
+def _with_constants_as_inputs(module: GraphModule) -> tuple[GraphModule, list[Tensor]]:
+    """(the operations with all tensors that they read as inputs behind the images, these tensors)."""
+    graph = module.graph
+    inputs: dict[Hashable, Node] = {}
+    tensors: list[Tensor] = []
+    first = next(node for node in graph.nodes if node.op != "placeholder")
+    for node in list(graph.nodes):
+        tensor = getattr(module, node.target) if node.op == "get_attr" else None
+        if not isinstance(tensor, Tensor):
+            continue
+        key = identity(tensor)
+        if key not in inputs:
+            with graph.inserting_before(first):
+                inputs[key] = graph.placeholder(f"constant{len(tensors)}")
+            tensors.append(tensor.detach())
+        if node is first:
+            first = node.next
+        node.replace_all_uses_with(inputs[key])
+        graph.erase_node(node)
+    return GraphModule({}, graph), tensors
+
+
+def _without_mutations(function: Callable[..., Tensor], *inputs: Tensor) -> GraphModule:
+    """The same operations with none that changes a tensor; what is written into inputs at the end is left out."""
     module = make_fx(torch.func.functionalize(function))(*inputs)
-    if any(_is_mutation(node.target) for node in module.graph.nodes):
-        module = make_fx(torch.func.functionalize(module))(*inputs)
     for node in reversed(module.graph.nodes):
         if (
             node.target is torch.ops.aten.copy_.default
@@ -94,47 +152,3 @@ def _functional(function: Callable[..., Tensor], *inputs: Tensor) -> GraphModule
     module.graph.eliminate_dead_code()
     module.recompile()
     return module
-
-
-def _is_mutation(target: object) -> bool:
-    """Whether an operation changes one of its arguments."""
-    return isinstance(target, OpOverload) and target._schema.is_mutable
-
-
-def _replica(model: nn.Module) -> nn.Module:
-    """A copy on the CPU in evaluation mode, in which no bias or norm parameter is zero: these never cut a path."""
-    replica = model_copy(model).to("cpu").eval().requires_grad_(False)
-    prunable = {id(values) for _, values in _layers(replica)}
-    for parameter in replica.parameters():
-        if id(parameter) not in prunable:
-            parameter[parameter == 0] = 1
-    return replica
-
-
-def _feed_weights_from(current: dict[str, Tensor], replica: nn.Module) -> None:
-    """Makes every conv and linear layer read its weight from `current`, whatever computed it before.
-
-    A property on a class of its own does that for plain, shared, parametrized and hooked weights alike.
-    """
-    names = dict(zip(dict.fromkeys(id(values) for _, values in _layers(replica)), current, strict=True))
-    for module, values in _layers(replica):
-        kind = type(module)
-        module.__class__ = type(kind.__name__, (kind,), {"weight": _entry(current, names[id(values)])})
-
-
-def _entry(current: dict[str, Tensor], name: str) -> property:
-    """A property that reads `current[name]` and ignores what is assigned to it."""
-
-    def read(module: nn.Module) -> Tensor:
-        return current[name]
-
-    def ignore(module: nn.Module, value: Tensor) -> None:
-        pass
-
-    return property(read, ignore)
-
-
-def _layers(model: nn.Module) -> list[tuple[nn.Module, Tensor]]:
-    """(layer, its values) for every conv and linear layer, those that share their values included."""
-    layers = [module for module in model.modules() if isinstance(module, nn.Linear | _ConvNd)]
-    return [(module, values_of(module)) for module in layers]

@@ -11,8 +11,9 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from sparserobust.errors import ShapeError
-from sparserobust.paths.graph import PathGraph, trace
+from sparserobust.paths.graph import PathGraph, UnsupportedOperation, trace
 from sparserobust.paths.walk import CountWalk, FirstLayerWalk, LiveWalk
+from sparserobust.weights.isolation import random_states_kept
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,23 +21,34 @@ class Reachability:
     """What a path from the input to the logits goes through. All tensors are on the CPU.
 
     Attributes:
+        present: name -> bool, the weight's shape: the entries that are there: what was given as support, or else those
+            behind the entries of a multiplied tensor that are not 0. After weight standardisation an entry that is
+            stored as 0 is one of them, and one that a mask of torch removes is none.
         on_path: name -> bool, the weight's shape: a path leads to the entry's input, and one from its output
-            to the logits. The entry itself need not be present. An entry of a convolution counts when that
-            holds at one position at least.
+            to the logits. The entry itself need not be present. An entry that is used at several places, as in a
+            convolution, a tied or a recurrent weight, counts when that holds at one place at least. An entry of
+            a factor of a weight (LoRA) counts when the other factor carries it to an entry that does.
         forward_effective: entries on a path that are present.
         trainable_effective: entries on a path that the mask keeps.
         live_units: name -> (outputs of the layer,), in order of execution: a path leads to the unit, for a
-            convolution at one position at least. The others emit a constant. Layers that never run are missing.
+            convolution at one position at least. The others emit a constant. Of a weight that is multiplied in parts
+            (a fused q/k/v matrix) the outputs are its rows. Factors and layers that never run are missing.
+        ran: names of the weights that the image meets.
         pixels: from each of them a path leads to the logits.
         logits: to each of them a path leads from the input.
+        joins: names of the operators through which paths have no number: products of two tensors that depend on the
+            image (attention, gates), softmax, variances.
     """
 
+    present: dict[str, Tensor]
     on_path: dict[str, Tensor]
     forward_effective: dict[str, Tensor]
     trainable_effective: dict[str, Tensor]
     live_units: dict[str, Tensor]
+    ran: frozenset[str]
     pixels: Bool[Tensor, "c h w"]
     logits: Bool[Tensor, " classes"]
+    joins: tuple[str, ...]
 
     @property
     def connected(self) -> bool:
@@ -61,16 +73,26 @@ class Reachability:
 
 def reachability(
     model: nn.Module | PathGraph,
-    supports: Mapping[str, Tensor],
+    supports: Mapping[str, Tensor] | None = None,
     masks: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] = (),
 ) -> Reachability:
     """What lies on a path from the input to the logits: one forward and one backward walk.
 
+    Paths go through a product with a weight where the tensor that is really multiplied is not 0. Tokens are positions
+    like any other; a softmax connects all entries along its dimension, normalisation is the identity. Of two tensors
+    that depend on the image and are multiplied (attention, gates) either may be constant at an entry: it then counts
+    as a number that is not 0, as a unit without live inputs emits a constant, so that a product is live where any of
+    its factors is, and the paths of each factor pass it. That is the most that can pass: scores pass values that are
+    the same for all tokens, and what a mask takes out of a softmax counts as the rest.
+
     Args:
         model: a module, which stays untouched, or what `trace` returned.
-        supports: name -> the entries of the weight that are present (not 0), for every prunable weight.
-        masks: name -> the entries that are trainable, for every prunable weight; the supports when not given.
+        supports: name -> the entries of the weight that are present, for every weight that can be sparse. They decide
+            wherever entries of a multiplied tensor are entries of the weight, moved, scaled, shifted or normalised:
+            as if what is computed of a weight had its zeros. An entry of a sum or product of weights is there where
+            those of the summands or factors are. Without it the numbers of the multiplied tensors decide.
+        masks: name -> the entries that are trainable, for every such weight; those present when not given.
         input_shape: (c, h, w); not needed for a traced model.
 
     Raises:
@@ -79,26 +101,33 @@ def reachability(
     Source: effective sparsity is from Vysogorets and Kempe, arXiv:2107.02306.
     """
     graph = _traced(model, input_shape)
-    trainable = _bools(supports if masks is None else masks, graph)
-    present = _bools(supports, graph)
-    with torch.inference_mode(False), torch.enable_grad():
-        walk = LiveWalk(graph, present)
+    trainable = None if masks is None else _bools(masks, graph)
+    given = None if supports is None else _bools(supports, graph)
+    with torch.inference_mode(False), torch.enable_grad(), random_states_kept():
+        walk = LiveWalk(graph, given)
         logits = walk.logits().tensor
+        present = given if given is not None else _multiplied(walk)
         pixels, *entries = _gradients(logits.sum(), [walk.pixels, *walk.supports.values()])
-    on_path = {name: entry > 0 for name, entry in zip(graph.shapes, entries, strict=True)}
+    on_path = {name: entry > 0 for name, entry in zip(graph.weights, entries, strict=True)}
+    forward = {name: on_path[name] & present[name] for name in on_path}
     return Reachability(
+        present=present,
         on_path=on_path,
-        forward_effective={name: on_path[name] & present[name] for name in on_path},
-        trainable_effective={name: on_path[name] & trainable[name] for name in on_path},
+        forward_effective=forward,
+        trainable_effective=(
+            forward if trainable is None else {name: on_path[name] & trainable[name] for name in on_path}
+        ),
         live_units=walk.live_units,
+        ran=frozenset(walk.ran),
         pixels=pixels[0] > 0,
         logits=logits.detach().flatten() > 0,
+        joins=tuple(walk.joins),
     )
 
 
 def log10_paths(
     model: nn.Module | PathGraph,
-    supports: Mapping[str, Tensor],
+    supports: Mapping[str, Tensor] | None = None,
     input_shape: tuple[int, ...] = (),
     *,
     reach: Reachability | None = None,
@@ -114,26 +143,37 @@ def log10_paths(
         supports: as in `reachability`.
         input_shape: as in `reachability`.
         reach: what `reachability` returned for these supports, to save its walk.
+
+    Raises:
+        UnsupportedOperation: also where tensors that depend on the image are multiplied with each other, as in
+            attention or a gate: paths through it have no number.
     """
     graph = _traced(model, input_shape)
     reach = reach or reachability(graph, supports)
+    if reach.joins:
+        raise UnsupportedOperation(
+            f"{', '.join(reach.joins)} multiply tensors that depend on the input with each other: "
+            "the number of paths is not defined"
+        )
     if not reach.connected:
         return -math.inf
-    with torch.no_grad():
+    with torch.no_grad(), random_states_kept():
         paths = CountWalk(graph, reach.forward_effective).logits()
     return math.log10(float(paths.tensor.sum())) + paths.log10
 
 
 def read_pixels(
-    model: nn.Module | PathGraph, supports: Mapping[str, Tensor], input_shape: tuple[int, ...] = ()
+    model: nn.Module | PathGraph,
+    supports: Mapping[str, Tensor] | None = None,
+    input_shape: tuple[int, ...] = (),
 ) -> Bool[Tensor, "c h w"]:
     """Which values of the image at least one present weight reads directly.
 
-    Directly: through no other prunable weight. With masks as supports these are the pixels with a trainable
+    Directly: through no other weight that can be sparse. With masks as supports these are the pixels with a trainable
     outgoing weight. Arguments and errors as in `reachability`.
     """
     graph = _traced(model, input_shape)
-    with torch.inference_mode(False), torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad(), random_states_kept():
         walk = FirstLayerWalk(graph, supports)
         walk.logits()
         (pixels,) = _gradients(walk.reads, [walk.pixels])
@@ -152,7 +192,12 @@ def _bools(tensors: Mapping[str, Tensor], graph: PathGraph) -> dict[str, Tensor]
         got = tuple(tensors[name].shape) if name in tensors else "none"
         if got != shape:
             raise ShapeError(f"support or mask of {name} must have shape {shape}, got {got}")
-    return {name: (tensors[name].detach() != 0).cpu() for name in graph.shapes}
+    return {name: (tensors[name].detach() != 0).cpu() for name in graph.weights}
+
+
+def _multiplied(walk: LiveWalk) -> dict[str, Tensor]:
+    """Entries behind those of multiplied tensors that are not 0; of weights that never run those that are not 0."""
+    return {name: walk.multiplied.get(name, support.detach() > 0) for name, support in walk.supports.items()}
 
 
 def _gradients(total: Tensor, inputs: list[Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""What operations do to paths: one rule per kind of operation."""
+"""What operations of one tensor do to paths: one rule per kind of operation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from sparserobust.paths.call import Call, Paths
 
 
 def same(call: Call) -> Paths:
-    """Entry by entry: activations, normalisation, copies."""
+    """Entry by entry: activations, copies."""
     return call.data
 
 
-def same_first(call: Call) -> tuple[Paths, ...]:
-    """The same, for operations that return statistics or a mask beside it."""
-    return (call.data, *(Paths(torch.zeros(())) for _ in call.op._schema.returns[1:]))
+def same_first(call: Call) -> Any:
+    """Normalisation, the identity here; it returns statistics or a mask beside what it normalises."""
+    if not isinstance(call.made, list | tuple):
+        return call.data
+    return (call.data, *(Paths(torch.zeros(made.shape).double()) for made in call.made[1:]))
 
 
 def as_is(call: Call) -> Any:
@@ -48,7 +50,7 @@ def constant(call: Call) -> Tensor:
     """Takes shape and type of the input only."""
     like = call.again(call.data.tensor.detach())
     assert isinstance(like, Tensor)
-    return like
+    return like.to(call.made.dtype)
 
 
 def pad(call: Call) -> Paths:
@@ -56,94 +58,79 @@ def pad(call: Call) -> Paths:
     return replace(call.data, tensor=torch.constant_pad_nd(call.data.tensor, call.args[1], 0))
 
 
-def masked_fill(call: Call) -> Paths:
-    """No path comes from what is filled in."""
-    return replace(call.data, tensor=call.data.tensor.masked_fill(call.args[1], 0))
+def looked_up(call: Call) -> Paths:
+    """Rows of a table: where the places depend on the image, so does every entry of a row."""
+    places = call.args[1]
+    if isinstance(call.args[0], Paths) or not isinstance(places, Paths):
+        call.refuse("in a table that depends on the input")
+    call.walk.joined(call.name)
+    return replace(places, tensor=places.tensor.unsqueeze(-1).expand(call.shape))
 
 
-def _aligned(parts: Sequence[Any]) -> tuple[list[Tensor], float]:
-    """Tensors on one scale, and that scale; constants carry no path."""
-    base = max((p.log10 for p in parts if isinstance(p, Paths) and bool(p.tensor.any())), default=0.0)
-    tensors = []
-    for part in parts:
-        if not isinstance(part, Paths):
-            tensors.append(torch.zeros_like(torch.as_tensor(part), dtype=torch.float64))
-        elif part.log10 == base:
-            tensors.append(part.tensor)
-        else:
-            tensors.append(part.tensor * 10.0 ** min(0.0, part.log10 - base))
-    return tensors, base
+def accumulate(call: Call) -> Paths:
+    """Sums of all entries up to each."""
+    return call.walk.settle(replace(call.data, tensor=call.again(call.data.tensor)))
 
 
-def concatenate(call: Call) -> Paths:
-    """Constants among the parts bring no path."""
-    tensors, base = _aligned(call.args[0])
-    return Paths(call.again(tensors), base)
-
-
-def scatter(call: Call) -> Paths:
-    """The second operand in a part of the first."""
-    tensors, base = _aligned(call.args[:2])
-    return Paths(call.again(*tensors), base)
-
-
-def copy(call: Call) -> Any:
-    """The second operand in the shape of the first, whose values are overwritten."""
-    target, source = call.args[:2]
-    shape = target.tensor.shape if isinstance(target, Paths) else target.shape
-    if not isinstance(source, Paths):
-        return source.expand(shape)
-    return replace(source, tensor=source.tensor.expand(shape))
-
-
-def where(call: Call) -> Paths:
-    """A choice by a constant."""
-    if isinstance(call.args[0], Paths):
-        call.refuse("with a condition that depends on the input")
-    (first, second), base = _aligned(call.args[1:])
-    return Paths(torch.where(call.args[0], first, second), base)
-
-
-def plus(call: Call) -> Paths:
-    """Paths join where both operands have them, for differences and maxima too; a constant has none."""
-    (first, second), base = _aligned(call.args[:2])
-    joined = Paths(first + second, base)
-    return call.walk.settle(joined) if len(call.parts) > 1 else joined
-
-
-def times(call: Call) -> Paths:
-    """Where the constant is 0, no path passes; parameters that are not prunable are never 0 here, see `trace`."""
-    first, second = call.args[:2]
-    if len(call.parts) > 1:
-        call.refuse("of two tensors that depend on the input, as in a gate or in attention")
-    paths, constant = (first, second) if isinstance(first, Paths) else (second, first)
-    return replace(paths, tensor=paths.tensor * (torch.as_tensor(constant) != 0))
-
-
-def over(call: Call) -> Paths:
-    """Quotients and powers with a constant pass every path."""
-    if len(call.parts) > 1:
-        call.refuse("of two tensors that depend on the input")
-    return plus(call)
+def mix(call: Call) -> Paths:
+    """A softmax: each entry depends on all along the dimension."""
+    call.walk.joined(call.name)
+    tensor = call.data.tensor
+    total = tensor.sum(call.args[1], keepdim=True).expand(tensor.shape)
+    return call.walk.settle(replace(call.data, tensor=total))
 
 
 def reduce(call: Call) -> Any:
-    """Mean, sum, maximum: the sum over the dimensions."""
+    """Mean, sum, maximum, norm: the sum over the dimensions."""
     dims, keep = call.named.get("dim"), bool(call.named.get("keepdim"))
     tensor = call.data.tensor
-    total = tensor.sum() if dims is None else tensor.sum(dims, keepdim=keep)
+    if dims is None or dims == []:
+        dims = list(range(tensor.dim()))
+    total = tensor.sum(dims, keepdim=keep)
     return _with_indices(call, call.walk.settle(replace(call.data, tensor=total)))
+
+
+def spread(call: Call) -> Any:
+    """Variance and standard deviation, with the mean or without: products of the entries with themselves."""
+    call.walk.joined(call.name)
+    paths = reduce(call)
+    return (paths[0], paths[0]) if isinstance(paths, tuple) else paths
 
 
 def pool(call: Call, *, dimensions: int) -> Any:
     """Average and maximum: the sum over each window; padding has no path."""
-    dilation = call.named.get("dilation", 1)
-    if any(step != 1 for step in (dilation if isinstance(dilation, list | tuple) else [dilation])):
-        call.refuse("with dilation")
-    average = torch.ops.aten.avg_pool2d if dimensions == 2 else torch.ops.aten.avg_pool3d
-    window = (call.named[name] for name in ("kernel_size", "stride", "padding", "ceil_mode"))
-    total = average(call.data.tensor, *window, True, 1)  # divided by 1
+    if any(step != 1 for step in _each(call.named.get("dilation", 1), dimensions)):
+        total = _dilated(call, dimensions)
+    else:
+        average = torch.ops.aten.avg_pool2d if dimensions == 2 else torch.ops.aten.avg_pool3d
+        window = (call.named[name] for name in ("kernel_size", "stride", "padding", "ceil_mode"))
+        total = average(call.data.tensor, *window, True, 1)  # divided by 1
     return _with_indices(call, call.walk.settle(replace(call.data, tensor=total)))
+
+
+def _dilated(call: Call, dimensions: int) -> Tensor:
+    """Sums over windows with gaps, as a convolution with ones."""
+    size, stride, padding, dilation = (
+        _each(call.named[name], dimensions) for name in ("kernel_size", "stride", "padding", "dilation")
+    )
+    stride, made = stride or size, call.made[0].shape
+    channels = call.data.tensor.reshape(-1, 1, *call.data.tensor.shape[-dimensions:])
+    margins: list[int] = []
+    for i, out in enumerate(made[-dimensions:]):  # behind the last window that ceil_mode adds
+        end = (out - 1) * stride[i] + dilation[i] * (size[i] - 1) + 1 - channels.shape[i + 2] - padding[i]
+        margins = [padding[i], max(0, end), *margins]
+    ones = torch.ones(1, 1, *size, dtype=torch.float64)
+    padded, none = torch.constant_pad_nd(channels, margins), [0] * dimensions
+    windows = torch.convolution(padded, ones, None, stride, none, dilation, False, none, 1)
+    for dim, out in zip(range(-dimensions, 0), made[-dimensions:], strict=True):
+        windows = windows.narrow(dim, 0, out)
+    return windows.reshape(made)
+
+
+def _each(sizes: Any, dimensions: int) -> list[int]:
+    """One number for each dimension; one alone stands for all, none for none."""
+    numbers: list[int] = [sizes] if isinstance(sizes, int) else list(sizes or [])
+    return numbers * dimensions if len(numbers) == 1 else numbers
 
 
 def adaptive_pool(call: Call) -> Any:
@@ -158,33 +145,31 @@ def adaptive_pool(call: Call) -> Any:
     return _with_indices(call, call.walk.settle(replace(call.data, tensor=total)))
 
 
+def interpolate(call: Call, *, dimensions: int) -> Paths:
+    """The sum over the entries that the operation mixes, one dimension after the other."""
+    tensor = call.data.tensor
+    for dim, size in zip(range(-dimensions, 0), call.shape[-dimensions:], strict=True):
+        mixing = _mixing(call, dim, size, dimensions)
+        tensor = (tensor.movedim(dim, -1) @ mixing).movedim(-1, dim)
+    return call.walk.settle(replace(call.data, tensor=tensor))
+
+
+def _mixing(call: Call, dim: int, size: int, dimensions: int) -> Tensor:
+    """(entries, entries afterwards) along one dimension: 1 where the first are mixed into the second."""
+    before = call.data.tensor.shape[dim]
+    units = torch.eye(before, dtype=torch.float64)
+    shape, sizes = [1] * dimensions, [1] * dimensions
+    shape[dim], sizes[dim] = before, size
+    units = units.reshape(before, 1, *shape)
+    scales: Sequence[float | None] = call.named.get("scale_factors") or [
+        call.named.get(f"scales_{axis}", call.named.get("scales")) for axis in "dhw"[-dimensions:]
+    ]
+    scale = [scales[i] if i == dimensions + dim else None for i in range(dimensions)]
+    packet = getattr(torch.ops.aten, call.name)
+    mixed: Tensor = packet.default(units, sizes, call.named["align_corners"], *scale)
+    return (mixed.reshape(before, size) != 0).double()
+
+
 def _with_indices(call: Call, paths: Paths) -> Any:
     """As many outputs as the operation has; nothing reads the indices."""
     return paths if len(call.op._schema.returns) == 1 else (paths, None)
-
-
-def product(call: Call, *, left: int, right: int) -> Paths:
-    """Convolutions and matrix products, with a support in the place of the weight and without bias."""
-    operands = call.args[left], call.args[right]
-    data = [p for p in operands if isinstance(p, Paths) and not p.layer]
-    weights = [p for p in operands if isinstance(p, Paths) and p.layer]
-    if len(data) == 2:
-        call.refuse("of two tensors that depend on the input, as in attention")
-    if not data or len(data) + len(weights) < len(call.parts):
-        call.refuse("whose bias depends on the input, or of a prunable weight and a constant")
-    entering, to_the_right = data[0], operands[1] is data[0]
-    other = operands[0 if to_the_right else 1]
-    support = other.tensor if isinstance(other, Paths) else (other != 0).double()
-
-    def leaving() -> Tensor:
-        if call.name == "convolution":
-            return torch.convolution(entering.tensor, support, None, *call.args[3:])
-        return support @ entering.tensor if to_the_right else entering.tensor @ support
-
-    if call.name == "convolution" and to_the_right:
-        call.refuse("with a kernel that depends on the input")
-    if not weights:
-        return call.walk.settle(replace(entering, tensor=leaving()))
-    assert weights[0].layer is not None
-    units = 1 if call.name == "convolution" else -2 if to_the_right and entering.tensor.dim() > 1 else -1
-    return call.walk.weighted(weights[0].layer, entering, leaving, units)

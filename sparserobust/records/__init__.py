@@ -17,7 +17,14 @@ from sparserobust.records.outcome import (
 from sparserobust.records.remark import RAISED, SAID, Remark, raised, remark, said
 from sparserobust.records.run import DataRecord, Environment, Run
 from sparserobust.records.score import DIFFERENCE, FRACTION, Score, ScoreSpec
-from sparserobust.records.subject import ChangedParameter, LayerRecord, SubjectRecord
+from sparserobust.records.subject import (
+    ChangedParameter,
+    LayerRecord,
+    OutsideParameter,
+    PartRecord,
+    SubjectRecord,
+    share_outside,
+)
 
 __all__ = [
     "ACCESS",
@@ -40,6 +47,8 @@ __all__ = [
     "LayerRecord",
     "Norm",
     "Outcome",
+    "OutsideParameter",
+    "PartRecord",
     "Picture",
     "Record",
     "Remark",
@@ -53,4 +62,5 @@ __all__ = [
     "raised",
     "remark",
     "said",
+    "share_outside",
 ]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from sparserobust.one_line import OneLine
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(OneLine, BaseModel):

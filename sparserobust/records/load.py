@@ -16,6 +16,9 @@ from sparserobust.records.files import EXPERIMENT_FILE, RUN_FILE, SEAL, content_
 from sparserobust.records.migrations import OLDEST, migrated
 from sparserobust.records.run import KIND, Run
 
+SEALED_SINCE = 2
+"""The first schema version whose files carry the sha256 of their content."""
+
 
 def load_run(path: str | os.PathLike[str], *, accept_edited: bool = False) -> Run:
     """The run in a run.json or in the folder that holds one.
@@ -39,11 +42,10 @@ def load_run(path: str | os.PathLike[str], *, accept_edited: bool = False) -> Ru
             "read it with the sparserobust that wrote it"
         )
     try:
-        if version < SCHEMA_VERSION:
-            raw = migrated(raw)
-        else:
+        if version >= SEALED_SINCE:
             _check_seal(raw, file, accept_edited=accept_edited)
             raw.pop("code", None)  # of a whole run, as it was kept for a while: now each outcome has its own
+        raw = migrated(raw)
         return Run.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]

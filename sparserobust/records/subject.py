@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from pydantic import Field, JsonValue, model_validator
@@ -12,14 +12,27 @@ from sparserobust.records.base import Record
 from sparserobust.records.remark import AnyRemark
 
 
+class PartRecord(Record):
+    """A part of one weight tensor that has a use of its own: "q", "k" or "v" of a fused attention weight."""
+
+    name: str
+    numel: int = Field(ge=0)
+    kept: int = Field(ge=0)
+
+
 class LayerRecord(Record):
-    """One prunable weight tensor: how many entries it has, keeps, and was given back by a rescue."""
+    """One prunable weight tensor: how many entries it has, keeps, and was given back by a rescue.
+
+    Attributes:
+        parts: query, key and value of a fused attention weight; none of any other.
+    """
 
     name: str
     shape: tuple[int, ...]
     numel: int = Field(ge=0)
     kept: int = Field(ge=0)
     rescued: int = Field(default=0, ge=0)
+    parts: tuple[PartRecord, ...] = ()
 
     @model_validator(mode="after")
     def _keeps_what_it_has(self) -> LayerRecord:
@@ -28,7 +41,29 @@ class LayerRecord(Record):
                 f"layer {self.name!r}: expected rescued <= kept <= numel, "
                 f"got {self.rescued}, {self.kept}, {self.numel}"
             )
+        totals = (sum(part.kept for part in self.parts), sum(part.numel for part in self.parts))
+        if self.parts and totals != (self.kept, self.numel):
+            raise ValueError(
+                f"layer {self.name!r}: its parts keep {totals[0]} of {totals[1]}, it keeps {self.kept} of {self.numel}"
+            )
         return self
+
+
+class OutsideParameter(Record):
+    """A parameter of two or more dimensions that no mask covers.
+
+    Attributes:
+        why: "excluded" (by the user), "looked-up" (an embedding), "broadcast", "constant" (multiplied by what depends
+            on no image), "computed" (a weight is computed from it, not entry by entry), "unused", or the name of the
+            operator in which it meets the image: "add", "cat".
+        is_weight: whether it is multiplied by what depends on the image, as far as that is known. Positions, tokens
+            and norms are not.
+    """
+
+    name: str
+    numel: int = Field(ge=0)
+    why: str
+    is_weight: bool
 
 
 class ChangedParameter(Record):
@@ -55,8 +90,13 @@ class SubjectRecord(Record):
         offset: what stands where the mask is False: "zero", "frozen" or "dct".
         positions: "stored", or "seeded" when the support can be drawn again from the seed.
         target_sparsity: what was asked for; `sparsity` is the realised one, 1 - kept / prunable.
-        outside: share of all weights of two or more dimensions that stand outside the mask, which every sparsity
-            leaves out; None where that is not known.
+        exclude: what the user wanted to stay dense: names of parameters or modules, or patterns for them.
+        outside: share of all weights that stand outside the mask, so that every sparsity is about the others: those
+            that the user excluded, that are an embedding too, or that no mask can reach. Parameters that are no weights
+            do not count. None where it is not known.
+        outside_parameters: those weights, and what else of two or more dimensions is no weight; None where it is not
+            known.
+        untraced: why it is not known which weights can be sparse: there are then no layers, and sparsity says nothing.
         decay_towards: where weight decay pulls the effective weights: "zero" or "offset".
         training: "none" (its weights are those that were drawn), "recorded" (there is a history), "elsewhere"
             (somebody trained it, and there is no history) or "unknown".
@@ -82,7 +122,10 @@ class SubjectRecord(Record):
     sparsity: float = Field(ge=0, le=1)
     kept: int = Field(ge=0)
     prunable: int = Field(ge=0)
+    exclude: tuple[str, ...] = ()
     outside: float | None = Field(default=None, ge=0, le=1)
+    outside_parameters: tuple[OutsideParameter, ...] | None = None
+    untraced: AnyRemark | None = None
     rescued: int = Field(default=0, ge=0)
     seed: int | None = None
     score_samples: int | None = None
@@ -120,9 +163,26 @@ class SubjectRecord(Record):
         return self
 
     @model_validator(mode="after")
+    def _outside_is_a_share_of_all_weights(self) -> SubjectRecord:
+        if self.outside_parameters is not None and self.untraced is None:
+            expected = share_outside(self.prunable, self.outside_parameters)
+            off = abs((self.outside or 0) - (expected or 0))
+            if (self.outside is None) != (expected is None) or off > 1e-9:
+                raise ValueError(
+                    f"outside must be the share of the weights outside the mask, {expected}, got {self.outside}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _sparsity_is_realised(self) -> SubjectRecord:
         if self.not_made is None and self.prunable:
             realised = 1 - self.kept / self.prunable
             if abs(self.sparsity - realised) > 1e-9:
                 raise ValueError(f"sparsity must be 1 - kept / prunable = {realised}, got {self.sparsity}")
         return self
+
+
+def share_outside(prunable: int, parameters: Iterable[OutsideParameter]) -> float | None:
+    """Share of all weights that the mask does not cover, given how many it does; None where there is no weight."""
+    outside = sum(parameter.numel for parameter in parameters if parameter.is_weight)
+    return outside / (prunable + outside) if prunable + outside else None

@@ -10,8 +10,8 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from sparserobust.arguments import require_known_labels
-from sparserobust.attacks.oracle import Oracle, as_logits, check_logits, input_gradient
+from sparserobust.attacks.oracle import Oracle, check_logits, input_gradient
+from sparserobust.logits import as_logits, require_labels_of
 from sparserobust.weights.isolation import Guard
 
 GRADIENTS = ("loss_gradient", "logit_gradient", "margin_gradient")
@@ -58,7 +58,7 @@ class Batch:
             logits = as_logits(self.model(images), images)
         self.passes["forward"] += len(self)
         check_logits(logits, "images")
-        require_known_labels(int(self.labels.max()), logits.shape[1])
+        require_labels_of(logits, self.labels)
         return images, logits
 
     @cached_property

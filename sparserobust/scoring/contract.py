@@ -17,6 +17,7 @@ from sparserobust.records import Outcome, Remark, Run, remark, said
 from sparserobust.scoring.batch import Batch
 from sparserobust.scoring.cache import Cache
 from sparserobust.subject import Subject
+from sparserobust.uses import Uses
 from sparserobust.weights.isolation import Guard
 
 
@@ -47,6 +48,7 @@ class Context:
         seed: for anything drawn.
         dense: the record of the dense reference, None without one.
         guard: puts the model back; for base classes that run it after a plugin's code.
+        uses: what the network multiplies, with its zeros; traced once for all evaluators of a run. Raises CannotTrace.
         graph: the traced network, for walks along its paths; traced once for all evaluators of a run. Raises
             UnsupportedOperation.
         passes: where the evaluator's own example-passes are counted, by kind ("forward", "backward").
@@ -66,6 +68,7 @@ class Context:
     seed: int
     dense: Run | None
     guard: Guard
+    uses: Callable[[], Uses]
     graph: Callable[[], PathGraph]
     passes: Counter[str] = field(default_factory=Counter)
     dense_model: nn.Module | None = None
@@ -77,9 +80,9 @@ class Context:
     cached_seconds: float = 0.0
 
     def require_prunable(self) -> None:
-        """Raises Skip when the model has no conv or linear layer."""
+        """Raises Skip when the model multiplies its images by no weight, or it is not known by which."""
         if not self.subject.prunable:
-            raise Skip(remark("no-prunable-layer"))
+            raise Skip(self.subject.untraced or remark("no-prunable-layer"))
 
 
 class Measurement(ABC):

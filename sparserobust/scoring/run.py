@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from sparserobust.arguments import seed_number, whole_number
-from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches, stratified_subset
+from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches, image_shape, stratified_subset
 from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, DataError
 from sparserobust.paths import trace
@@ -27,8 +27,10 @@ from sparserobust.scoring.contract import Context
 from sparserobust.scoring.evaluator_base import EvaluatorBase
 from sparserobust.scoring.evaluator_run import EvaluatorRun
 from sparserobust.subject import Subject
+from sparserobust.uses import trace_uses
 from sparserobust.weights.fingerprint import fingerprint
 from sparserobust.weights.isolation import Guard, examined
+from sparserobust.weights.plan import bytes_of
 
 DEFAULT_BATCH_SIZE = 256
 
@@ -87,26 +89,25 @@ def measure(
         raise ConfigError(
             "each evaluator can be used once in a run; give one of them another name by labelled()"
         )
-    options, subject = options or RunOptions(), Subject.of(model)
+    options, subject = options or RunOptions(), Subject.of(model, functools.partial(image_shape, data))
     target = resolve_device(options.device)
     given = options.dense_model
     reference = given.model if isinstance(given, Subject) else given
     if reference is subject.model:
         reference = None
-    with _examined(subject.model, reference, target) as guard, repeatable_kernels():
+    networks = [subject.model] if reference is None else [subject.model, reference]
+    with _examined(networks, target) as guard, repeatable_kernels(*networks):
         return _Pass(subject, reference, data, guard, replace(options, device=target)).measure(evaluators)
 
 
 @contextmanager
-def _examined(model: nn.Module, reference: nn.Module | None, device: torch.device) -> Iterator[Guard]:
-    """Both networks on the device, in evaluation mode; afterwards as they were. Yields a guard of both."""
-    networks = [model] if reference is None else [model, reference]
+def _examined(networks: Sequence[nn.Module], device: torch.device) -> Iterator[Guard]:
+    """The networks on the device, in evaluation mode; afterwards as they were. Yields a guard of all."""
     homes = [device_of(network) for network in networks]
     try:
         with ExitStack() as stack:
-            for network in networks:
-                stack.enter_context(examined(network.to(device)))
-            yield Guard(*networks)
+            guards = [stack.enter_context(examined(network.to(device))) for network in networks]
+            yield Guard(*networks, known=guards)
     finally:
         for network, home in zip(networks, homes, strict=True):
             network.to(home)
@@ -146,7 +147,10 @@ class _Pass:
             "seed": options.seed,
             "dense": options.dense,
             "guard": self.guard,
-            "graph": functools.cache(functools.partial(trace, model, shape)),
+            "uses": functools.cache(functools.partial(trace_uses, model, shape, by_torch=True)),
+            "graph": functools.cache(
+                functools.partial(trace, model, shape, list(self.subject.weights.slots))
+            ),
             "dense_model": reference,
             "cache": options.cache,
             "fingerprint": fingerprint(model) if cached else "",
@@ -216,9 +220,7 @@ class _Facts:
         self.input_shape = tuple(images.shape[1:])
         self.class_counts.update(labels.tolist())
         for image, label in zip(images.cpu(), labels.tolist(), strict=True):
-            self.digest.update(
-                image.contiguous().numpy().tobytes() + label.to_bytes(8, "little", signed=True)
-            )
+            self.digest.update(bytes_of(image) + label.to_bytes(8, "little", signed=True))
 
 
 def _train(data: AnyData) -> AnySet | None:

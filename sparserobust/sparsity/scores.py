@@ -7,11 +7,15 @@ must be zero where `model.candidates` is: a weight that was pruned there and may
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
+from sparserobust.errors import ModelError
+from sparserobust.kernels import is_recurrent, plain_kernels
 from sparserobust.sparsity.scoring_model import ScoringModel
 
 ScoreFunction = Callable[[ScoringModel], dict[str, Tensor]]
@@ -63,6 +67,8 @@ def grasp(model: ScoringModel) -> dict[str, Tensor]:
     H g is the gradient of <stop(g), g>. With one batch the graph of g serves both, so that there is one
     forward pass and two backward; several batches need g of the whole first.
 
+    Raises:
+        ModelError: the network has no second derivative.
     Source: Wang et al. 2020 (GraSP), Algorithm 2, with the sign so that the highest are kept
     (Wimmer et al. 2020, supplement S1.3, eq. S.3).
     """
@@ -70,17 +76,18 @@ def grasp(model: ScoringModel) -> dict[str, Tensor]:
     weights = model.weights
     whole = None if len(model.batches) == 1 else _gradients(model)[0]
     product: list[Tensor | None] = [None] * len(weights)
-    for images, labels in model.batches:
-        loss = model.loss_of(model.network(images), labels) / examples
-        own = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
-        pairs = [
-            (g if f is None else f, g)
-            for f, g in zip(whole or own, own, strict=True)
-            if g is not None and g.requires_grad  # else the loss is linear in this weight
-        ]
-        if pairs:
-            fixed, own = zip(*((f.detach(), g) for f, g in pairs), strict=True)
-            _add(product, torch.autograd.grad(own, weights, fixed, allow_unused=True))
+    with _second_derivatives(model):
+        for images, labels in model.batches:
+            loss = model.loss_of(model.network(images), labels) / examples
+            own = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
+            pairs = [
+                (g if f is None else f, g)
+                for f, g in zip(whole or own, own, strict=True)
+                if g is not None and g.requires_grad  # else the loss is linear in this weight
+            ]
+            if pairs:
+                fixed, own = zip(*((f.detach(), g) for f, g in pairs), strict=True)
+                _add(product, torch.autograd.grad(own, weights, fixed, allow_unused=True))
     return model.weighted(product)
 
 
@@ -100,6 +107,27 @@ def _gradients(model: ScoringModel) -> tuple[list[Tensor | None], Tensor]:
         _add(total, torch.autograd.grad(loss, weights, allow_unused=True))
         mean = mean + loss.detach()
     return total, mean
+
+
+@contextmanager
+def _second_derivatives(model: ScoringModel) -> Iterator[None]:
+    """Inside, the network runs by kernels that have second derivatives, as the fast ones of attention have not.
+
+    Raises:
+        ModelError: torch knows none for one of its operations.
+    """
+    fused = not is_recurrent(model.network)
+    try:
+        with plain_kernels(cudnn=fused, onednn=fused):
+            yield
+    except RuntimeError as error:
+        missing = re.search(r"derivative for (?:aten::)?(\w+?)(?:_backward)? is not implemented", str(error))
+        if missing is None:
+            raise
+        raise ModelError(
+            f"GraSP needs second derivatives, and torch has none for {missing[1]} in {type(model.network).__name__}; "
+            "choose another method"
+        ) from None
 
 
 def _add(total: list[Tensor | None], parts: Sequence[Tensor | None]) -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sparserobust.arguments import require_known_labels
 from sparserobust.errors import ConfigError
+from sparserobust.logits import as_logits, require_labels_of
 from sparserobust.sparsity.allocation import kept_count
-from sparserobust.weights.plan import plain_copy, prunable_modules, weight_of
+from sparserobust.weights.plan import plain_copy
+from sparserobust.weights.slots import slots_of
 
 Batches = Sequence[tuple[Tensor, Tensor]]
 Loss = Literal["cross-entropy", "raw-logits"]
@@ -37,6 +38,7 @@ class ScoringModel:
 
     Args:
         model: is copied; parametrized weights are replaced by what they compute.
+        names: of the prunable weights, in the order of the model.
         device: where scores are computed.
         generator: for scores that draw.
         examples: event number -> (images, labels) batches on `device`; each pruning event may see new ones.
@@ -57,6 +59,7 @@ class ScoringModel:
     def __init__(
         self,
         model: nn.Module,
+        names: Iterable[str],
         device: torch.device,
         generator: torch.Generator,
         *,
@@ -66,7 +69,8 @@ class ScoringModel:
         batchnorm: BatchNorm = "running",
         temperature: float = 1.0,
     ) -> None:
-        self.network = plain_copy(model).to(device).eval()
+        names = list(names)
+        self.network = plain_copy(model, names).to(device).eval()
         self.generator = generator
         self.input_shape = input_shape
         self.loss = loss
@@ -76,8 +80,8 @@ class ScoringModel:
         self.first: dict[str, Tensor] | None = None
         self.first_dtype: torch.dtype | None = None
         self._examples = examples
-        self._modules = prunable_modules(self.network)
-        self._dense = torch.cat([weight_of(m).detach().reshape(-1) for m in self._modules.values()])
+        self._slots = slots_of(self.network, names)
+        self._dense = torch.cat([slot.values.detach().reshape(-1) for slot in self._slots.values()])
         self._flat: Tensor = self._dense
         self._bind()
         self.candidates = self.dense
@@ -103,7 +107,7 @@ class ScoringModel:
     @property
     def weights(self) -> list[Tensor]:
         """The live weights of the copy, in the order of `dense`, on the graph."""
-        return [weight_of(module) for module in self._modules.values()]
+        return [slot.values for slot in self._slots.values()]
 
     def weighted(self, sensitivities: Sequence[Tensor | None]) -> dict[str, Tensor]:
         """Name -> candidate weight * sensitivity, in the order of `dense`, as views into one vector.
@@ -172,13 +176,14 @@ class ScoringModel:
         """Layers whose weights are all zero at this point: no signal and no gradient passes them."""
         return [name for name, weight in zip(self.dense, self.weights, strict=True) if not bool(weight.any())]
 
-    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The loss, summed over the examples.
+    def loss_of(self, returned: object, labels: Tensor) -> Tensor:
+        """The loss of what the network returned, summed over the examples.
 
         Raises:
-            ShapeError: a label that is none of the model's classes.
+            ShapeError: it is no logits, or a label is none of the model's classes.
         """
-        require_known_labels(int(labels.max()), logits.shape[1])
+        logits = as_logits(returned, self._dense.new_empty(len(labels)))
+        require_labels_of(logits, labels)
         logits = logits / self.temperature
         if self.loss == "raw-logits":
             return nn.functional.nll_loss(logits, labels, reduction="sum")
@@ -205,8 +210,8 @@ class ScoringModel:
     def _view(self) -> None:
         """Makes `dense` and the weights of the copy views into their vectors."""
         start = 0
-        for name, module in self._modules.items():
-            weight = weight_of(module)
+        for name, slot in self._slots.items():
+            weight = slot.values
             end = start + weight.numel()
             self.dense[name] = self._dense[start:end].view(weight.shape)
             weight.data = self._flat[start:end].view(weight.shape)

@@ -23,7 +23,8 @@ from sparserobust.sparsity.allocation import allocate, kept_count
 from sparserobust.subject import Subject
 from sparserobust.testing.choice import SEED, check_examples, check_repeats
 from sparserobust.testing.networks import examples_of, random_state, small_data, small_networks
-from sparserobust.weights.plan import effective_weights, sha256_of
+from sparserobust.uses import effective_weights
+from sparserobust.weights.plan import sha256_of
 
 SPARSITY = 0.8
 

@@ -17,6 +17,7 @@ from sparserobust.methods.choose import choose_masks
 from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.subject import Subject
 from sparserobust.testing.networks import examples_of
+from sparserobust.uses import prunable
 from sparserobust.weights.isolation import random_states_kept
 
 SEED = 3
@@ -30,7 +31,7 @@ def check_repeats(subject: Subject, method: Method, model: nn.Module, data: Data
             torch.manual_seed(global_seed)
             np.random.seed(global_seed)
             random.seed(global_seed)
-            return [one.masks for one in choose_masks(model, method, targets, data, SEED, "cpu")]
+            return [one.masks for one in choose_masks(model, method, targets, data, SEED, "cpu")[1]]
 
     def check(a: dict[str, Tensor], b: dict[str, Tensor], when: str, remedy: str) -> None:
         for key, mask in a.items():
@@ -65,6 +66,7 @@ def check_examples(method: PruneByScore, model: nn.Module, data: Data) -> None:
     for batches in ([(images, labels)], parts):
         looked_at = ScoringModel(
             double,
+            prunable(model),
             torch.device("cpu"),
             torch.Generator(),
             examples=lambda event, own=batches: own,  # type: ignore[misc]

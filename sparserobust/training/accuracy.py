@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from sparserobust.data import AnySet, batches
 from sparserobust.device import dtype_of
+from sparserobust.logits import as_logits
 
 BATCH = 512
 
@@ -24,9 +25,10 @@ def accuracy_of(
     model.eval()
     hits = total = 0
     for images, labels in batches(dataset, BATCH, device, dtype=dtype_of(model)):
-        right = model(images).argmax(dim=1) == labels
+        right = as_logits(model(images), images).argmax(dim=1) == labels
         if attack is not None:
-            right &= model(attack(model, images, labels)).argmax(dim=1) == labels
+            moved = attack(model, images, labels)
+            right &= as_logits(model(moved), images).argmax(dim=1) == labels
         hits += int(right.sum())
         total += len(labels)
     return hits / total

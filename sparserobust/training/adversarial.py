@@ -6,6 +6,9 @@ predictions move. Either changes the loss and nothing else, so the laws of masks
 The ascent runs in evaluation mode, as in the code of TRADES: it moves no BatchNorm statistic, draws no dropout
 and asks for the gradient of the images alone, so that no parameter collects any. The loss is then taken in
 training mode. Perturbed images stay in [0, 1]; they start from the augmented ones.
+
+Auxiliary heads, which some networks have while they train, add their cross-entropy to that of the logits
+(`logits.AUXILIARY_WEIGHT`); no ascent follows them.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from sparserobust.attacks.budget import project, steepest
+from sparserobust.device import repeatable_kernels
 from sparserobust.errors import ModelError
+from sparserobust.logits import as_logits, require_labels_of, training_loss, with_auxiliary
 from sparserobust.seeds import generator
 from sparserobust.training.accuracy import Attack
 from sparserobust.training.recipe import Recipe
@@ -57,18 +62,19 @@ class Objective:
             epoch: counted from 0, for the warm-up.
         """
         if self.plan is None:
-            logits = model(images)
-            return logits, F.cross_entropy(logits, labels)
+            logits, auxiliary = with_auxiliary(model(images), images)
+            return logits, training_loss(logits, auxiliary, labels)
         plan = self.plan.in_epoch(epoch)
         model.eval()
         if isinstance(plan, PGDTraining):
             moved = pgd_images(model, images, labels, plan, self.generator)
-            logits = model.train()(moved)
-            return logits, F.cross_entropy(logits, labels)
+            logits, auxiliary = with_auxiliary(model.train()(moved), images)
+            return logits, training_loss(logits, auxiliary, labels)
         moved = trades_images(model, images, plan, self.generator)
-        clean = model.train()(images)
-        logits = model(moved)
-        return logits, F.cross_entropy(clean, labels) + plan.beta * divergence(clean, logits) / len(labels)
+        clean, auxiliary = with_auxiliary(model.train()(images), images)
+        logits, _ = with_auxiliary(model(moved), images)
+        loss = training_loss(clean, auxiliary, labels)
+        return logits, loss + plan.beta * divergence(clean, logits) / len(labels)
 
     def validation_attack(self) -> Attack | None:
         """PGD with the budget, steps and step size of training, None where nothing is perturbed.
@@ -95,6 +101,7 @@ def pgd_images(
     """
 
     def gain(logits: Tensor) -> Tensor:
+        require_labels_of(logits, labels, wait=False)
         return F.cross_entropy(logits, labels, reduction="sum")
 
     start = images + anywhere(images, plan, stream) if plan.random_start else images
@@ -109,7 +116,7 @@ def trades_images(
     Source: Zhang et al. 2019, arXiv:1901.08573, Algorithm 1. The starting noise is clipped to the budget.
     """
     with torch.no_grad():
-        clean = model(images)
+        clean = as_logits(model(images), images)
     start = images + TRADES_NOISE * torch.randn(images.shape, generator=stream).to(images)
     return ascend(model, images, start, partial(divergence, clean), plan)
 
@@ -139,11 +146,11 @@ def ascend(
     moved = project(images, start, plan.norm, plan.eps)
     for _ in range(plan.steps):
         moved.requires_grad_(True)
-        with torch.enable_grad():
-            value = gain(model(moved))
         gradient = None
-        if value.requires_grad:
-            (gradient,) = torch.autograd.grad(value, moved, allow_unused=True)
+        with torch.enable_grad(), repeatable_kernels(model):
+            value = gain(as_logits(model(moved), moved))
+            if value.requires_grad:
+                (gradient,) = torch.autograd.grad(value, moved, allow_unused=True)
         if gradient is None:
             raise ModelError(
                 "adversarial training needs a differentiable model; no gradient reaches its input"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from sparserobust.arguments import seed_number
-from sparserobust.data import AnyData, AnySet, Data, as_dataset
+from sparserobust.data import AnyData, AnySet, Data, as_dataset, image_shape
 from sparserobust.device import device_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.records import History
@@ -46,6 +47,9 @@ def train(
     for bit (on CUDA as far as its kernels are deterministic). A loss that is not finite ends the training: status
     "diverged", with the best weights so far.
 
+    The loss is the mean cross-entropy. A network that returns auxiliary logits while it trains, as GoogLeNet and
+    Inception do, adds 0.3 times that of each (Szegedy et al. 2014, sec. 5); see `sparserobust.logits`.
+
     Args:
         subject: what `sparsify` returned, or a module of one's own.
         data: its training and validation splits; or the training examples alone.
@@ -65,7 +69,8 @@ def train(
     Raises:
         ConfigError: no training data, a setting that cannot be, or a checkpoint of another training.
     """
-    subject, seed = Subject.of(subject, train_zero_layers=True), seed_number(seed)
+    subject = Subject.of(subject, partial(image_shape, data), train_zero_layers=True)
+    seed = seed_number(seed)
     plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
     subject.made_from = None  # what is trained here is no longer what it says
     train_set = _training_examples(data)

@@ -13,7 +13,8 @@ from sparserobust.errors import ShapeError
 from sparserobust.weights.decay import OffsetDecay
 from sparserobust.weights.mask_tensors import MaskTensors
 from sparserobust.weights.offset import add_dct_offset, dct_offset_of, refuse_tied
-from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan, prunable_modules, values_of, weight_of
+from sparserobust.weights.plan import OffsetKind, Plan, TensorPlan
+from sparserobust.weights.slots import slots_of, value_in
 
 
 class SparseWeights:
@@ -25,21 +26,20 @@ class SparseWeights:
     Args:
         model: changed in place: off the mask the weights become 0 ("zero"), stay ("frozen") or become
             alpha * block, with all values 0 ("dct").
-        masks: name -> bool tensor, for every prunable weight.
+        masks: name -> bool tensor, for every weight that is to be under the plan, in the order of the model.
         kind: the offset.
         trainable_alpha: for "dct".
         initial_alpha: for "dct", name -> alpha at the start where it is not 1.
         decay_offset: for "frozen": weight decay shrinks the offset to gamma * W0, see `OffsetDecay`.
         enforce: False where the masks were read off the weights, which then are not touched (-0.0 stays).
-        modules: the model's `prunable_modules`, where they are known already.
 
     Raises:
-        ShapeError: a mask is missing or has another shape than its weight.
-        ModelError: a DCT offset for layers that share one weight tensor, or for a transposed convolution.
+        ShapeError: a mask has another shape than its weight.
+        ModelError: the model has no weight of that name, or a DCT offset for a weight that can have none.
 
     Attributes:
-        modules: name of the weight -> its module, as `prunable_modules` gives it: made once for a model, and good
-            for as long as its layers are the same, on any device and under any offset.
+        slots: name of the weight -> where it lives: made once for a model, and good for as long as its layers are
+            the same, on any device and under any offset.
     """
 
     def __init__(
@@ -52,28 +52,26 @@ class SparseWeights:
         initial_alpha: Mapping[str, float] | None = None,
         decay_offset: bool = False,
         enforce: bool = True,
-        modules: Mapping[str, nn.Module] | None = None,
     ) -> None:
-        self.modules = modules = prunable_modules(model) if modules is None else dict(modules)
+        self.slots = slots = slots_of(model, masks)
         for name, values in self.values.items():
             shape = tuple(values.shape)
-            if name not in masks or tuple(masks[name].shape) != shape:
-                got = tuple(masks[name].shape) if name in masks else "none"
-                raise ShapeError(f"mask of {name} must have shape {shape}, got {got}")
+            if tuple(masks[name].shape) != shape:
+                raise ShapeError(f"mask of {name} must have shape {shape}, got {tuple(masks[name].shape)}")
         self.model = model
         self.kind: OffsetKind = kind
-        self._masks = {name: masks[name].to(torch.bool).clone() for name in modules}
+        self._masks = {name: masks[name].to(torch.bool).clone() for name in slots}
         self._kept: int | None = None
         self._tensors: dict[str, MaskTensors] = {}
         self._frozen: dict[str, Tensor] = {}
-        self.decay = OffsetDecay(list(modules)) if decay_offset else None
+        self.decay = OffsetDecay(list(slots)) if decay_offset else None
         if kind == "dct":
-            refuse_tied(model)
+            refuse_tied(model, slots)
             alphas = initial_alpha or {}
-            for name, module in modules.items():
-                if dct_offset_of(module) is None:
+            for name, slot in slots.items():
+                if dct_offset_of(slot) is None:
                     alpha = alphas.get(name, 1.0)
-                    add_dct_offset(module, trainable_alpha=trainable_alpha, initial_alpha=alpha)
+                    add_dct_offset(slot, trainable_alpha=trainable_alpha, initial_alpha=alpha)
         elif kind == "frozen":
             self._frozen = {name: values.detach().clone() for name, values in self.values.items()}
         if enforce and kind != "frozen":  # frozen weights are their offset
@@ -91,12 +89,12 @@ class SparseWeights:
 
     @property
     def values(self) -> dict[str, Tensor]:
-        """Name -> tensor that training changes, as `values_of` says, of every prunable weight."""
-        return {name: values_of(module) for name, module in self.modules.items()}
+        """Name -> tensor that training changes, of every prunable weight."""
+        return {name: slot.values for name, slot in self.slots.items()}
 
     def effective(self) -> dict[str, Tensor]:
         """Name -> the dense tensor that the network computes with (W_eff), as copies."""
-        return {name: weight_of(module).detach().clone() for name, module in self.modules.items()}
+        return {name: slot.effective.detach().clone() for name, slot in self.slots.items()}
 
     @property
     def prunable(self) -> int:
@@ -107,7 +105,7 @@ class SparseWeights:
     def kept(self) -> int:
         """How many weights the masks keep; counted again only when they have changed."""
         if self._kept is None:
-            self._kept = sum(int(mask.sum()) for mask in self._masks.values())
+            self._kept = sum(int(mask.count_nonzero()) for mask in self._masks.values())
         return self._kept
 
     @property
@@ -144,7 +142,7 @@ class SparseWeights:
             changed = moved != own[name]
             own[name].copy_(moved)
             if optimizer is not None:
-                forget(optimizer, values_of(self.modules[name]), changed)
+                forget(optimizer, self.slots[name].values, changed)
         self._kept = None
         self.restore()
 
@@ -212,21 +210,21 @@ class SparseWeights:
         Zero: weights times mask. Frozen: the dense weights, which also become the offset, not decayed. DCT:
         values 0 and alpha as at the start; the dense weights do not enter.
         """
-        for name, module in self.modules.items():
-            values = values_of(module)
-            if (dct := dct_offset_of(module)) is not None:
+        for name, slot in self.slots.items():
+            values = slot.values
+            if (dct := dct_offset_of(slot)) is not None:
                 values.zero_()
                 dct.alpha.fill_(dct.initial_alpha)
             else:
-                values.copy_(state[name])
+                values.copy_(value_in(state, name))
                 if name in self._frozen:
                     self._frozen[name] = values.detach().clone()
                     self._tensors.clear()
         if self.decay is not None:
-            self.decay = OffsetDecay(list(self.modules))
+            self.decay = OffsetDecay(list(self.slots))
         own = self.model.state_dict()
         for name, tensor in state.items():
-            if name not in self.modules:
+            if name not in self.slots:
                 own[name].copy_(tensor)
         self.restore()
 
@@ -234,13 +232,13 @@ class SparseWeights:
         """Name -> mask, kind and dense offset as they are now, as copies."""
         masks = self.masks
         plan: dict[str, TensorPlan] = {}
-        for name, module in self.modules.items():
-            if (dct := dct_offset_of(module)) is not None:
+        for name, slot in self.slots.items():
+            if (dct := dct_offset_of(slot)) is not None:
                 offset = dct.offset().detach().clone()
             elif name in self._frozen:
                 offset = self._frozen_offset(name).clone()
             else:
-                offset = torch.zeros_like(values_of(module)).detach()
+                offset = torch.zeros_like(slot.values).detach()
             plan[name] = TensorPlan(masks[name].clone(), self.kind, offset)
         return plan
 

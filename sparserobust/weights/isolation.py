@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from itertools import chain
@@ -22,9 +22,14 @@ class Guard:
 
     Besides weights and buffers that is what a module is made of: submodules, hooks, attributes, a `forward` of its own
     or of its class, and hooks on all modules. What a list or dict of the user's holds may change: models count there.
+
+    Args:
+        models: as they are now.
+        known: guards of the same models since whose making no weight and no buffer has changed: their copies serve
+            here too.
     """
 
-    def __init__(self, *models: nn.Module) -> None:
+    def __init__(self, *models: nn.Module, known: Iterable[Guard] = ()) -> None:
         modules = [module for model in models for module in model.modules()]
         parameters = [p for model in models for p in model.parameters()]
         buffers = [b for model in models for b in model.buffers()]
@@ -33,7 +38,10 @@ class Guard:
         self._global = _contents(_global_hooks())
         self._needs_grad = {p: p.requires_grad for p in parameters}
         self._grads = {p: (p.grad, _copy(p.grad)) for p in parameters}
-        self._values = {t: t.detach().clone() for t in chain(parameters, buffers)}
+        copies = {t: value for guard in known for t, value in guard._values.items()}
+        self._values: dict[Tensor, Tensor] = {
+            t: copies[t] if t in copies else t.detach().clone() for t in chain(parameters, buffers)
+        }
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -98,12 +106,12 @@ def _global_hooks() -> dict[str, Any]:
 
 
 @contextmanager
-def isolated(model: nn.Module) -> Iterator[None]:
-    """Whatever happens inside, the model and the global random states are as before afterwards."""
+def isolated(model: nn.Module) -> Iterator[Guard]:
+    """Whatever happens inside, the model and the global random states are as before afterwards; yields its guard."""
     guard = Guard(model)
     try:
         with random_states_kept():
-            yield
+            yield guard
     finally:
         guard.restore()
 
@@ -111,11 +119,12 @@ def isolated(model: nn.Module) -> Iterator[None]:
 @contextmanager
 def examined(model: nn.Module) -> Iterator[Guard]:
     """In evaluation mode, no parameter asking for gradients; yields a guard of that; all as before afterwards."""
-    with isolated(model):
-        model.eval().requires_grad_(False)
-        for parameter in model.parameters():
+    with isolated(model) as before:
+        model.eval()
+        for parameter in model.parameters():  # one by one, as a scripted module refuses it as a whole
+            parameter.requires_grad_(False)
             parameter.grad = None
-        yield Guard(model)
+        yield Guard(model, known=[before])
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,8 @@ from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils import parametrize
 
 from sparserobust.errors import ModelError
-from sparserobust.weights.plan import values_of, weight_of
+from sparserobust.weights.recurrent import read_parametrized
+from sparserobust.weights.slots import Slot
 
 
 def dct_block(shape: tuple[int, ...], *, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -61,35 +63,42 @@ class DCTOffset(nn.Module):
         return self.offset() + values
 
 
-def add_dct_offset(module: nn.Module, *, trainable_alpha: bool = True, initial_alpha: float = 1.0) -> None:
-    """Turns a layer's weight into alpha * block + values, with values starting at exactly 0.
+def add_dct_offset(slot: Slot, *, trainable_alpha: bool = True, initial_alpha: float = 1.0) -> None:
+    """Turns a weight into alpha * block + values, with values starting at exactly 0.
 
     Raises:
-        ModelError: the layer is a transposed convolution, for which no DCT layout is published.
+        ModelError: a DCT block for such a weight is defined nowhere.
     """
-    if isinstance(module, _ConvTransposeNd):
-        raise ModelError("a DCT offset is defined for conv and linear layers, got a transposed convolution")
-    weight = weight_of(module).detach()
+    if isinstance(slot.module, _ConvTransposeNd):
+        raise ModelError(
+            "a DCT offset is defined for conv and linear layers, got a transposed convolution; exclude the layer, "
+            "or choose another offset"
+        )
+    weight = slot.effective.detach()
     offset = DCTOffset(weight, trainable_alpha=trainable_alpha, initial_alpha=initial_alpha)
-    parametrize.register_parametrization(module, "weight", offset)
+    parametrize.register_parametrization(slot.module, slot.attribute, offset)
+    if isinstance(slot.module, nn.RNNBase):
+        read_parametrized(slot.module)
     with torch.no_grad():
-        values_of(module).zero_()
+        slot.values.zero_()
 
 
-def refuse_tied(model: nn.Module) -> None:
-    """Raises ModelError where layers share a tensor: a parametrization of one would part them."""
+def refuse_tied(model: nn.Module, slots: Mapping[str, Slot]) -> None:
+    """Raises ModelError where layers share one of these weights: a parametrization of one would part them."""
+    weights = {id(slot.values) for slot in slots.values()}
     names: dict[int, str] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        if id(parameter) in names:
+        if id(parameter) in names and id(parameter) in weights:
             raise ModelError(
-                f"{names[id(parameter)]} and {name} share one tensor; a DCT offset needs a weight of its own per layer"
+                f"{names[id(parameter)]} and {name} share one tensor, and a DCT offset needs one of its own for each "
+                "layer; choose another offset"
             )
         names[id(parameter)] = name
 
 
-def dct_offset_of(module: nn.Module) -> DCTOffset | None:
-    """The layer's DCT parametrization, None where there is none."""
-    parametrizations = getattr(module, "parametrizations", None)
-    if parametrizations is None or "weight" not in parametrizations:
+def dct_offset_of(slot: Slot) -> DCTOffset | None:
+    """The DCT parametrization of a weight, None where there is none."""
+    if not slot.is_parametrized:
         return None
-    return next((p for p in parametrizations["weight"] if isinstance(p, DCTOffset)), None)
+    parts = slot.module.parametrizations[slot.attribute]  # type: ignore[index]
+    return next((part for part in parts if isinstance(part, DCTOffset)), None)

@@ -8,54 +8,40 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import prunable_modules, values_of
+from sparserobust.weights.slots import Slot, identity, value_in
 
-Modules = Mapping[str, nn.Module]
-"""Name of a prunable weight -> its module."""
+Slots = Mapping[str, Slot]
+"""Name of a prunable weight -> where it lives."""
 
 
-def others_of(model: nn.Module, modules: Modules | None = None) -> dict[str, Tensor]:
-    """The state_dict without what is prunable: biases, normalisation parameters, buffers; the live tensors.
-
-    Args:
-        model: any.
-        modules: its `prunable_modules`, where they are known already.
-    """
-    modules = prunable_modules(model) if modules is None else modules
-    seen = {id(values_of(module)) for module in modules.values()}
-    seen |= {id(dct.alpha) for module in modules.values() if (dct := dct_offset_of(module)) is not None}
-    pruned = {f"{name}_{part}" for name in modules for part in ("orig", "mask")}  # of torch.nn.utils.prune
+def others_of(model: nn.Module, slots: Slots) -> dict[str, Tensor]:
+    """The state_dict without what is prunable: biases, normalisation parameters, buffers; the live tensors."""
+    seen = {identity(slot.values) for slot in slots.values()}
+    seen |= {identity(dct.alpha) for slot in slots.values() if (dct := dct_offset_of(slot)) is not None}
+    masked = {f"{name}_{part}" for name, slot in slots.items() if slot.is_masked for part in ("orig", "mask")}
     others: dict[str, Tensor] = {}
     for key, tensor in model.state_dict(keep_vars=True).items():
-        if id(tensor) not in seen and key not in pruned:
-            seen.add(id(tensor))
+        if identity(tensor) not in seen and key not in masked:
+            seen.add(identity(tensor))
             others[key] = tensor
     return others
 
 
-def outside(model: nn.Module, modules: Modules) -> float | None:
-    """Share of all entries of parameters with two or more dimensions that are not prunable; None without any."""
-    sizes = {id(p): p.numel() for p in model.parameters() if p.ndim > 1}
-    inside = {id(values_of(module)) for module in modules.values()}
-    whole = sum(sizes.values())
-    return sum(size for key, size in sizes.items() if key not in inside) / whole if whole else None
-
-
 def as_drawn(
-    model: nn.Module, modules: Modules, masks: Mapping[str, Tensor], parent: Mapping[str, Tensor]
+    model: nn.Module, slots: Slots, masks: Mapping[str, Tensor], parent: Mapping[str, Tensor]
 ) -> bool:
     """Whether all that could be trained, kept values, biases and norms, is what the parent's state_dict has.
 
     Values on a DCT offset start at 0 instead. Buffers do not count: a forward pass may change them.
     """
-    for name, module in modules.items():
-        values, offset = values_of(module).detach()[masks[name]].cpu(), dct_offset_of(module)
-        start = parent[name][masks[name].cpu()] if offset is None else torch.zeros_like(values)
+    for name, slot in slots.items():
+        values, offset = slot.values.detach()[masks[name]].cpu(), dct_offset_of(slot)
+        start = value_in(parent, name)[masks[name].cpu()] if offset is None else torch.zeros_like(values)
         if not torch.equal(values, start):
             return False
     return all(
         name in parent and torch.equal(tensor.detach().cpu(), parent[name])
-        for name, tensor in others_of(model, modules).items()
+        for name, tensor in others_of(model, slots).items()
         if isinstance(tensor, nn.Parameter)
     )
 

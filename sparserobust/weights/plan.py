@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.conv import _ConvNd
 
 from sparserobust.errors import ModelError
 from sparserobust.one_line import OneLine
+from sparserobust.weights.recurrent import read_plain
+from sparserobust.weights.slots import identity, slots_of
 
 OffsetKind = Literal["zero", "frozen", "dct"]
 OFFSET_KINDS: tuple[OffsetKind, ...] = ("zero", "frozen", "dct")
@@ -45,68 +46,42 @@ class TensorPlan(OneLine):
 Plan = Mapping[str, TensorPlan]
 
 
-def prunable_modules(model: nn.Module) -> dict[str, nn.Module]:
-    """Name of the weight -> its module, for every conv and linear layer, in registration order.
-
-    A module or weight that is shared appears once. Biases and normalisation layers are never prunable.
-    """
-    found: dict[str, nn.Module] = {}
-    seen: set[int] = set()
-    for name, module in model.named_modules():
-        if isinstance(module, nn.Linear | _ConvNd) and id(values := values_of(module)) not in seen:
-            seen.add(id(values))
-            found[f"{name}.weight" if name else "weight"] = module
-    return found
-
-
-def values_of(module: nn.Module) -> Tensor:
-    """The tensor that training changes: a parametrization's original where there is one, else the weight."""
-    parametrizations = getattr(module, "parametrizations", None)
-    if parametrizations is not None and "weight" in parametrizations:
-        original = getattr(parametrizations["weight"], "original", None)
-        if not isinstance(original, Tensor):
-            raise ModelError(
-                "a weight parametrized by several tensors (weight_norm) cannot be sparse; remove it first"
-            )
-        return original
-    return weight_of(module)
-
-
-def weight_of(module: nn.Module) -> Tensor:
-    """The tensor that the layer computes with: its effective weight, on the graph."""
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    return weight
-
-
-def effective_weights(model: nn.Module) -> dict[str, Tensor]:
-    """Name -> the dense tensor that the network computes with (W_eff), detached, prunable weights only."""
-    return {name: weight_of(module).detach().clone() for name, module in prunable_modules(model).items()}
-
-
 def model_copy(model: nn.Module) -> nn.Module:
     """A deep copy, also of a model with tensors that are computed from parameters.
 
-    Those, as `torch.nn.utils.prune` leaves them, refuse to be copied; the copy gets them as values.
+    Those, as `torch.nn.utils.prune` leaves them, refuse to be copied; the copy gets them as values. Parameters that lie
+    in the same memory are one in the copy.
     """
     computed = [v for module in model.modules() for v in vars(module).values() if isinstance(v, Tensor)]
     memo = {id(tensor): tensor.detach().clone() for tensor in computed if not tensor.is_leaf}
-    return copy.deepcopy(model, memo)
+    copied = copy.deepcopy(model, memo)
+    first: dict[Hashable, tuple[str, Tensor]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        twin, same = first.setdefault(identity(parameter), (name, parameter))
+        if same is not parameter:  # tied by its memory alone, which a copy does not keep
+            path, _, attribute = name.rpartition(".")
+            setattr(copied.get_submodule(path), attribute, copied.get_parameter(twin))
+    return copied
 
 
-def plain_copy(model: nn.Module) -> nn.Module:
-    """A copy without parametrizations: its weights are plain parameters that hold the effective weights.
+def plain_copy(model: nn.Module, names: Iterable[str]) -> nn.Module:
+    """A copy in which the weights of these names are plain parameters that hold the effective weights.
 
     torch's own `remove_parametrizations` deletes the property from the class, which the copy shares with
     the original, and would break the original.
     """
     plain = model_copy(model)
-    for module in prunable_modules(plain).values():
-        if "weight" in getattr(module, "parametrizations", ()):
-            weight = nn.Parameter(weight_of(module).detach().clone())
-            module.__class__ = type(module).__bases__[0]
-            del module.parametrizations
-            module._parameters = {"weight": weight, **module._parameters}
+    modules = {
+        id(slot.module): slot.module for slot in slots_of(plain, names).values() if slot.is_parametrized
+    }
+    for module in modules.values():
+        parametrized: Mapping[str, nn.Module] = module.parametrizations  # type: ignore[assignment]
+        weights = {name: nn.Parameter(getattr(module, name).detach().clone()) for name in parametrized}
+        module.__class__ = type(module).__bases__[0]
+        del module.parametrizations
+        module._parameters = {**weights, **module._parameters}
+        if isinstance(module, nn.RNNBase):
+            read_plain(module)
     return plain
 
 

@@ -57,6 +57,17 @@ def complaint(capsys, *arguments):
         (["--set", "fgsm.eps=[-1]"], "eps must be one or more different numbers in [0, 1]"),
         (["--set", "snip.rescue=always"], "rescue of snip must be one of random, None, got 'always'"),
         (["--set", "snip.resque=random"], "snip has no parameter 'resque'; did you mean 'rescue'?"),
+        (["--exclude", "hed"], "exclude='hed' matches no parameter or module of Network"),
+        (
+            ["--exclude", "body,*.bias"],
+            "exclude='body', '*.bias' leaves no weight of Network that could be sparse",
+        ),
+        (["x.sparse", "--exclude", "head"], "a saved model is scored as it is; give one of them"),
+        (
+            ["wrong_use_net:build", "--exclude", "2"],
+            "exclude='2' matches no parameter or module of Sequential",
+        ),
+        (["wrong_use_net:build", "--exclude", "1"], "exclude='1' leaves no weight of Sequential"),
         (["--device", "gpu"], "device must be auto, cpu or cuda"),
         (["--limit", "0"], "limit must be at least 1, got 0"),
         (["--batch-size", "0"], "batch_size must be at least 1, got 0"),
@@ -131,7 +142,7 @@ def test_a_file_that_is_no_weights_file_is_refused(capsys, somewhere):
         (json.dumps({"kind": "someone else's"}), "is not a record of this library"),
         (
             json.dumps({"kind": "sparserobust run", "schema_version": 99}),
-            "has schema version 99, expected 1 to 2",
+            "has schema version 99, expected 1 to 3",
         ),
         (
             json.dumps({"kind": "sparserobust run", "schema_version": 1}),

@@ -6,11 +6,14 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import sparserobust as sr
 from evaluators.connectivity import Connectivity
 from sparserobust.records import remark
+from sparserobust.report.text.sentences import SENTENCES
 from sparserobust.subject import Subject
+from sparserobust.weights.attach import SparseWeights
 
 SHAPE = (1, 8, 8)
 
@@ -115,25 +118,89 @@ def test_kept_weights_beside_every_path_are_said_to_be_there(drawn):
 
 
 def test_an_unsupported_operation_is_a_skip_that_names_it():
-    class Gated(nn.Module):
+    class Sorted(nn.Module):
         def __init__(self):
             super().__init__()
             self.linear = nn.Linear(64, 4)
 
         def forward(self, images):
             logits = self.linear(images.flatten(1))
-            return logits * logits.sigmoid()
+            return logits.sort().values
 
-    result = outcome(Gated())
+    result = outcome(Sorted())
     assert result.status == "skipped"
     assert result.reason.facts["error"] == "UnsupportedOperation"
-    assert "aten.mul.Tensor of two tensors" in result.reason.facts["message"]
+    assert "aten.sort.default" in result.reason.facts["message"]
+
+
+class Tokens(nn.Module):
+    """Attention, a gate and a recurrent layer over the rows of an image."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out, self.norm = nn.Linear(8, 24), nn.Linear(8, 8), nn.LayerNorm(8)
+        self.gate, self.cell, self.head = nn.Linear(8, 8), nn.GRU(8, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, images):
+        query, key, value = self.qkv(images[:, 0]).chunk(3, dim=2)
+        tokens = self.norm(self.out(nn.functional.scaled_dot_product_attention(query, key, value)))
+        return self.head(self.cell(tokens * self.gate(tokens).sigmoid())[0][:, -1])
+
+
+def test_paths_through_attention_and_gates_have_no_number_and_all_else_is_measured():
+    result = outcome(Tokens())
+    assert values(result, "forward") == (1.0, 0.0, 0.0)
+    paths = result.score("log10_paths")
+    assert paths.value is None
+    assert paths.reason == remark("paths-through-products", operators=["bmm", "_safe_softmax", "mul"])
+    assert SENTENCES["paths-through-products"]
+    assert result.status == "ok"
+    assert len(result.tables["layers"].rows) == 6
+    assert set(result.tables["layers"].column("constant_units")) == {0.0}
+
+
+@pytest.mark.parametrize("removed", [False, True])
+@pytest.mark.parametrize("make", [Tokens, lambda: sr.create_model("mlp5", input_shape=SHAPE, num_classes=4)])
+def test_pruning_by_torch_scores_as_our_own_pruning_with_the_same_masks(make, removed):
+    torch.manual_seed(0)
+    model = make()
+    subject = sr.sparsify(model, "magnitude", 0.8, input_shape=SHAPE, seed=0)
+    for name, mask in subject.weights.masks.items():
+        owner, _, attribute = name.rpartition(".")
+        prune.custom_from_mask(model.get_submodule(owner), attribute, mask)
+        if removed:
+            prune.remove(model.get_submodule(owner), attribute)
+    own, torchs = outcome(subject), outcome(model)
+    assert own.scores == torchs.scores
+    assert own.tables == torchs.tables
+    assert 0.8 <= own.score("effective_sparsity", at="forward").value < 1
+
+
+def test_a_weight_that_is_computed_anew_is_judged_by_what_is_multiplied():
+    class Shifted(nn.Linear):
+        def forward(self, images):
+            weight = self.weight - self.weight.mean()
+            return nn.functional.linear(images.flatten(1), weight, self.bias)
+
+    layer = Shifted(4, 2)
+    with torch.no_grad():
+        layer.weight.zero_()
+        layer.weight[0, 0] = 1.0
+    result = outcome(layer, (1, 2, 2))
+    assert values(result, "forward") == (1.0, 0.0, 0.0)
+    assert values(result, "trainable") == (1.0, 0.0, 1 - 1 / 8)
+    with torch.no_grad():
+        layer.weight.fill_(1.0)
+    assert values(outcome(layer, (1, 2, 2)), "forward") == (0.0, 1.0, 1.0)  # nothing but zeros is multiplied
 
 
 def test_a_layer_that_never_runs_has_no_count_of_units_and_is_said_to_be_there(make_network):
     model = make_network("residual")
+    subject = Subject.of(model, lambda: SHAPE)
     model.auxiliary = nn.Linear(3, 2)
-    result = outcome(model)
+    masks = subject.weights.masks | {"auxiliary.weight": torch.ones(2, 3).bool()}
+    subject.weights = SparseWeights(model, masks, "zero")
+    result = outcome(subject)
     assert result.tables["layers"].rows[-1] == ("auxiliary.weight", 6, 6, 0, 0, None)
     idle = (remark("idle-layers", layers=["auxiliary.weight"]),)
     assert [s.warnings for s in result.curve("effective_sparsity")] == [idle, idle]

@@ -7,8 +7,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import sparserobust as sr
 from evaluators import FLOPs
+from sparserobust.kernels import plain_kernels
 from sparserobust.records import remark
 from sparserobust.training import load_recipe
+from tests.test_uses.structures.attention import attention_on_32_by_32
 
 
 def score(model, shape, name, **at):
@@ -150,3 +152,46 @@ def test_a_model_pruned_by_torch_itself_is_counted():
     prune.l1_unstructured(model[1], "weight", amount=0.9)
     assert score(model, (1, 8, 8), "dense_macs") == 640
     assert score(model, (1, 8, 8), "executed_macs") == 64
+
+
+def test_attention_at_magnitude_is_counted_by_hand():
+    """Every weight but the head's meets the 64 tokens; queries with keys and attention with values are no weights."""
+    structure = attention_on_32_by_32()
+    subject = sr.sparsify(structure.model, "magnitude", 0.9)
+    names = list(structure.weights)
+    sizes = torch.cat([structure.model.get_parameter(name).detach().abs().flatten() for name in names])
+    total = 32 * 3 * 16 + 96 * 32 + 32 * 32 + 320
+    threshold = sizes.sort(descending=True).values[total // 10 - 1]
+    kept = [int((structure.model.get_parameter(name).abs() >= threshold).sum()) for name in names]
+    assert sum(kept) == total // 10 == subject.kept
+    by_hand = 64 * sum(kept[:3]) + kept[3] + 2 * 64 * 64 * 32
+    assert score(subject, (3, 32, 32), "executed_macs") == by_hand
+    assert score(subject, (3, 32, 32), "dense_macs") == 622_912
+
+
+def test_the_table_of_layers_has_products_without_weights_too():
+    model = attention_on_32_by_32().model.eval()
+    layers = FLOPs()(model, (torch.rand(2, 3, 32, 32), torch.tensor([0, 1]))).tables["layers"]
+    rows = {row[0]: row[1:] for row in layers.rows}
+    assert rows["attention.in_proj_weight"] == (64, 96 * 32 * 64, 96 * 32 * 64, 1.0)
+    assert rows["bmm of two inputs"][1:3] == (2 * 64 * 64 * 32, 2 * 64 * 64 * 32)
+    assert sum(layers.column("dense_macs")) == 622_912
+
+
+def test_training_macs_of_attention_by_hand():
+    """Of a product of two tensors that both depend on the image the backward pass makes two, one to each."""
+    model = attention_on_32_by_32().model
+    subject = sr.sparsify(model, "dense")
+    data = torch.rand(10, 3, 32, 32), torch.randint(10, (10,))
+    sr.train(subject, data, epochs=1, recipe="freezenet-mnist", batch_size=10)
+    with FlopCounterMode(display=False) as counter, plain_kernels():
+        nn.functional.cross_entropy(model(data[0]), data[1]).backward()
+    assert score(subject, (3, 32, 32), "training_macs", at="total") == counter.get_total_flops() / 2
+    patches, fused, out, head, between = 1536 * 64, 3072 * 64, 1024 * 64, 320, 2 * 64 * 64 * 32
+    parts = {
+        "forward": patches + fused + out + head + between,
+        "backward_input": fused + out + head + 2 * between,
+        "backward_weight": patches + fused + out + head,
+    }
+    for part, macs in parts.items():
+        assert score(subject, (3, 32, 32), "training_macs", at=part) == 10 * macs

@@ -27,6 +27,7 @@ FULL = {
     "initialisation": "orthogonal",
     "methods": ["snip", "random[allocation=epl,offset=frozen]", "synflow[input_shape=[1,8,8]]"],
     "sparsities": [0.9, 0.99],
+    "exclude": ["body.9", "body.1.*"],
     "seeds": [0, 1, 2],
     "recipe": "snip-it",
     "epochs": 5,

@@ -23,6 +23,7 @@ GIVEN = {
     "model": "lenet-300-100",
     "methods": ["snip[offset=frozen]", "rigl[every=5]"],
     "sparsities": [0.8, 0.9],
+    "exclude": ["body.5", "*.bias"],
     "seeds": [0, 1],
     "epochs": 2,
     "limit": 60,

@@ -11,13 +11,13 @@ from torch import nn
 
 import sparserobust as sr
 from sparserobust.apply import build_method
+from sparserobust.models.layers import layers_of
 from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.subject import Subject
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.training import Recipe, train
 from sparserobust.training.attached import Attached
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.plan import prunable_modules, values_of
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +35,7 @@ def make_pruner() -> Callable[..., Pruner]:
         momentum: float = 0.0,
         **params: Any,
     ) -> Pruner:
-        modules = prunable_modules(model)
-        masks = {name: torch.ones_like(values_of(m), dtype=torch.bool) for name, m in modules.items()}
+        masks = {name: torch.ones_like(m.weight, dtype=torch.bool) for name, m in layers_of(model).items()}
         training = TrainingState(
             weights=SparseWeights(model, masks, "zero"),
             optimizer=torch.optim.SGD(model.parameters(), lr, momentum=momentum),

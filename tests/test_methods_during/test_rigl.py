@@ -15,7 +15,7 @@ from sparserobust.methods.rigl import cosine
 from sparserobust.testing.networks import small_data, small_networks
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import values_of
+from sparserobust.weights.slots import Slot
 
 WEIGHTS = [0.5, -0.1, 0.9, 0.2, -0.7, 0.4, 0.0, 0.0, 0.0, 0.0]
 KEPT = {0, 1, 2, 3, 4, 5}
@@ -38,7 +38,7 @@ def about_to_update(make_pruner, hold, optimizer="sgd", offset="zero", **params)
     if offset == "dct":
         training.weights = SparseWeights(model, {"weight": mask_of(KEPT)}, "dct")
         training.optimizer = torch.optim.SGD(model.parameters(), 0.0, momentum=0.9)
-    weights = values_of(model)
+    weights = Slot(model, "weight").values
     with torch.no_grad():
         weights.copy_(torch.tensor([WEIGHTS]))
     training.set_masks({"weight": mask_of(KEPT)})
@@ -55,7 +55,7 @@ def about_to_update(make_pruner, hold, optimizer="sgd", offset="zero", **params)
 def step(attached, model):
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)
-    values_of(model).grad = torch.tensor([GRADIENT])
+    Slot(model, "weight").values.grad = torch.tensor([GRADIENT])
     attached.step()
 
 
@@ -114,7 +114,7 @@ def test_on_a_dct_offset_the_trained_part_alone_decides_what_goes(make_pruner, h
     attached, model = about_to_update(make_pruner, hold, offset="dct", regrow=False)
     step(attached, model)
     assert torch.equal(attached.training.masks["weight"], mask_of({0, 2, 4, 5, 7, 8}))
-    assert values_of(model)[0].tolist() == pytest.approx([0.5, 0, 0.9, 0, -0.7, 0.4, 0, 0, 0, 0])
+    assert Slot(model, "weight").values[0].tolist() == pytest.approx([0.5, 0, 0.9, 0, -0.7, 0.4, 0, 0, 0, 0])
     assert model.weight[0, [1, 3, 7, 8]].tolist() == pytest.approx([1 / math.sqrt(10)] * 4)
 
 
@@ -193,10 +193,10 @@ def test_rigl_dctps_trains_equally_many_weights_per_layer_on_top_of_the_scaled_d
     moved = [(subject.weights.masks[n] != mask).any() for n, mask in start.weights.masks.items()]
     assert all(moved)
     for name, size in (("hidden", 96), ("head", 24)):
-        module = getattr(subject.model, name)
+        module, slot = getattr(subject.model, name), subject.weights.slots[f"{name}.weight"]
         block = torch.from_numpy(scipy.fft.dct(torch.eye(size).double().numpy(), norm="ortho", axis=0))
         block = block[: module.out_features]
-        alpha, values = float(dct_offset_of(module).alpha.detach()), values_of(module).detach()
+        alpha, values = float(dct_offset_of(slot).alpha.detach()), slot.values.detach()
         weight, mask = module.weight.detach(), subject.weights.masks[f"{name}.weight"]
         assert alpha != 1
         assert torch.allclose(weight.double(), alpha * block + values.double(), atol=1e-6)

@@ -20,6 +20,8 @@ from sparserobust.records import (
     History,
     LayerRecord,
     Outcome,
+    OutsideParameter,
+    PartRecord,
     Picture,
     Run,
     Score,
@@ -92,8 +94,21 @@ def make_run() -> Run:
         label="snip[allocation=epl] 0.8", model="mlp5", model_title="MLP5", parameters=12, method="snip",
         method_title="SNIP", params={"allocation": "epl"},
         changed=(ChangedParameter(name="allocation", value="epl", words="EPL"),), target_sparsity=0.8, sparsity=0.8,
-        kept=2, prunable=10, outside=0.25, rescued=1, seed=4, training="recorded",
-        layers=(LayerRecord(name="a", shape=(5, 2), numel=10, kept=2, rescued=1),),
+        kept=2, prunable=10, exclude=("head",), outside=0.375,
+        outside_parameters=(
+            OutsideParameter(name="head.weight", numel=6, why="excluded", is_weight=True),
+            OutsideParameter(name="positions", numel=20, why="add", is_weight=False),
+        ),
+        rescued=1, seed=4, training="recorded",
+        layers=(
+            LayerRecord(
+                name="a", shape=(5, 2), numel=10, kept=2, rescued=1,
+                parts=(
+                    PartRecord(name="q", numel=4, kept=1), PartRecord(name="k", numel=3, kept=1),
+                    PartRecord(name="v", numel=3, kept=0),
+                ),
+            ),
+        ),
         warnings=(remark("layer-collapsed", layer="b.weight"),), weights_sha256="ab", file_sha256="ef",
     )  # fmt: skip
     return Run(

@@ -94,10 +94,14 @@ def test_an_unreadable_path_is_refused(tmp_path):
         (b"3", "is not a record of this library"),
         (b'{"a": 1}', "is not a record of this library"),
         (b'{"kind": "something else", "schema_version": 1}', "is not a record of this library"),
-        (b'{"kind": "sparserobust run"}', "has schema version None, expected 1 to 2"),
+        (b'{"kind": "sparserobust run"}', "has schema version None, expected 1 to 3"),
         (b'{"kind": "sparserobust run", "schema_version": 1}', "is damaged: .* as schema 1: .*subject"),
         (
             b'{"kind": "sparserobust run", "schema_version": 2}',
+            "is damaged: .* as schema 2: .*subject",
+        ),
+        (
+            b'{"kind": "sparserobust run", "schema_version": 3}',
             r"is damaged: subject: Field required \(\d+ problems\)",
         ),
         (b"[" * 100_000, "is not JSON|is not a record"),
@@ -110,13 +114,13 @@ def test_foreign_and_damaged_files_are_refused(tmp_path, content, text):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("version", [0, 3, 2.0, "1", True, None])
+@pytest.mark.parametrize("version", [0, 4, 2.0, "1", True, None])
 def test_another_schema_version_is_refused_by_number(run, tmp_path, version):
     raw = plain(run) | {"schema_version": version}
     (tmp_path / "run.json").write_text(json.dumps(raw))
     with pytest.raises(
         RecordError,
-        match=f"has schema version {version!r}, expected 1 to 2; read it with the sparserobust",
+        match=f"has schema version {version!r}, expected 1 to 3; read it with the sparserobust",
     ):
         load_run(tmp_path, accept_edited=True)
 

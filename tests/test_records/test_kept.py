@@ -1,19 +1,21 @@
-"""Records that version 2 saved load as what they are, and are saved again byte for byte."""
+"""Records that this version saved load as what they are, and are saved again byte for byte; those of version 2 too."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from sparserobust.records import SCHEMA_VERSION, AttackFacts, load_run, remark, said
+from sparserobust.errors import RecordError
+from sparserobust.records import SCHEMA_VERSION, AttackFacts, SubjectRecord, load_run, remark, said
+from sparserobust.records.migrations import migrated_subject
 
 from .factory import KEPT, kept, make_run
 
-FILES = sorted((KEPT / "v2").glob("*.json"))
+FILES = sorted((KEPT / "v3").glob("*.json"))
 
 
 def of(name: str):
-    return load_run(KEPT / "v2" / f"{name}.json")
+    return load_run(KEPT / "v3" / f"{name}.json")
 
 
 def test_there_are_kept_records_of_every_version():
@@ -60,3 +62,30 @@ def test_a_network_that_was_not_made_and_a_training_that_diverged():
     assert (why.code, why.facts["weights"]) == ("cannot-choose", 25100)
     run = of("diverged")
     assert (run.history.status, len(run.history.epochs), run.subject.training) == ("diverged", 2, "recorded")
+
+
+@pytest.mark.parametrize("file", sorted((KEPT / "v2").glob("*.json")), ids=lambda file: file.stem)
+def test_a_record_of_version_2_is_the_same_but_for_what_is_outside(file):
+    now, of_today = load_run(file).subject, of(file.stem).subject
+    of_weights = {"exclude": (), "outside": None, "outside_parameters": None}
+    whole = tuple(layer.model_copy(update={"parts": ()}) for layer in of_today.layers)
+    assert now == of_today.model_copy(update=of_weights | {"layers": whole})
+    assert load_run(file).model_copy(update={"subject": of_today}) == of(file.stem)
+
+
+def test_what_version_2_said_of_the_mask_is_not_taken_for_a_share_of_weights():
+    """Where it left nothing out, nothing is outside; of anything else it did not say whether it is a weight."""
+    raw = kept("v2/measured")["subject"]
+    assert raw["outside"] == 0.25
+    for old, outside, parameters in ((0.25, None, None), (0.0, 0.0, ()), (None, None, None)):
+        now = SubjectRecord.model_validate(migrated_subject(raw | {"outside": old}, version=2))
+        assert (now.outside, now.outside_parameters) == (outside, parameters)
+
+
+def test_an_edited_record_of_version_2_is_refused(tmp_path):
+    text = (KEPT / "v2" / "measured.json").read_text("utf-8")
+    (tmp_path / "run.json").write_text(
+        text.replace('"kept":2', '"kept":3').replace('"rescued":1', '"rescued":0')
+    )
+    with pytest.raises(RecordError, match="was edited after writing"):
+        load_run(tmp_path)

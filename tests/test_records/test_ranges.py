@@ -137,7 +137,16 @@ def test_more_weights_kept_than_there_are_is_refused():
 
 def test_layers_that_do_not_add_up_are_refused():
     text = "the layers keep 3 of 10 weights, the subject 2 of 10"
-    refused({"subject.layers.0.kept": 3}, text)
+    refused({"subject.layers.0.kept": 3, "subject.layers.0.parts": []}, text)
+
+
+def test_parts_and_what_is_outside_must_add_up():
+    refused({"subject.layers.0.kept": 3}, "layer 'a': its parts keep 2 of 10, it keeps 3 of 10")
+    refused(
+        {"subject.outside": 0.25},
+        "outside must be the share of the weights outside the mask, 0.375, got 0.25",
+    )
+    refused({"subject.outside": None}, "outside must be the share .*, got None")
     refused({"subject.prunable": 20, "subject.sparsity": 0.9}, "keep 2 of 10 weights, the subject 2 of 20")
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sparserobust.sparsity.scoring_model import ScoringModel
-from sparserobust.weights.plan import effective_weights
+from sparserobust.uses import effective_weights, prunable
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -30,7 +30,9 @@ def scoring_model_at() -> Callable[..., ScoringModel]:
     ) -> ScoringModel:
         examples = None if batches is None else lambda event: batches
         stream = torch.Generator().manual_seed(seed)
-        scoring_model = ScoringModel(model, torch.device("cpu"), stream, examples=examples, **settings)
+        scoring_model = ScoringModel(
+            model, prunable(model), torch.device("cpu"), stream, examples=examples, **settings
+        )
         kept = None if mask is None else torch.cat([m.reshape(-1) for m in mask.values()])
         scoring_model.move(0, kept, revive=revive)
         return scoring_model

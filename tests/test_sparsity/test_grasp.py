@@ -13,7 +13,7 @@ from torch.func import functional_call, grad, jvp
 import sparserobust as sr
 from sparserobust.errors import ConfigError, DegenerateScores
 from sparserobust.sparsity import scores
-from sparserobust.weights.plan import effective_weights
+from sparserobust.uses import effective_weights
 
 
 class SmoothResidual(nn.Module):
@@ -116,15 +116,20 @@ def test_several_batches_equal_one_batch(network, in_double, scoring_model_at):
 
 
 def test_a_bilinear_network_has_the_closed_form(scoring_model_at):
-    """L = -v W x, one output, raw logits: g_W = -v x', g_v = -W x; H g is (W x) x' for W and v |x|^2 for v."""
+    """L = v W x, one output, raw logits: g_W = v x', g_v = W x; H g is (W x) x' for W and v |x|^2 for v.
+
+    One logit z counts as the two logits (-z/2, z/2), so that L is half as large and H g a quarter.
+    """
     torch.manual_seed(0)
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False), nn.Linear(3, 1, bias=False)).double()
     first, second = model[1].weight.detach(), model[2].weight.detach()
     x = torch.tensor([0.2, 0.9, 0.5, 0.7], dtype=torch.float64)
     batch = (x.view(1, 1, 2, 2), torch.zeros(1, dtype=torch.int64))
     ours = scores.grasp(scoring_model_at(model, [batch], loss="raw-logits"))
-    torch.testing.assert_close(ours["1.weight"], first * torch.outer(first @ x, x), atol=1e-15, rtol=1e-12)
-    torch.testing.assert_close(ours["2.weight"], second.square() * x.dot(x), atol=1e-15, rtol=1e-12)
+    torch.testing.assert_close(
+        ours["1.weight"], first * torch.outer(first @ x, x) / 4, atol=1e-15, rtol=1e-12
+    )
+    torch.testing.assert_close(ours["2.weight"], second.square() * x.dot(x) / 4, atol=1e-15, rtol=1e-12)
 
 
 @pytest.mark.parametrize("sparsity", [0.5, 0.9])

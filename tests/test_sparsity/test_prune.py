@@ -15,7 +15,7 @@ from sparserobust.sparsity import scores
 from sparserobust.sparsity.allocation import allocate, kept_count
 from sparserobust.sparsity.prune import prune
 from sparserobust.sparsity.scoring_model import ScoringModel
-from sparserobust.weights.plan import effective_weights
+from sparserobust.uses import effective_weights, prunable
 
 ONE = (torch.ones(1, 1, 1, 2), torch.zeros(1, dtype=torch.int64))
 """One image of two ones; with one output and raw logits the loss is minus that output."""
@@ -122,7 +122,7 @@ def events_of(data, method: str, seed: int = 0) -> list[set[tuple[float, ...]]]:
     Watched.seen.clear()
     steps = 2 if method == "snip-it" else 4
     sr.sparsify(model, method, 0.8, data, seed=seed, score_samples=40, steps=steps)
-    return [{tuple(row) for row in images.tolist()} for images in Watched.seen]
+    return [{tuple(row) for row in images.tolist()} for images in Watched.seen[1:]]  # after the trace
 
 
 @pytest.mark.parametrize("method", ["snip-it", "iter-snip", "force"])
@@ -157,7 +157,12 @@ def test_weights_that_are_cut_off_fall_after_all_others_by_the_score_they_had(ev
     """Event 1 keeps five, A0 and C0 among them without their output weights. Event 2 keeps four, of which three
     have a score; of the two that are cut off A0 had the higher one. Later events change nothing."""
     scoring_model = ScoringModel(
-        A_B_AND_C, torch.device("cpu"), torch.Generator(), examples=lambda event: [ONE], loss="raw-logits"
+        A_B_AND_C,
+        prunable(A_B_AND_C),
+        torch.device("cpu"),
+        torch.Generator(),
+        examples=lambda event: [ONE],
+        loss="raw-logits",
     )
     counts = [5, *[4] * (events - 1)]
     pruned = prune(

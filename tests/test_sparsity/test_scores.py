@@ -14,12 +14,13 @@ from sparserobust import list_methods, registry, sparsify
 from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.sparsity import scores
 from sparserobust.sparsity.allocation import kept_count
-from sparserobust.weights.plan import prunable_modules, sha256_of
+from sparserobust.uses import prunable_slots
+from sparserobust.weights.plan import sha256_of
 
 
 def test_magnitude_is_the_absolute_weight(network, scoring_model_at):
     for name, score in scores.magnitude(scoring_model_at(network)).items():
-        assert torch.equal(score, prunable_modules(network)[name].weight.abs())
+        assert torch.equal(score, prunable_slots(network)[name].values.abs())
 
 
 def test_random_scores_are_uniform_positive_and_repeat(network, scoring_model_at):

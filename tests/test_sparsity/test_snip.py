@@ -12,7 +12,8 @@ from torch.func import functional_call
 
 import sparserobust as sr
 from sparserobust.sparsity import scores
-from sparserobust.weights.plan import effective_weights, sha256_of
+from sparserobust.uses import effective_weights
+from sparserobust.weights.plan import sha256_of
 
 TIGHT = {"atol": 1e-14, "rtol": 1e-9}
 """Float64, a few thousand additions in another order: relative errors of about 1e-13."""

@@ -19,6 +19,7 @@ from sparserobust.sparsity.prune import prune
 from sparserobust.sparsity.schedule import exponential
 from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.sparsity.synflow import make_positive, synflow
+from sparserobust.uses import prunable
 
 
 def chain(depth: int, width: int, growth: float, seed: int = 0, dtype=torch.float32) -> nn.Sequential:
@@ -53,7 +54,9 @@ def log_scores(model: nn.Module) -> tuple[np.ndarray, float]:
 
 
 def scoring_model_of(model: nn.Module, shape: tuple[int, int, int]) -> ScoringModel:
-    scoring_model = ScoringModel(model, torch.device("cpu"), torch.Generator(), input_shape=shape)
+    scoring_model = ScoringModel(
+        model, prunable(model), torch.device("cpu"), torch.Generator(), input_shape=shape
+    )
     make_positive(scoring_model)
     scoring_model.move(0, None)
     return scoring_model
@@ -165,7 +168,9 @@ def test_a_change_of_precision_on_the_way_brings_no_pruned_weight_back():
     counts = exponential(total, 60, 30)
     previous = None
     for events in range(1, len(counts) + 1):
-        scoring_model = ScoringModel(model, torch.device("cpu"), torch.Generator(), input_shape=(1, 1, 12))
+        scoring_model = ScoringModel(
+            model, prunable(model), torch.device("cpu"), torch.Generator(), input_shape=(1, 1, 12)
+        )
         pruned = prune(
             scoring_model,
             synflow,
@@ -209,4 +214,6 @@ def test_a_list_of_sparsities_equals_single_calls_when_one_of_them_needs_float64
             assert torch.equal(part.mask, subject.plan[name].mask), (target, name)
     assert torch.float64 in passes[0]
     assert torch.float64 not in passes[1]
-    assert together == passes[0] + passes[1][1:], "all but the first score, which is shared"
+    assert together == passes[0] + passes[1][2:], (
+        "all but the first two passes, of the trace and of the first score"
+    )

@@ -12,7 +12,7 @@ from torch import nn
 
 from sparserobust.errors import ModelError
 from sparserobust.weights.offset import add_dct_offset, dct_block, dct_offset_of
-from sparserobust.weights.plan import values_of
+from sparserobust.weights.slots import Slot
 
 
 def scipy_dct(patch: np.ndarray, n_out: int) -> np.ndarray:
@@ -47,7 +47,8 @@ def convolve_by_scipy(layer: nn.Conv2d, images: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize(("inputs", "outputs"), [(12, 5), (5, 12), (7, 7), (1, 4), (4, 1)])
 def test_a_linear_layer_with_the_offset_alone_is_scipys_dct(inputs, outputs):
     layer = nn.Linear(inputs, outputs, bias=False).double()
-    add_dct_offset(layer)
+    slot = Slot(layer, "weight")
+    add_dct_offset(slot)
     x = np.random.RandomState(0).randn(3, inputs)
     expected = np.stack([scipy_dct(row, outputs) for row in x])
     np.testing.assert_allclose(layer(torch.from_numpy(x)).detach().numpy(), expected, atol=1e-12)
@@ -78,7 +79,8 @@ def test_a_linear_layer_with_the_offset_alone_is_scipys_dct(inputs, outputs):
 )
 def test_a_convolution_with_the_offset_alone_is_scipys_dct_of_every_patch(arguments):
     layer = nn.Conv2d(**arguments, bias=False).double()
-    add_dct_offset(layer)
+    slot = Slot(layer, "weight")
+    add_dct_offset(slot)
     images = np.random.RandomState(1).randn(2, layer.in_channels, 5, 5)
     ours = layer(torch.from_numpy(images)).detach().numpy()
     np.testing.assert_allclose(ours, convolve_by_scipy(layer, images), atol=1e-12)
@@ -107,33 +109,35 @@ def test_the_block_is_rounded_from_float64():
 
 def test_alpha_scales_the_block_and_its_gradient_is_that_of_the_closed_form():
     layer = nn.Linear(6, 4, bias=False).double()
-    add_dct_offset(layer)
-    dct = dct_offset_of(layer)
+    slot = Slot(layer, "weight")
+    add_dct_offset(slot)
+    dct = dct_offset_of(slot)
     x = torch.randn(5, 6, dtype=torch.float64)
     with torch.no_grad():
         dct.alpha.fill_(0.7)
-        values_of(layer).normal_()
-    weight = 0.7 * dct_block((4, 6), dtype=torch.float64) + values_of(layer).detach()
+        slot.values.normal_()
+    weight = 0.7 * dct_block((4, 6), dtype=torch.float64) + slot.values.detach()
     torch.testing.assert_close(layer(x), x @ weight.T, atol=1e-12, rtol=0)
     layer(x).pow(2).sum().backward()
     expected = (2 * (x @ weight.T) * (x @ dct.block.T)).sum()
     assert float(dct.alpha.grad) == pytest.approx(expected.item(), rel=1e-10)
-    torch.testing.assert_close(values_of(layer).grad, 2 * (x @ weight.T).T @ x, atol=1e-10, rtol=0)
+    torch.testing.assert_close(slot.values.grad, 2 * (x @ weight.T).T @ x, atol=1e-10, rtol=0)
 
 
 def test_alpha_is_one_scalar_and_the_block_is_not_in_the_state_dict():
     layer = nn.Conv2d(3, 5, 3)
-    add_dct_offset(layer)
+    slot = Slot(layer, "weight")
+    add_dct_offset(slot)
     assert {name: tuple(t.shape) for name, t in layer.state_dict().items()} == {
         "bias": (5,),
         "parametrizations.weight.original": (5, 3, 3, 3),
         "parametrizations.weight.0.alpha": (),
     }
-    assert dct_offset_of(layer).alpha.item() == 1.0
-    assert not values_of(layer).any()
+    assert dct_offset_of(slot).alpha.item() == 1.0
+    assert not slot.values.any()
     assert math.isclose(layer.weight.norm().item(), math.sqrt(5), rel_tol=1e-6)
 
 
 def test_a_transposed_convolution_is_refused():
     with pytest.raises(ModelError, match="got a transposed convolution"):
-        add_dct_offset(nn.ConvTranspose2d(3, 3, 3))
+        add_dct_offset(Slot(nn.ConvTranspose2d(3, 3, 3), "weight"))

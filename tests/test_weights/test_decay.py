@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
 from sparserobust.errors import ConfigError
+from sparserobust.uses import effective_weights, prunable_slots
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.plan import effective_weights, prunable_modules, values_of
 
 STEPS = 50
 MAKERS: dict[str, Callable[..., Optimizer]] = {
@@ -97,7 +97,7 @@ def test_each_parameter_group_decays_by_its_own_settings(make_network, problem):
         ]
         return SGD(groups, 0.05, momentum=0.9, weight_decay=0.04)
 
-    own = {name: values_of(module) for name, module in prunable_modules(network).items()}
+    own = {name: module.values for name, module in prunable_slots(network).items()}
     others = [p for p in network.parameters() if id(p) not in {id(t) for t in own.values()}]
     optimizers = [grouped(own, others), grouped(shadows, [])]
     before = effective_weights(network)

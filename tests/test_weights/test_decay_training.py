@@ -14,7 +14,7 @@ from sparserobust.data.bundle import ImageTensors
 from sparserobust.errors import ConfigError
 from sparserobust.storage.modelfile import read_model
 from sparserobust.training.recipe import Recipe
-from sparserobust.weights.plan import effective_weights
+from sparserobust.uses import effective_weights
 
 
 def recipe(**changes) -> Recipe:

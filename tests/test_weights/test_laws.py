@@ -11,9 +11,10 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from sparserobust.errors import ModelError, ShapeError
+from sparserobust.uses import effective_weights, prunable_slots
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_block, dct_offset_of
-from sparserobust.weights.plan import effective_weights, prunable_modules, sha256_of, values_of
+from sparserobust.weights.plan import sha256_of
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "sgd": lambda p, decay: torch.optim.SGD(p, 0.2, momentum=0.9, weight_decay=decay),
@@ -27,8 +28,8 @@ STEPS = 6
 def draw_masks(model: nn.Module, density: float = 0.3, seed: int = 1) -> dict[str, Tensor]:
     stream = torch.Generator().manual_seed(seed)
     return {
-        name: torch.rand(values_of(module).shape, generator=stream) < density
-        for name, module in prunable_modules(model).items()
+        name: torch.rand(module.values.shape, generator=stream) < density
+        for name, module in prunable_slots(model).items()
     }
 
 
@@ -61,23 +62,21 @@ def test_off_the_mask_weights_are_the_offset_after_every_step(network, kind, mak
         one_step(network, optimizer, *problem(32, seed=step))
         for name, weight in effective_weights(network).items():
             off = ~masks[name]
-            module = prunable_modules(network)[name]
+            module = prunable_slots(network)[name]
             if kind == "zero":
                 assert torch.equal(weight[off], torch.zeros_like(weight[off]))
             elif kind == "frozen":
                 assert torch.equal(weight[off].view(torch.int32), initial[name][off].view(torch.int32))
             else:
                 dct = dct_offset_of(module)
-                assert torch.equal(values_of(module)[off], torch.zeros_like(weight[off]))
+                assert torch.equal(module.values[off], torch.zeros_like(weight[off]))
                 block = dct_block(tuple(weight.shape))
                 assert torch.equal(weight[off], (dct.alpha.detach() * block)[off])
     after = effective_weights(network)
     for name, mask in masks.items():
         assert bool((before[name] != after[name])[mask].any()), f"{name} was not trained"
     if kind == "dct":
-        alphas = [
-            float(dct_offset_of(module).alpha.detach()) for module in prunable_modules(network).values()
-        ]
+        alphas = [float(dct_offset_of(module).alpha.detach()) for module in prunable_slots(network).values()]
         assert all(alpha != 1.0 for alpha in alphas)
 
 
@@ -130,10 +129,10 @@ def test_masked_gradients_are_zero_off_the_mask_and_unchanged_on_it(network, kin
     weights = SparseWeights(network, draw_masks(network), kind)
     images, labels = problem(32)
     F.cross_entropy(network(images), labels).backward()
-    raw = {name: values_of(module).grad.clone() for name, module in prunable_modules(network).items()}
+    raw = {name: module.values.grad.clone() for name, module in prunable_slots(network).items()}
     weights.mask_gradients()
-    for name, module in prunable_modules(network).items():
-        gradient, mask = values_of(module).grad, weights.masks[name]
+    for name, module in prunable_slots(network).items():
+        gradient, mask = module.values.grad, weights.masks[name]
         assert not gradient[~mask].any()
         assert torch.equal(gradient[mask], raw[name][mask])
         assert raw[name][~mask].any()
@@ -162,7 +161,7 @@ def test_alpha_stays_one_when_it_is_not_trainable(network, problem):
     for step in range(3):
         one_step(network, optimizer, *problem(32, seed=step))
     assert all(
-        float(dct_offset_of(module).alpha.detach()) == 1.0 for module in prunable_modules(network).values()
+        float(dct_offset_of(module).alpha.detach()) == 1.0 for module in prunable_slots(network).values()
     )
 
 
@@ -172,7 +171,7 @@ def test_the_snapshot_is_a_copy_that_adds_up_to_the_effective_weights(network, k
     weights.hold(optimizer)
     one_step(network, optimizer, *problem(32))
     plan, effective = weights.snapshot(), effective_weights(network)
-    assert list(plan) == list(effective) == list(prunable_modules(network))
+    assert list(plan) == list(effective) == list(prunable_slots(network))
     for name, part in plan.items():
         assert part.kind == kind
         assert torch.equal(effective[name][~part.mask], part.offset[~part.mask])
@@ -228,8 +227,17 @@ def test_a_mask_of_another_shape_is_refused(network):
     name = next(iter(masks))
     with pytest.raises(ShapeError, match=rf"mask of {name} must have shape .* got \(2, 2\)"):
         SparseWeights(network, masks | {name: torch.ones(2, 2, dtype=torch.bool)}, "zero")
-    with pytest.raises(ShapeError, match=f"mask of {name} must have shape .* got none"):
-        SparseWeights(network, {k: v for k, v in masks.items() if k != name}, "zero")
+    with pytest.raises(ModelError, match="has no parameter body.weight"):
+        SparseWeights(network, masks | {"body.weight": masks[name]}, "zero")
+
+
+def test_what_has_no_mask_is_no_part_of_the_plan(network):
+    masks = draw_masks(network)
+    name = next(iter(masks))
+    before = network.get_parameter(name).clone()
+    weights = SparseWeights(network, {k: v for k, v in masks.items() if k != name}, "zero")
+    assert list(weights.snapshot()) == list(masks)[1:]
+    assert torch.equal(network.get_parameter(name), before)
 
 
 def test_the_masks_given_are_copied(network):

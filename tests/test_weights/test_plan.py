@@ -8,22 +8,23 @@ from torch import nn
 
 from sparserobust.apply import sparsify
 from sparserobust.errors import ModelError
-from sparserobust.weights.plan import prunable_modules, sha256_of
+from sparserobust.uses import prunable_slots
+from sparserobust.weights.plan import sha256_of
 
 
 def test_prunable_weights_are_those_of_conv_and_linear_layers_alone(make_network):
-    names = list(prunable_modules(make_network("residual")))
+    names = list(prunable_slots(make_network("residual")))
     assert names == [f"{layer}.weight" for layer in ("stem", "first", "shortcut", "second", "head")]
 
 
 def test_a_layer_used_twice_is_counted_once():
     shared = nn.Linear(3, 3)
-    assert list(prunable_modules(nn.Sequential(shared, nn.ReLU(), shared))) == ["0.weight"]
+    assert list(prunable_slots(nn.Sequential(shared, nn.ReLU(), shared))) == ["0.weight"]
 
 
-def test_a_network_without_conv_or_linear_layer_is_refused():
-    assert prunable_modules(nn.Flatten()) == {}
-    with pytest.raises(ModelError, match="BatchNorm1d has no conv or linear layer"):
+def test_a_network_without_a_weight_is_refused():
+    assert prunable_slots(nn.Flatten()) == {}
+    with pytest.raises(ModelError, match="BatchNorm1d multiplies its images by no weight"):
         sparsify(nn.BatchNorm1d(3), "random", 0.5)
 
 

@@ -9,18 +9,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sparserobust.records.base import SCHEMA_VERSION
-from sparserobust.records.migrations import version1
+from sparserobust.records.migrations import version1, version2
 
 Raw = dict[str, Any]
 
 OLDEST = 1
 """The oldest schema version that can be read."""
-RUNS: Mapping[int, Callable[[Raw], Raw]] = {1: version1.run}
+RUNS: Mapping[int, Callable[[Raw], Raw]] = {1: version1.run, 2: version2.run}
 """Version -> what makes the next version's JSON of a run from it."""
-SUBJECTS: Mapping[int, Callable[[Raw, Raw | None], Raw]] = {1: version1.subject}
+SUBJECTS: Mapping[int, Callable[[Raw, Raw | None], Raw]] = {1: version1.subject, 2: version2.subject}
 """The same of a subject alone, given its history too."""
 
-HISTORIES: Mapping[int, Callable[[Raw | None], Raw | None]] = {1: version1.history}
+HISTORIES: Mapping[int, Callable[[Raw | None], Raw | None]] = {1: version1.history, 2: version2.history}
 """The same of a training alone."""
 
 

@@ -22,7 +22,11 @@ from sparserobust.report.text.trust import STATES
 Words = dict[str, str]
 
 _ALWAYS = {
-    "sparsity": "Share of the weights of linear and conv layers that are not kept, from 0 to 1. Density is the rest.",
+    "sparsity": (
+        "Share of the prunable weights that are not kept, from 0 to 1; density is the rest. A weight is multiplied by "
+        "what depends on the image, as those of linear and conv layers are; biases, norms, positions and embeddings "
+        "are none."
+    ),
     "dash": "Not measured, with the reason beside it or below the table. Never 0.",
 }
 _BY_COLUMN = {

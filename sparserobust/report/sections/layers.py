@@ -13,15 +13,17 @@ from sparserobust.report.figures.panels import Panels, by_method
 from sparserobust.report.figures.splits import Method, methods
 from sparserobust.report.sections import connectivity
 from sparserobust.report.sections.section import Section
+from sparserobust.report.sections.thirds import thirds
 from sparserobust.report.table.plain import PlainTable
 from sparserobust.report.text.names import mask_name, row_tag
 
 
 @dataclass(frozen=True)
 class Layers:
-    """The figures of kept weights, and the table of connectivity; one of them may be missing."""
+    """The figures of kept weights, and the tables of fused weights and of connectivity; some may be missing."""
 
     figures: Panels | None
+    thirds: PlainTable | None
     table: PlainTable | None
 
 
@@ -35,8 +37,8 @@ class LayersSection(Section):
 
     def build(self, findings: Findings) -> Layers | None:
         """The section, None where neither layers nor connectivity are recorded."""
-        figures, table = per_layer(findings), connectivity.connectivity(findings)
-        return Layers(figures, table) if figures or table else None
+        figures, fused, table = per_layer(findings), thirds(findings), connectivity.connectivity(findings)
+        return Layers(figures, fused, table) if figures or fused or table else None
 
 
 def per_layer(found: Findings) -> Panels | None:

@@ -88,4 +88,5 @@ def kept_text(lineup: Lineup, places: list[int]) -> str:
     if len(prunable) > 1:
         return "target"
     number = count(kept[0]) if len(kept) == 1 else f"{count(kept[0])} to {count(kept[-1])}"
-    return f"target; {number} of {count(prunable.pop())} weights kept"
+    which = "prunable weights" if any(s.outside for s in subjects) else "weights"
+    return f"target; {number} of {count(prunable.pop())} {which} kept"

@@ -12,7 +12,7 @@ def table_notes(table: MainTable) -> tuple[list[Any], list[Any]]:
     from markupsafe import Markup
 
     rows = [row for section in table.sections for row in section.rows]
-    left, right = [], []
+    left, right = [Markup("{}").format(line) for line in table.shares], []
     if any(row.strip.band for row in rows):
         left.append(Markup("Grey band and dashed line: the dense network and its 95 % interval."))
     if "difference" in table.shown and table.comparisons:

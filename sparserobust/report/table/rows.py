@@ -37,6 +37,7 @@ from sparserobust.report.table.strip import Scale, Strip, scale_over
 from sparserobust.report.text.differences import result_text
 from sparserobust.report.text.names import row_name, row_tag, shows_offset
 from sparserobust.report.text.numbers import DASH, count, fixed, realised
+from sparserobust.report.text.share import share_lines
 from sparserobust.report.text.trust import STATES
 
 QUIET: tuple[State, ...] = ("no-red-flag", "not-scored", "cannot-choose")
@@ -99,6 +100,7 @@ class MainTable:
         primary: what the interval in the row shows, e.g. "robust accuracy, %" and "FGSM, ε = 0.1".
         shown: the optional columns that have a number or a reason in some row.
         absent: what was not run, so that its column is left out.
+        shares: of which weights the sparsities are, where that is not all.
     """
 
     primary: tuple[str, str]
@@ -116,6 +118,7 @@ class MainTable:
     has_dense_at_inference: bool
     has_trainable_harmonic: bool
     single_seed: bool
+    shares: tuple[str, ...]
 
 
 def main_table(found: Findings) -> MainTable:
@@ -147,6 +150,7 @@ def main_table(found: Findings) -> MainTable:
         has_dense_at_inference=any(row.dense_at_inference for row in rows),
         has_trainable_harmonic="harmonic" in shown and any(row.dense_at_inference for row in rows),
         single_seed=single,
+        shares=tuple(share_lines(lineup.groups)),
     )
 
 
@@ -169,7 +173,7 @@ def _row(i: int, found: Findings, scale: Scale | None) -> Row:
         says_dense=group.dense_at_inference and not shows_offset(subject),
         chip="" if trust.state in QUIET else STATES[trust.state],
         filled=struck,
-        sparsity=realised(group.sparsity) if group.made else "",
+        sparsity=sparsity_text(group),
         rescued=f"+{count(subject.rescued)}" if subject.rescued else "",
         clean=percent_cell(clean_accuracy(group)),
         primary=primary,
@@ -189,6 +193,13 @@ def _row(i: int, found: Findings, scale: Scale | None) -> Row:
         saving_alert=alert,
         not_made=not_made_text(group),
     )  # fmt: skip
+
+
+def sparsity_text(group: Group) -> str:
+    """The realised sparsity, a dash where it is not known which weights can be sparse, "" without a network."""
+    if not group.made:
+        return ""
+    return DASH if group.first.subject.untraced is not None else realised(group.sparsity)
 
 
 def _gone_text(state: State) -> str:

@@ -26,6 +26,7 @@ from sparserobust.report.text.attacks import attack_name, robust_name
 from sparserobust.report.text.differences import RESULTS
 from sparserobust.report.text.names import tagged_name
 from sparserobust.report.text.numbers import count, kib, listed, percent, points, realised, significant
+from sparserobust.report.text.share import share_lines
 from sparserobust.report.text.trust import STATES
 
 LONGEST_NAME = 44  # columns that names may take from the numbers
@@ -66,6 +67,7 @@ def summary_table(runs: Sequence[Run]) -> str:
     seeds = {len(group.runs) for group in lineup.groups}
     rows = [head, *(_line(i, found, seeds=len(seeds) > 1) for i in range(len(lineup.groups)))]
     legend = [f"{count(min(seeds))} seeds per row"] if len(seeds) == 1 and seeds != {1} else []
+    legend += [line for share in share_lines(lineup.groups) for line in wrapped(share)]
     if robust is not None and robust.several:
         names = listed([attack_name(name, lineup) for name in robust.worst.attacks])
         legend += wrapped(f"worst = the worst of {names} for each image")
@@ -156,7 +158,7 @@ def _line(i: int, found: Findings, *, seeds: bool) -> list[str]:
         return [ascii_text(name), f"{group.target:.4f}", clean, *"------"]
     cells = [
         name,
-        realised(group.sparsity),
+        "-" if group.first.subject.untraced is not None else realised(group.sparsity),
         _percent(clean_accuracy(group)),
         _DIVERGED if lost else STATES[state] if gone else _percent(value) if attacked else "-",
         _interval(value) if attacked and not (gone or lost) else "-",

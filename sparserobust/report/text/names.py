@@ -17,7 +17,7 @@ from sparserobust.analysis.lineup import Group
 from sparserobust.analysis.tags import Facet
 from sparserobust.analysis.variants import OFFSET, changed_of_mask, changed_offset
 from sparserobust.records import ChangedParameter, SubjectRecord
-from sparserobust.report.text.numbers import plural, target
+from sparserobust.report.text.numbers import listed, plural, target
 
 OFFSETS = {"zero": "zero offset", "frozen": "frozen", "dct": "DCT"}
 """The kinds of offset, for a reader."""
@@ -52,6 +52,8 @@ def _facet(facet: Facet) -> str:
         return "untrained or trained elsewhere" if facet.value is None else str(facet.value)
     if facet.kind == "epochs":
         return plural(int(str(facet.value)), "epoch")
+    if facet.kind == "exclude" and isinstance(facet.value, list):
+        return f"{listed([str(name) for name in facet.value])} excluded"
     if facet.kind == "parameter":
         return f"{facet.name}={facet.value}"
     if facet.kind == "copy":

@@ -125,6 +125,12 @@ def _disconnected(facts: Facts, names: Names) -> str:
     return "no path from the input to the logits" + (f": layer {cut} is cut" if cut else "")
 
 
+def _collapsed(facts: Facts, names: Names) -> str:
+    part = {"q": "query", "k": "key", "v": "value"}.get(str(facts.get("part")))
+    which = f"the {part} third of {facts['layer']}" if part else str(facts["layer"])
+    return f"layer collapsed: {which} keeps no weight"
+
+
 def _saves_nothing(facts: Facts, names: Names) -> str:
     dense = facts.get("offset", "zero") != "zero"
     return "saves no MACs: the effective weights are dense" if dense else "saves no MACs"
@@ -192,6 +198,7 @@ _WRITTEN: dict[str, Callable[[Facts, Names], str]] = {
     "found": _found,
     "not-measured": _not_measured,
     "disconnected": _disconnected,
+    "layer-collapsed": _collapsed,
     "saves-no-macs": _saves_nothing,
     "dense-collapsed": _dense_collapsed,
     "audit-gain": _gain,

@@ -15,12 +15,15 @@ SENTENCES: dict[str, str] = {
     "nothing-to-compare": "no attack found anything, or all the same",
     "loss-not-finite": "the loss of an example is not finite",
     "no-path": "no path leads from the input to the logits",
+    "paths-through-products": (
+        "paths through products of tensors that both depend on the image have no number: {operators:listed}"
+    ),
     "no-training-history": "not measured: the model has no training history",
     "dense-without-gradient": "the dense parent has no gradient",
     "every-map-zero": "every map is zero everywhere",
     "above-chance": "accuracy is above chance ({chance:.3f}) at every eps",
     "nothing-right-on-both": "no image that both models get right",
-    "no-prunable-layer": "the model has no conv or linear layer",
+    "no-prunable-layer": "the model multiplies its images by no weight that could be sparse",
     "needs-training-data": "needs training data: give a data set with a training split",
     "needs-initial-weights": "needs the initial weights, which are not known for this model",
     "is-dense-model": "this is the dense model itself: there is nothing to transfer",
@@ -69,8 +72,13 @@ SENTENCES: dict[str, str] = {
     ),
     "part-left-out": "{part} was left out: its loss needs {needs} classes, the model has {classes}",
     "constant-logits": "{constant:count} of {of:count} logits are constant: no path leads to them",
+    "operator-without-rule": ("not measured: what {operators:listed} multiplies is not known"),
+    "operators-not-counted": "what these operators multiply is not counted: {operators:listed}",
+    "broadcast-not-counted": "{products:count} products by broadcasting are not counted as MACs",
+    "weights-not-run": "not used for the image that was traced, so outside every sparsity: {layers:listed}",
+    "zeros-lost": "multiplied with fewer zeros than stored, because the weight is computed anew: {layers:listed}",
+    "counters-differ": "{counter} counts otherwise: {operators:listed}",
     "idle-layers": "layers that never run count as not effective: {layers:listed}",
-    "layer-collapsed": "layer collapsed: {layer} keeps no weight",
     "kept-without-score": (
         "{weights:weight} kept at the last pruning event had no score: they lie in parts that are cut off"
     ),
