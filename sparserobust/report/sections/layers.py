@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 from sparserobust.analysis.findings import Findings
-from sparserobust.analysis.lineup import Lineup
+from sparserobust.analysis.lineup import Group, Lineup
 from sparserobust.report.figures import layers
 from sparserobust.report.figures.panels import Panels, by_method
 from sparserobust.report.figures.splits import Method, methods
@@ -15,7 +15,7 @@ from sparserobust.report.sections import connectivity
 from sparserobust.report.sections.section import Section
 from sparserobust.report.sections.thirds import thirds
 from sparserobust.report.table.plain import PlainTable
-from sparserobust.report.text.names import mask_name, row_tag
+from sparserobust.report.text.names import mask_name, row_name, row_tag
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,25 @@ def per_layer(found: Findings) -> Panels | None:
         left=34.0,
         right=34.0,
     )
-    named = groups[0].first.subject.layers
-    numbered = ", ".join(f"{k + 1} {layer.name.removesuffix('.weight')}" for k, layer in enumerate(named))
     same = len({g.first.subject.model for g in groups}) == 1
-    facts = [f"Layers: {numbered}."] if same and len(named) <= 12 else []
+    facts = _numbered(groups) if same else []
     if len(masks) < len(found.lineup.methods()):
         facts.append("An offset leaves the mask as it is: one panel stands for every offset of a mask.")
     return Panels(panels, tuple(facts), columns)
+
+
+def _numbered(groups: Sequence[Group]) -> list[str]:
+    """Which number is which layer; once for each set of layers, where some subjects leave layers dense."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for group in groups:
+        names = tuple(layer.name.removesuffix(".weight") for layer in group.first.subject.layers)
+        rows.setdefault(names, []).append(row_name(group))
+    found = []
+    for names, own in rows.items():
+        whose = "" if len(rows) == 1 else f" of {', '.join(dict.fromkeys(own))}"
+        numbered = ", ".join(f"{k + 1} {name}" for k, name in enumerate(names))
+        found += [f"Layers{whose}: {numbered}."] if len(names) <= 12 else []
+    return found
 
 
 def _masks(lineup: Lineup) -> list[Method]:
