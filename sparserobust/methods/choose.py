@@ -51,7 +51,8 @@ def choose_masks(
     require_module(model)
     check_finite(model)
     shape = input_shape or _shape_of(model, data)
-    weights = weights_of(model_copy(model), shape, exclude=exclude)
+    copied = model_copy(model)  # as the subject will be one: what a copy reads from the original has no mask
+    weights = weights_of(copied, shape, exclude=exclude)
     slots = slots_of(model, weights.prunable)
     if not slots:
         raise ModelError(

@@ -85,12 +85,14 @@ _LISTED = {
 
 
 @cache
+@cache
 def base_name(op: OpOverload) -> str:
     """The operator without overload, without namespace where that is torch's own, and of one in place the other."""
     name: str = op._schema.name.removeprefix("aten::")
     return name.removesuffix("_") if op._schema.is_mutable and not name.endswith("__") else name
 
 
+@cache
 @cache
 def kind_of(op: OpOverload) -> str:
     """One of the kinds above, or "unknown" for an operator without a rule here."""

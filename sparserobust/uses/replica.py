@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
+
+from sparserobust.weights.slots import identity
 
 Storage = StorageWeakRef
 """The memory of a tensor, as a key: equal for views of one tensor, never for two that follow each other."""
@@ -47,9 +49,10 @@ def replica_of(model: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
     named = dict(model.named_parameters())
     memories = Counter(storage_of(parameter) for parameter in {id(p): p for p in named.values()}.values())
     own: dict[int, nn.Parameter] = {}
+    first: dict[Hashable, nn.Parameter] = {}
     for parameter in named.values():
         alone = parameter.device.type == "cpu" and memories[storage_of(parameter)] == 1
-        same = next((p for p in named.values() if not alone and _is_same(p, parameter)), parameter)
+        same = first.setdefault(identity(parameter), parameter)
         if id(same) not in own:
             values = same.detach() if alone else same.detach().to("cpu", copy=True)
             own[id(same)] = nn.Parameter(values, requires_grad=False)
@@ -74,11 +77,6 @@ def compute_again(replica: nn.Module) -> None:
         for hook in module._forward_pre_hooks.values():
             if isinstance(hook, BasePruningMethod | WeightNorm | SpectralNorm):
                 hook(module, None)
-
-
-def _is_same(one: Tensor, other: Tensor) -> bool:
-    """Whether two parameters are the same numbers in the same memory."""
-    return one.data_ptr() == other.data_ptr() and one.shape == other.shape and one.stride() == other.stride()
 
 
 class WriteGuard:
