@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from sparserobust.weights.slots import identity
 
+Known = TypeVar("Known")
 Storage = StorageWeakRef
 """The memory of a tensor, as a key: equal for views of one tensor, never for two that follow each other."""
 
@@ -25,6 +27,23 @@ def storage_of(tensor: Tensor) -> Storage | None:
         return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]
     except (NotImplementedError, RuntimeError):
         return None
+
+
+class ByMemory(dict[Storage | int, Known]):
+    """What is known of tensors, by their memory; what is known of freed memory goes.
+
+    A key keeps a few bytes of its tensor, between which the allocator can put nothing large: memory would grow
+    with the number of operations.
+    """
+
+    _full = 0
+
+    def __setitem__(self, key: Storage | int, known: Known) -> None:
+        super().__setitem__(key, known)
+        if len(self) > self._full:
+            for gone in [own for own in self if not isinstance(own, int) and own.expired()]:  # type: ignore[no-untyped-call]
+                del self[gone]
+            self._full = len(self) + 16
 
 
 def tensors_in(value: object) -> Iterator[Tensor]:

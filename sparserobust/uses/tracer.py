@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from sparserobust.uses.facts import CONSTANT, Facts, Part, highest, lowered, merged, parts_after, stored
 from sparserobust.uses.operators import LOOKUPS, base_name, kind_of
 from sparserobust.uses.products import PRODUCTS, Product
-from sparserobust.uses.replica import Storage, WriteGuard, storage_of, tensors_in
+from sparserobust.uses.replica import ByMemory, Storage, WriteGuard, storage_of, tensors_in
 from sparserobust.uses.thirds import AttentionTracer
 from sparserobust.uses.use import Use
 
@@ -60,7 +60,7 @@ class Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.fused = False
         self.computed: set[str] = set()
         self.attention = AttentionTracer(parameters, self._weight_in)
-        self._facts: dict[Storage | int, Facts] = {}
+        self._facts: ByMemory[Facts] = ByMemory()
         self._without_memory: list[Tensor] = []
         self._nonzero: dict[Any, int] = {}
         for name, buffer in buffers.items():
