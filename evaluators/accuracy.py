@@ -11,8 +11,6 @@ from torch import Tensor
 
 from sparserobust.attacks.losses import margin
 from sparserobust.data import batches
-from sparserobust.device import dtype_of
-from sparserobust.logits import as_logits
 from sparserobust.records import DIFFERENCE, Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement
 from sparserobust.settings import Positive
@@ -147,10 +145,8 @@ class _Counting(Measurement):
         hits: list[Tensor] = []
         with torch.no_grad():
             assert context.train is not None
-            for images, labels in batches(
-                context.train, context.batch_size, context.device, dtype=dtype_of(context.subject.model)
-            ):
-                logits = as_logits(context.subject.model(images), images)
+            for images, labels in batches(context.train, context.batch_size, context.device):
+                logits = context.model(images)
                 hits.append((logits.argmax(dim=1) == labels).cpu())
                 context.passes["forward"] += len(labels)
         return self._rate("train_top1", torch.cat(hits).numpy())

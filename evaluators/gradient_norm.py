@@ -9,13 +9,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.data import batches, stratified_subset
-from sparserobust.device import dtype_of
-from sparserobust.logits import as_logits, require_labels_of
+from sparserobust.device import working_dtype
+from sparserobust.drawn import initial_sha256
+from sparserobust.logits import require_labels_of
 from sparserobust.records import Outcome, Score, ScoreSpec, Table, remark
 from sparserobust.scoring import Context, Evaluator, Measurement, Skip
 from sparserobust.settings import Positive
-from sparserobust.subject import Subject, initial_sha256
+from sparserobust.subject import Subject
 from sparserobust.weights.slots import slots_of
 
 
@@ -136,6 +138,7 @@ class _Probing(Measurement):
         """Name -> gradient of the mean cross-entropy over all examples, in evaluation mode."""
         context = self.context
         model.eval().requires_grad_(True)
+        network = Adapter(model, context.subject.output)
         values = {name: slot.values for name, slot in slots_of(model, context.subject.weights.slots).items()}
         total = {name: torch.zeros_like(v, dtype=torch.float64) for name, v in values.items()}
         assert context.train is not None
@@ -143,9 +146,9 @@ class _Probing(Measurement):
         self.examples = 0
         with torch.enable_grad():
             for images, labels in batches(
-                examples, context.batch_size, context.device, dtype=dtype_of(model)
+                examples, context.batch_size, context.device, dtype=working_dtype(model)
             ):
-                logits = as_logits(model(images), images)
+                logits = network(images)
                 require_labels_of(logits, labels)
                 loss = F.cross_entropy(logits, labels, reduction="sum")
                 gradients = torch.autograd.grad(loss, list(values.values()), allow_unused=True)

@@ -86,7 +86,7 @@ class _Mapping(Measurement):
         self.context = context
         self.varying = _varying_pixels(context)
         initial = context.subject.at_initialisation()
-        self.initial = None if initial is None else initial.model.eval().requires_grad_(False)
+        self.initial = None if initial is None else initial.adapter().eval().requires_grad_(False)
         self.maps: dict[str, list[Tensor]] = {"logit": [], "margin": []}
         self.untrained: dict[str, list[Tensor]] = {"logit": [], "margin": []}
         self.shown: dict[int, list[Picture]] = {}

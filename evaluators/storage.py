@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from sparserobust.drawn import drawn_by_us
 from sparserobust.records import Outcome, ScoreSpec, Table
 from sparserobust.scoring import Context, Evaluator, Measurement
 from sparserobust.storage.codecs import bitmask_bytes, csr32_bytes, dense_bytes, snipit_bits
-from sparserobust.subject import Subject, drawn_by_us
+from sparserobust.subject import Subject
 from sparserobust.uses import Uses
 from sparserobust.weights.offset import dct_offset_of
 from sparserobust.weights.others import others_of

@@ -14,7 +14,6 @@ from sparserobust.attacks.budget import checked
 from sparserobust.attacks.losses import margin
 from sparserobust.attacks.oracle import Oracle
 from sparserobust.attacks.pgd import pgd
-from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
 from sparserobust.records import DIFFERENCE, Outcome, Remark, Score, ScoreSpec, remark
 from sparserobust.scoring import Batch, Context, Evaluator, Measurement, Skip
@@ -141,7 +140,7 @@ class _Transferring(PerBatch):
 
     def measure(self, batch: Batch) -> Arrays:
         """All four directions on one batch."""
-        other = Batch(self.dense, batch.images.to(dtype_of(self.dense)), batch.labels, self.passes)
+        other = Batch(self.dense, batch.images, batch.labels, self.passes)
         self._require_attackable(batch, other)
         both = batch.correct & other.correct
         chosen = both.cpu().numpy()
@@ -173,9 +172,7 @@ class _Transferring(PerBatch):
             self._dense_attackable = True
 
     def _fools(self, model: nn.Module, images: Tensor, labels: Tensor) -> np.ndarray:
-        fooled: np.ndarray = (
-            Oracle(model, self.passes).fooled(images.to(dtype_of(model)), labels).cpu().numpy()
-        )
+        fooled: np.ndarray = Oracle(model, self.passes).fooled(images, labels).cpu().numpy()
         return fooled
 
     def finish(self) -> Outcome:

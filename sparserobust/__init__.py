@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from sparserobust.subject import Subject as Subject
     from sparserobust.training import list_recipes as list_recipes
     from sparserobust.training import train as train
+    from sparserobust.weight_files import load_weights as load_weights
 
 __getattr__, _names, __all__ = lazy_loader.attach(
     __name__,
@@ -54,6 +55,7 @@ __getattr__, _names, __all__ = lazy_loader.attach(
         "experiment": ["Experiment", "run"],
         "analysis": ["Findings", "analyse"],
         "report": ["write_report"],
+        "weight_files": ["load_weights"],
     },
 )
 __version__ = metadata.version("sparserobust")

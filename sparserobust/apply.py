@@ -14,10 +14,12 @@ from sparserobust.arguments import image_size, plain_numbers, seed_number
 from sparserobust.data import AnyData
 from sparserobust.errors import ConfigError, PluginError, did_you_mean
 from sparserobust.methods.base import ChosenMasks, Method, PruneDuringTraining
-from sparserobust.methods.choose import choose_masks
+from sparserobust.methods.choose import choose_masks, plain_network
 from sparserobust.origin import origin_of
+from sparserobust.outputs import OutputOf
 from sparserobust.records import Remark, remark
 from sparserobust.registry import methods
+from sparserobust.scoring.trial import require_fitting
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.subject import Subject
 from sparserobust.uses import ModelWeights, Thirds
@@ -43,6 +45,7 @@ def sparsify(
     device: str | torch.device = "auto",
     input_shape: Sequence[int] | None = None,
     exclude: str | Sequence[str] = (),
+    output: OutputOf = None,
     **params: Any,
 ) -> Subject: ...
 @overload
@@ -56,6 +59,7 @@ def sparsify(
     device: str | torch.device = "auto",
     input_shape: Sequence[int] | None = None,
     exclude: str | Sequence[str] = (),
+    output: OutputOf = None,
     **params: Any,
 ) -> list[Subject]: ...
 @overload
@@ -69,6 +73,7 @@ def sparsify(
     device: str | torch.device = "auto",
     input_shape: Sequence[int] | None = None,
     exclude: str | Sequence[str] = (),
+    output: OutputOf = None,
     **params: Any,
 ) -> Subject | list[Subject]: ...
 def sparsify(
@@ -81,12 +86,13 @@ def sparsify(
     device: str | torch.device = "auto",
     input_shape: Sequence[int] | None = None,
     exclude: str | Sequence[str] = (),
+    output: OutputOf = None,
     **params: Any,
 ) -> Subject | list[Subject]:
     """A sparse, frozen or DCT-offset copy of a model, ready to be trained; the model itself is unchanged.
 
     Args:
-        model: any module that maps images to logits.
+        model: any module that takes images (n, c, h, w) in [0, 1] and returns logits, alone or among other things.
         method: one of `list_methods()`, or a `Method` of one's own.
         sparsity: fraction of prunable weights not kept, in [0, 1); a list or an array gives a list of subjects
             from one scoring.
@@ -97,6 +103,8 @@ def sparsify(
             shows in a forward pass; without any of the three the usual shapes are tried.
         exclude: what is to stay dense: names of parameters or modules, or patterns such as "patch_embed.*". Every
             sparsity is then a share of the other weights.
+        output: where the logits lie in what the model returns, where it is none of the usual places: a place in a
+            tuple, a key or attribute ("head.logits"), or a function that takes them out.
         params: the method's parameters (`sparserobust describe METHOD` lists them).
 
     Raises:
@@ -104,24 +112,33 @@ def sparsify(
         DegenerateScores: the scores cannot choose.
         PluginError: unknown method.
     """
+    model = plain_network(model)
     wanted, seed = plain_numbers(sparsity), seed_number(seed)
     targets = wanted if isinstance(wanted, list) else [wanted]
     for target in targets:
         check_sparsity(target)
     built = build_method(method, params)
+    found_at = None if data is None else require_fitting(model, data, split="train", output=output)
     shape = None if input_shape is None else image_size(input_shape)
     weights, found = choose_masks(
-        model, built, targets, data, seed, device, input_shape=shape, exclude=exclude
+        model, built, targets, data, seed, device, input_shape=shape, exclude=exclude, output=output
     )
     subjects = [
-        make_subject(model_copy(model), built, weights, chosen, target, seed)
+        make_subject(model_copy(model), built, weights, chosen, target, seed, output, found_at)
         for chosen, target in zip(found, targets, strict=True)
     ]
     return subjects if isinstance(wanted, list) else subjects[0]
 
 
 def make_subject(
-    model: nn.Module, method: Method, own: ModelWeights, chosen: ChosenMasks, sparsity: float, seed: int
+    model: nn.Module,
+    method: Method,
+    own: ModelWeights,
+    chosen: ChosenMasks,
+    sparsity: float,
+    seed: int,
+    output: OutputOf = None,
+    output_found: str | None = None,
 ) -> Subject:
     """The model itself under the masks, with new weights where the method asks for a draw.
 
@@ -154,6 +171,8 @@ def make_subject(
         exclude=own.exclude,
         outside=own.outside,
         thirds=dict(own.thirds),
+        output=output,
+        output_found=output_found,
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,12 +15,13 @@ from sparserobust.data.subset import without_loader
 from sparserobust.device import device_of
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Method
-from sparserobust.methods.choose import choose_masks
+from sparserobust.methods.choose import choose_masks, plain_network
+from sparserobust.outputs import OutputOf
 from sparserobust.sparsity.allocation import check_sparsity
 from sparserobust.training.attached import Attached, is_held
 from sparserobust.training.pruner_for import pruner_for
+from sparserobust.weights.copying import deep_copy
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import require_module
 from sparserobust.weights.slots import Slot, slots_of
 
 
@@ -37,6 +37,7 @@ def attach(
     seed: int = 0,
     input_shape: Sequence[int] | None = None,
     exclude: str | Sequence[str] = (),
+    output: OutputOf = None,
     **params: Any,
 ) -> Attached:
     """Binds a method to a model, in place, and to the optimizer of a training loop of one's own.
@@ -54,7 +55,7 @@ def attach(
         steps_per_epoch: optimizer steps in each.
         data: for methods that score on training examples, as in `sparsify`.
         seed: of everything drawn.
-        input_shape, exclude: as in `sparsify`.
+        input_shape, exclude, output: as in `sparsify`.
         params: the method's parameters.
 
     Raises:
@@ -62,7 +63,7 @@ def attach(
             training as long as this. Model and optimizer are then as they were.
         ModelError, DegenerateScores, PluginError: as `sparsify`.
     """
-    require_module(model)
+    model = plain_network(model)
     _check_optimizer(optimizer)
     check_sparsity(sparsity)
     epochs = whole_number("epochs", epochs, least=1)
@@ -70,13 +71,21 @@ def attach(
     seed, built = seed_number(seed), build_method(method, params)
     shape = None if input_shape is None else image_size(input_shape)
     weights, (chosen,) = choose_masks(
-        model, built, [sparsity], data, seed, device_of(model), input_shape=shape, exclude=exclude
+        model,
+        built,
+        [sparsity],
+        data,
+        seed,
+        device_of(model),
+        input_shape=shape,
+        exclude=exclude,
+        output=output,
     )
     _check_held(optimizer, slots_of(model, chosen.masks))
     split = None if data is None else as_dataset(data, "train")
 
     def attached_to(model: nn.Module, optimizer: torch.optim.Optimizer) -> Attached:
-        subject = make_subject(model, built, weights, chosen, sparsity, seed)
+        subject = make_subject(model, built, weights, chosen, sparsity, seed, output)
         offsets = [dct_offset_of(slot) for slot in subject.weights.slots.values()]
         if alphas := [dct.alpha for dct in offsets if dct is not None and dct.alpha.requires_grad]:
             optimizer.add_param_group({"params": alphas})
@@ -90,7 +99,7 @@ def attach(
         )
         return Attached(pruner, subject)
 
-    attached_to(*copy.deepcopy((model, optimizer))).detach()  # what is refused leaves the model as it was
+    attached_to(*deep_copy((model, optimizer), model)).detach()  # what is refused leaves the model as it was
     attached = attached_to(model, optimizer)
     attached.pruner.before_training()
     return attached

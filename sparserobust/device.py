@@ -46,6 +46,17 @@ def dtype_of(model: nn.Module) -> torch.dtype:
     return next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
 
 
+def is_half(model: nn.Module) -> bool:
+    """Whether all floating-point numbers of a model are of half precision; one of mixed types minds what is which."""
+    types = {t.dtype for t in chain(model.parameters(), model.buffers()) if t.is_floating_point()}
+    return bool(types) and types <= {torch.float16, torch.bfloat16}
+
+
+def working_dtype(model: nn.Module) -> torch.dtype:
+    """What losses and gradients of weights are taken in: float64 for a model that computes in it, else float32."""
+    return torch.promote_types(dtype_of(model), torch.float32)
+
+
 def resolve_device(device: str | torch.device) -> torch.device:
     """The device that is meant; "auto" is CUDA where there is one, else the CPU.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,8 +23,8 @@ def is_recurrent(model: nn.Module) -> bool:
 def plain_kernels(*, cudnn: bool = False, onednn: bool = True) -> Iterator[None]:
     """Inside, nothing is fused; afterwards all switches are as they were.
 
-    Attention runs without torch's fast path and by the kernel that multiplies step by step, recurrent layers on CUDA
-    without cuDNN's.
+    Compiled code runs as it was written. Attention runs without torch's fast path and by the kernel that multiplies
+    step by step, recurrent layers on CUDA without cuDNN's.
 
     Args:
         cudnn: True: what runs by cuDNN goes on doing so, recurrent layers too.
@@ -34,11 +35,23 @@ def plain_kernels(*, cudnn: bool = False, onednn: bool = True) -> Iterator[None]
     torch.backends.mha.set_fastpath_enabled(False)
     _enable(cudnn=was_cudnn and cudnn, onednn=was_onednn and onednn)
     try:
-        with sdpa_kernel(SDPBackend.MATH):
+        with sdpa_kernel(SDPBackend.MATH), _compiled_code_runs_as_written():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
         _enable(cudnn=was_cudnn, onednn=was_onednn)
+
+
+@contextmanager
+def _compiled_code_runs_as_written() -> Iterator[None]:
+    """Inside, what `torch.compile` made runs, and is traced, as the Python that it was made from."""
+    dynamo = sys.modules.get("torch._dynamo")
+    if dynamo is None:  # importing it takes seconds, and nothing is compiled without it
+        yield
+        return
+    traced_through = dynamo.config.patch(error_on_nested_fx_trace=False, error_on_nested_jit_trace=False)
+    with torch.compiler.set_stance("force_eager"), traced_through:
+        yield
 
 
 def _enable(*, cudnn: bool, onednn: bool) -> None:

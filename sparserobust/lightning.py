@@ -17,6 +17,7 @@ from sparserobust.custom_loop import attach
 from sparserobust.data import AnyData
 from sparserobust.errors import ConfigError
 from sparserobust.methods.base import Method
+from sparserobust.outputs import OutputOf
 from sparserobust.training.attached import Attached
 
 
@@ -46,13 +47,14 @@ class Sparsify(Callback):
         seed: int = 0,
         input_shape: Sequence[int] | None = None,
         exclude: str | Sequence[str] = (),
+        output: OutputOf = None,
         **params: Any,
     ) -> None:
         """Says what is to be attached.
 
         Args:
-            method, sparsity, data, seed, input_shape, exclude, params: as `sr.attach` takes them; what is excluded has
-                its name within the network.
+            method, sparsity, data, seed, input_shape, exclude, output, params: as `sr.attach` takes them; what is
+                excluded has its name within the network.
             network: name of the submodule that maps images to logits; by default the module itself.
         """
         self.method, self.network = method, network
@@ -62,6 +64,7 @@ class Sparsify(Callback):
             "seed": seed,
             "input_shape": input_shape,
             "exclude": exclude,
+            "output": output,
             **params,
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from sparserobust.arguments import require_known_labels
 from sparserobust.errors import ModelError, ShapeError
+from sparserobust.outputs import described, parts_of, taken_from
 
 AUXILIARY_WEIGHT = 0.3
 """What the loss of each auxiliary head counts in training (Szegedy et al. 2014, GoogLeNet, arXiv:1409.4842, sec. 5)."""
@@ -35,21 +36,24 @@ def as_logits(returned: object, images: Tensor) -> Tensor:
 
 
 def one_tensor(returned: object, images: Tensor) -> Tensor:
-    """What a model returned as it is, one number per image and output, in the floating type of the images.
+    """What a model returned, one number per image and output, (n, outputs), in the floating type of the images.
+
+    (n,) is one number per image, and (n, outputs, 1, 1) what a network without a flattening layer returns.
 
     Raises:
         As `as_logits`.
     """
+    n = len(images)
     if not isinstance(returned, Tensor):
-        raise ShapeError(
-            f"the model must return logits ({len(images)}, classes), got {type(returned).__name__}; "
-            "wrap it in a module that returns the logits alone"
-        )
-    if returned.ndim != 2 or len(returned) != len(images) or not returned.shape[1]:
-        got = tuple(returned.shape)
-        raise ShapeError(f"the model must return logits ({len(images)}, classes), got {got}")
+        raise ShapeError(f"the model must return logits ({n}, classes), got {described(returned)}")
     if not returned.is_floating_point():
         raise ModelError(f"the model must return logits as floating-point numbers, got {returned.dtype}")
+    if returned.shape == (n,) or (n == 1 and returned.dim() < 2):  # of one image squeezed, (classes,)
+        returned = returned.reshape(n, -1)
+    elif returned.dim() > 2 and all(size == 1 for size in returned.shape[2:]):
+        returned = returned.flatten(1)
+    if returned.dim() != 2 or len(returned) != n or not returned.shape[1]:
+        raise ShapeError(f"the model must return logits ({n}, classes), got {described(returned)}")
     return returned.to(images.dtype)
 
 
@@ -62,14 +66,16 @@ def with_auxiliary(returned: object, images: Tensor) -> tuple[Tensor, list[Tenso
     Raises:
         As `as_logits`.
     """
-    parts = list(returned.values()) if isinstance(returned, Mapping) else returned
-    if not isinstance(parts, tuple | list) or not parts or not isinstance(parts[0], Tensor):
-        return as_logits(returned, images), []
-    for other in parts[1:]:
-        if other is not None and (not isinstance(other, Tensor) or other.shape != parts[0].shape):
-            return as_logits(returned, images), []  # which says what is wrong
-    logits, *auxiliary = (as_logits(part, images) for part in parts if part is not None)
-    return logits, auxiliary
+    logits, _ = taken_from(returned, len(images))
+    parts = [part for _, part in parts_of(returned) if part is not None]
+    others = parts[1:] if parts and logits is parts[0] else []
+    if hasattr(returned, "_fields") or not isinstance(
+        returned, tuple | list
+    ):  # then their names say what they are
+        others = [part for name, part in parts_of(returned)[1:] if part is not None and "aux" in name.lower()]
+    if not all(isinstance(part, Tensor) and part.shape == logits.shape for part in others):
+        others = []  # what lies beside the logits are no logits
+    return as_logits(logits, images), [as_logits(part, images) for part in others]
 
 
 def training_loss(logits: Tensor, auxiliary: Sequence[Tensor], labels: Tensor) -> Tensor:

@@ -172,9 +172,9 @@ class Registry:
         plugin, where = self.load(name), f"{self.one} {name!r} from {self.origin(name)}"
 
         @functools.wraps(plugin)
-        def checked(*arguments: object) -> T:
+        def checked(*arguments: object, **options: object) -> T:
             try:
-                made = plugin(*arguments)
+                made = plugin(*arguments, **options)
             except SparseRobustError:
                 raise
             except (Exception, SystemExit) as error:
@@ -236,10 +236,14 @@ def _hidden(entry: EntryPoint) -> str:
     return f"{package} is {place}, which hides the {package} of sparserobust; rename that {kind} or run from elsewhere"
 
 
-def data_place(name: str) -> tuple[str, str]:
-    """("mnist", "PATH") of "mnist:PATH", a data set and the folder that it is in; "" where none is named."""
-    bare, _, path = name.partition(":")
-    return (bare, path) if path else (name, "")
+LIBRARIES = {"torchvision": "resnet50", "timm": "vit_tiny_patch16_224"}
+"""Libraries whose classifiers are networks by name, `LIBRARY:NAME`, each with one of its names."""
+
+
+def library_of(name: str) -> str:
+    """ "timm" of "timm:NAME"; "" where the name is of no library of networks."""
+    library, colon, _ = str(name).partition(":")
+    return library if colon and library in LIBRARIES else ""
 
 
 methods = Registry("sparserobust.methods", "method")
@@ -248,9 +252,16 @@ models = Registry(
     "sparserobust.models",
     "model",
     unknown=ModelError,
-    besides=", torchvision:NAME is any of torchvision's, and in an experiment package.module:callable is your own",
+    besides=(
+        f", {' and '.join(f'{library}:NAME' for library in LIBRARIES)} are any of theirs, and in an experiment "
+        "package.module:callable is your own"
+    ),
 )
 data = Registry(
-    "sparserobust.data", "data set", "data", unknown=DataError, besides=", NAME:PATH reads one from PATH"
+    "sparserobust.data",
+    "data set",
+    "data",
+    unknown=DataError,
+    besides=", NAME:PATH reads one from PATH, package.module:callable is your own",
 )
 sections = Registry("sparserobust.sections", "section")

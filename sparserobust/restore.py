@@ -11,18 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.apply import build_method
+from sparserobust.drawn import initial_sha256
 from sparserobust.errors import ModelError, RecordError
 from sparserobust.made_by import made_by
 from sparserobust.methods.base import PruneDuringTraining
 from sparserobust.models.create import create_model, is_model
 from sparserobust.origin import ModelOrigin
+from sparserobust.outputs import OutputOf, require_output
 from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import SCHEMA_VERSION, History, OutsideParameter, SubjectRecord
 from sparserobust.records.migrations import migrated_history, migrated_subject
 from sparserobust.registry import methods
 from sparserobust.storage.codecs import unpack_mask
 from sparserobust.storage.modelfile import file_sha256, model_file, read_model
-from sparserobust.subject import STARTS_FULL, Subject, initial_sha256
+from sparserobust.subject import STARTS_FULL, Subject
 from sparserobust.uses import CannotTrace, Thirds, weights_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.offset import dct_offset_of
@@ -43,7 +45,9 @@ ONCE_SHARED: dict[str, tuple[str | bool | None, ...]] = {
 """Parameters that earlier versions wrote for every method, with the values at which they did nothing."""
 
 
-def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None) -> Subject:
+def load_subject(
+    path: str | os.PathLike[str], *, model: nn.Module | None = None, output: OutputOf = None
+) -> Subject:
     """The subject that `Subject.save` or `sparserobust evaluate` wrote.
 
     A frozen offset that one of our initialisers drew is drawn again from its seed and checked by its sha256.
@@ -53,11 +57,14 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         path: the file, or the folder of a run, which holds it as `model.sparse`.
         model: a fresh instance of the same architecture; needed unless `create_model` made the saved one.
             It is changed in place.
+        output: where the logits lie in what it returns, as in `sparsify`; needed where a function took them out, which
+            no file keeps.
 
     Raises:
         RecordError: the file is unreadable, damaged, or the offset does not match its sha256.
-        ModelError: the architecture is another one, or is not known and `model` is not given.
+        ModelError: the architecture is another one, or is not known and `model` is not given; or `output` is missing.
     """
+    require_output(output)
     path = model_file(path)
     header, tensors = read_model(path)
     try:
@@ -70,6 +77,9 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
             name: Thirds(int(axis), tuple((str(part), int(many)) for part, many in runs))
             for name, (axis, runs) in header.get("thirds", {}).items()
         }
+        types = {name: str(own) for name, own in header.get("types", {}).items()}
+        place = header.get("output")
+        require_output(place)
         dtype = header["dtype"]
         if dtype not in ("float16", "bfloat16", "float32", "float64"):
             raise ValueError(f"dtype {dtype!r}")
@@ -79,9 +89,17 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         raise RecordError(
             f"{path} is damaged: its header cannot be read ({str(error).splitlines()[0]})"
         ) from None
+    if output is None and place is None and record.output is not None:
+        raise ModelError(
+            f"{path}: its logits were taken out by {record.output}, a function, which no file keeps; give it again: "
+            "load_subject(path, model=..., output=...)"
+        )
     base = model if model is not None else _drawn_again(origin, record, path)
     _check_shapes(base, shapes, path)
     base.to(getattr(torch, dtype))
+    for name, tensor in base.state_dict(keep_vars=True).items():
+        if name in types:
+            tensor.data = tensor.data.to(getattr(torch, types[name]))
     subject = Subject(
         model=base,
         parent=None if model is not None else dense_state(base),
@@ -98,7 +116,10 @@ def load_subject(path: str | os.PathLike[str], *, model: nn.Module | None = None
         outside=record.outside_parameters,
         thirds=thirds,
         untraced=record.untraced,
+        output=place if output is None else output,
+        output_found=record.output_found,
         warnings=tuple(warning for warning in record.warnings if warning != STARTS_FULL),
+        notes=record.notes,
         history=history,
     )
     if record.outside_parameters is None and record.untraced is None:

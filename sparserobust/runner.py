@@ -16,18 +16,21 @@ from torch import nn
 
 from sparserobust.arguments import seed_number
 from sparserobust.data import AnyData, Data, image_shape
+from sparserobust.data.subset import repeatable
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, DegenerateScores, said_by
 from sparserobust.methods.base import Method
+from sparserobust.outputs import OutputOf
 from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord, remark
 from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
 from sparserobust.scoring.attack.optimality import with_optimality
 from sparserobust.scoring.cache import Cache
 from sparserobust.scoring.code import outcome_codes
 from sparserobust.scoring.named import build_evaluator, chosen, default_evaluators, list_evaluators
+from sparserobust.scoring.trial import tried
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.subject import Subject
-from sparserobust.weights.plan import require_module
+from sparserobust.weights.usable import usable
 
 __all__ = ["build_evaluator", "evaluate", "failed_run", "list_evaluators"]
 
@@ -41,6 +44,7 @@ def evaluate(
     *,
     dense: Run | None = None,
     dense_model: nn.Module | Subject | None = None,
+    output: OutputOf = None,
     cache: str | os.PathLike[str] | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -52,13 +56,17 @@ def evaluate(
 ) -> Run:
     """Scores one subject with many evaluators, going through the data once.
 
+    The model is tried on a few images first, which no count of passes holds.
+
     Args:
-        model: a Subject, or any module that maps images (n, c, h, w) in [0, 1] to logits.
+        model: a Subject, or any module that takes images (n, c, h, w) in [0, 1] and returns logits, alone or among
+            other things.
         data: its test split is evaluated; its training split serves those that need training examples.
         evaluators: names or instances, one or several, for instance `load_preset("quick")`. By default the core
             eight and those that other packages bring; attacks that take long run when they are named.
         dense: the run of the dense model trained alike, for what is relative to it.
         dense_model: that model itself, for transfer attacks.
+        output: where the logits lie in what a bare model returns, as in `sparsify`.
         cache: folder in which results of attacks are kept by content: the same attack on the same model and
             images is not run again, in this run or any later one, and the record says so.
         seed: of the subset and of anything drawn, 0 <= seed < 2**32.
@@ -73,10 +81,17 @@ def evaluate(
         The record, with one outcome for each evaluator: ok, skipped or failed.
 
     Raises:
-        ConfigError, ShapeError, DataError, ModelError, PluginError: wrong use, before anything is measured.
+        ConfigError, ShapeError, DataError, ModelError, PluginError: wrong use, before anything is measured; also that
+            the model, tried on the first images, does not take them or returns no logits of the data's classes: NaN,
+            probabilities, or other numbers each time.
     """
-    subject, seed = Subject.of(model, partial(image_shape, data)), seed_number(seed)
     named = default_evaluators() if evaluators is None else chosen(evaluators)
+    network, data = model if isinstance(model, Subject) else usable(model), repeatable(data)
+    warnings, found = (
+        tried(network, data, output=output) if any(own.sees_data for own in named) else ((), None)
+    )
+    subject, seed = Subject.of(network, partial(image_shape, data), output=output), seed_number(seed)
+    subject.output_found = subject.output_found or found
     if dense is not None and not isinstance(dense, Run):
         raise ConfigError(
             f"dense must be the run of the dense model, got {type(dense).__name__}; see dense_model"
@@ -84,7 +99,7 @@ def evaluate(
     if cache is not None and not isinstance(cache, str | os.PathLike):
         raise ConfigError(f"cache must be the path of a folder, got {cache!r}")
     if dense_model is not None and not isinstance(dense_model, Subject):
-        require_module(dense_model)
+        dense_model = usable(dense_model)
     target = resolve_device(device)
     start = time.perf_counter()
     codes = outcome_codes(subject.model, {own.label: own for own in named})
@@ -99,9 +114,11 @@ def evaluate(
         progress=progress,
     )
     measured = measure(subject, data, named, options)
-    record = subject.record()
+    record = subject.record().model_copy(update={"output_found": measured.output_found})
     if label is not None:
         record = record.model_copy(update={"label": label, "label_given": True})
+    if new := [warning for warning in warnings if warning not in record.warnings]:
+        record = record.model_copy(update={"warnings": (*record.warnings, *new)})
     return Run(
         subject=record,
         data=_data_record(data, measured, limit),
@@ -143,6 +160,7 @@ def failed_run(dense: Run, method: Method, sparsity: float, error: BaseException
         model=own.model,
         model_title=own.model_title,
         parameters=own.parameters,
+        normalization=own.normalization,
         offset=method.offset,
         sparsity=sparsity,
         kept=kept,
@@ -153,6 +171,7 @@ def failed_run(dense: Run, method: Method, sparsity: float, error: BaseException
         decay_towards="offset" if method.offset == "dct" else "zero",
         initial_sha256=own.initial_sha256,
         weights_sha256="",
+        notes=own.notes,
         not_made=reason,
     )
     outcomes = {
@@ -192,6 +211,7 @@ def _data_record(data: AnyData, measured: Measured, limit: int | None) -> DataRe
         limit=limit,
         subset=measured.subset,
         train_n=len(train) if train is not None and hasattr(train, "__len__") else None,
+        image_size=data.image_size if isinstance(data, Data) else None,
     )
 
 

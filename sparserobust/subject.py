@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,16 +10,21 @@ from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.device import dtype_of
+from sparserobust.drawn import drawn_by_us, initial_sha256, training_of
+from sparserobust.errors import ConfigError
 from sparserobust.made_by import made_by
 from sparserobust.one_line import OneLine, short, shown
 from sparserobust.origin import ModelOrigin, origin_of
+from sparserobust.outputs import OutputOf, output_name
 from sparserobust.pruner import Pruner, TrainingState
 from sparserobust.records import (
     SCHEMA_VERSION,
     ChangedParameter,
     History,
     LayerRecord,
+    Normalization,
     OutsideParameter,
     PartRecord,
     Remark,
@@ -33,15 +37,15 @@ from sparserobust.storage.modelfile import file_sha256, write_model
 from sparserobust.storage.stored import stored_tensors
 from sparserobust.uses import CannotTrace, ModelWeights, Thirds, weights_of
 from sparserobust.weights.attach import SparseWeights
-from sparserobust.weights.others import as_drawn
+from sparserobust.weights.copying import deep_copy
+from sparserobust.weights.isolation import in_evaluation_mode
 from sparserobust.weights.plan import (
     Plan,
-    check_finite,
     plain_copy,
-    require_module,
     sha256_of,
 )
-from sparserobust.weights.slots import slots_of, value_in
+from sparserobust.weights.slots import slots_of
+from sparserobust.weights.usable import is_quantised, state_of, usable
 
 STARTS_FULL = remark("starts-full")
 """Not trained yet: the method prunes while it trains, and the mask is the one it starts from."""
@@ -65,13 +69,16 @@ class Subject(OneLine):
         pruning: what its method does while it trains, given the state of the training; None where the mask is fixed,
             and after training.
         prune_at_end: whether training ends with setting a frozen offset to zero.
-        warnings: what a reader should know of how it was made.
+        warnings: what speaks against relying on its numbers; `notes`: what else there is to know of how it was made.
+        drawn: whether its weights are known to be as they were drawn, for one without a parent to tell it by.
         history: of its last training.
         made_from: sha256 of all that an experiment made it from, kept in its file; None elsewhere.
         exclude: what the user wanted to stay dense: names of parameters or modules, or patterns for them.
         outside: parameters of two or more dimensions that the masks leave out, and why; None where they are not known.
         thirds: name of a fused attention weight -> which of its units make query, key and value.
         untraced: why it is not known which of its weights can be sparse; None where it is.
+        output: where the logits lie in what the model returns, see `sparserobust.outputs`; `output_found`: where they
+            were found on a first image without that.
         saved: (sha256 of its file, `weights_sha256` at that time), None where it was neither saved nor loaded.
     """
 
@@ -95,12 +102,16 @@ class Subject(OneLine):
     pruning: Callable[[TrainingState], Pruner] | None = None
     prune_at_end: bool = False
     warnings: tuple[Remark, ...] = ()
+    notes: tuple[Remark, ...] = ()
+    drawn: bool = False
     history: History | None = None
     made_from: str | None = None
     exclude: tuple[str, ...] = ()
     outside: tuple[OutsideParameter, ...] | None = None
     thirds: dict[str, Thirds] = field(default_factory=dict)
     untraced: Remark | None = None
+    output: OutputOf = None
+    output_found: str | None = None
     saved: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
@@ -131,6 +142,7 @@ class Subject(OneLine):
         *,
         name: str | None = None,
         exclude: str | Sequence[str] = (),
+        output: OutputOf = None,
         train_zero_layers: bool = False,
     ) -> Subject:
         """The subject itself, or one around a bare model, which is not copied: masks are read off its zeros.
@@ -141,6 +153,7 @@ class Subject(OneLine):
                 forward pass. Where there can be none, the subject has no weights and says why (`untraced`).
             name: of the architecture.
             exclude: of a bare model, as in `sparsify`: what its sparsity is not about.
+            output: of a bare model, as in `sparsify`.
             train_zero_layers: a layer that is zero everywhere was initialised so rather than pruned, and
                 is kept whole.
 
@@ -149,14 +162,19 @@ class Subject(OneLine):
             ConfigError: nothing has an excluded name, or everything.
         """
         if isinstance(model, Subject):
+            if output is not None and output != model.output:
+                raise ConfigError(
+                    f"output is of a bare model, and this subject has its own ({output_name(model.output)}); set "
+                    "subject.output instead"
+                )
             return model
-        require_module(model)
-        check_finite(model)
+        model = usable(model)
         own, untraced = _traced(model, None if input_shape is None else input_shape(), exclude)
         masks = {}
-        for key, slot in slots_of(model, own.prunable).items():
-            support = slot.effective.detach() != 0
-            masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
+        with in_evaluation_mode(model):
+            for key, slot in slots_of(model, own.prunable).items():
+                support = slot.effective.detach() != 0
+                masks[key] = ~support if train_zero_layers and not bool(support.any()) else support
         name = name or origin_of(model, "name") or type(model).__name__
         weights = SparseWeights(model, masks, "zero", enforce=False)
         outside = own.outside if untraced is None else None
@@ -169,8 +187,13 @@ class Subject(OneLine):
             outside=outside,
             thirds=dict(own.thirds),
             untraced=untraced,
+            output=output,
             warnings=own.not_run,
         )
+
+    def adapter(self) -> Adapter:
+        """The model as one that takes images and returns logits of their type."""
+        return Adapter(self.model, self.output, self.output_found)
 
     @property
     def plan(self) -> Plan:
@@ -208,7 +231,7 @@ class Subject(OneLine):
         """
         if self.parent is None:
             return None
-        initial = copy.deepcopy(self)
+        initial = deep_copy(self, self.model)
         initial.weights.load(self.parent)
         initial.history = None
         return initial
@@ -236,7 +259,7 @@ class Subject(OneLine):
         )
         parameters = self.parent if self.parent is not None else dict(self.model.named_parameters())
         trainable = {name for name, _ in self.model.named_parameters()} | set(self.weights.slots)
-        weights_sha256, initial = sha256_of(self.model.state_dict()), initial_sha256(self)
+        weights_sha256, initial = sha256_of(state_of(self.model)), initial_sha256(self)
         file_sha256, of_weights = self.saved or (None, None)
         return SubjectRecord(
             **made_by(self),
@@ -244,19 +267,24 @@ class Subject(OneLine):
             model=self.name,
             model_title=self.model_title,
             parameters=sum(tensor.numel() for name, tensor in parameters.items() if name in trainable),
+            normalization=_normalization(self.model),
             offset=self.weights.kind,
             sparsity=self.sparsity,
             kept=self.kept,
             prunable=self.prunable,
+            dtype=str(dtype_of(self.model)).removeprefix("torch."),
+            output=output_name(self.output),
+            output_found=self.output_found,
             exclude=self.exclude,
             outside=None if self.outside is None else share_outside(self.prunable, self.outside),
             outside_parameters=self.outside,
             untraced=self.untraced,
             rescued=sum(self.rescued.values()),
             decay_towards="offset" if self.weights.kind == "dct" else "zero",
-            training=_training(self, initial),
+            training=training_of(self, initial),
             layers=layers,
             warnings=self.warnings if self.pruning is None else (*self.warnings, STARTS_FULL),
+            notes=self.notes,
             initial_sha256=initial,
             weights_sha256=weights_sha256,
             file_sha256=file_sha256 if of_weights == weights_sha256 else None,
@@ -278,6 +306,8 @@ class Subject(OneLine):
             "origin": vars(origin) if isinstance(origin, ModelOrigin) else None,
             "shapes": {key: list(values.shape) for key, values in self.weights.values.items()},
             "dtype": str(dtype_of(self.model)).removeprefix("torch."),
+            "types": _other_types(self.model),
+            "output": self.output if isinstance(self.output, int | str) else None,
             "recipe": self.recipe,
             "pruning": self.pruning is not None,
             "prune_at_end": self.prune_at_end,
@@ -291,6 +321,18 @@ class Subject(OneLine):
         return file
 
 
+def _normalization(model: nn.Module) -> Normalization | None:
+    """By what one of our networks normalises images."""
+    mean, std = origin_of(model, "mean"), origin_of(model, "std")
+    return None if mean is None else Normalization(mean=mean, std=std)
+
+
+def _other_types(model: nn.Module) -> dict[str, str]:
+    """Name -> floating type of what is of another one than the model's first parameter."""
+    floating = {name: t.dtype for name, t in state_of(model).items() if t.is_floating_point()}
+    return {n: str(own).removeprefix("torch.") for n, own in floating.items() if own != dtype_of(model)}
+
+
 def _traced(
     model: nn.Module, input_shape: tuple[int, ...] | None, exclude: str | Sequence[str]
 ) -> tuple[ModelWeights, Remark | None]:
@@ -299,40 +341,12 @@ def _traced(
         own = weights_of(model, input_shape, exclude=exclude)
     except CannotTrace as error:
         return ModelWeights(), raised(error)
-    hidden = bool(own.opaque) and not own.prunable
-    return own, remark("operator-without-rule", operators=list(own.opaque)) if hidden else None
+    if own.opaque and (not own.prunable or is_quantised(model)):
+        return ModelWeights(), remark("operator-without-rule", operators=list(own.opaque))
+    return own, None
 
 
 def _parts(thirds: Thirds | None, mask: Tensor) -> tuple[PartRecord, ...]:
     """What each third of a fused weight keeps."""
     kept = {} if thirds is None else thirds.kept(mask)
     return tuple(PartRecord(name=part, numel=numel, kept=own) for part, (numel, own) in kept.items())
-
-
-def initial_sha256(subject: Subject) -> str | None:
-    """sha256 of the prunable weights of the parent, None without one."""
-    if subject.parent is None:
-        return None
-    return sha256_of({name: value_in(subject.parent, name) for name in subject.weights.slots})
-
-
-def drawn_by_us(subject: Subject) -> bool:
-    """Whether `create_model` drew the parent's weights, so that its seed brings them back on every machine."""
-    return bool(origin_of(subject.model, "repeatable")) and _drawn(subject, initial_sha256(subject))
-
-
-def _drawn(subject: Subject, initial: str | None) -> bool:
-    """Whether the parent's weights, whose sha256 is `initial`, are those that `create_model` drew here or elsewhere."""
-    drawn = origin_of(subject.model, "sha256")
-    return drawn is not None and bool(drawn == initial)
-
-
-def _training(subject: Subject, initial: str | None) -> Literal["none", "recorded", "elsewhere", "unknown"]:
-    """What is known of a subject's training; see `SubjectRecord`."""
-    if subject.history is not None and subject.history.epochs:
-        return "recorded"
-    if subject.parent is None:
-        return "unknown"
-    if not as_drawn(subject.model, subject.weights.slots, subject.weights.masks, subject.parent):
-        return "elsewhere" if subject.history is None else "unknown"
-    return "none" if _drawn(subject, initial) else "unknown"

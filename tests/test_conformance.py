@@ -215,7 +215,7 @@ class Average(Measurement):
         if self.fault == "batches of one":
             assert len(batch) > 1
         if self.fault == "float64":
-            batch.images.to(torch.float32).matmul(torch.ones(8, 1, dtype=batch.images.dtype))
+            batch.images.matmul(torch.ones(8, 1, dtype=next(batch.model.parameters()).dtype))
         if self.fault == "keeps":
             object.__setattr__(self.evaluator, "last", batch)
 

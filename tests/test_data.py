@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import urllib.error
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +13,6 @@ import torch
 import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
 from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 import sparserobust as sr
@@ -58,26 +56,6 @@ def digits() -> sr.Data:
 def everything(dataset) -> tuple[torch.Tensor, torch.Tensor]:
     parts = list(batches(dataset, 500, CPU))
     return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
-
-
-def write_image(path: Path, size=(6, 6), value: int | tuple[int, ...] = 100, mode: str = "L") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, value).save(path)
-
-
-def write_tree(
-    root: Path, splits=("train", "test"), classes=("cat", "dog"), per_class: int = 10, mode="L"
-) -> Path:
-    for split in splits:
-        for place, name in enumerate(classes):
-            for index in range(per_class):
-                value = 60 + 100 * place + index
-                write_image(
-                    root / split / name / f"{index}.png",
-                    value=value if mode == "L" else (value, 0, 255),
-                    mode=mode,
-                )
-    return root
 
 
 def test_digits_have_the_documented_sizes_range_and_classes(digits):
@@ -267,7 +245,7 @@ def test_what_is_no_data_is_refused(data):
         as_dataset(data, "test")
 
 
-# -- names, folders, downloads ----------------------------------------------------------------------------
+# -- names, downloads ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -291,103 +269,6 @@ def test_an_unknown_data_set_is_refused_with_the_names(name, text):
 def test_the_data_sets_are_listed():
     small = {"digits", "mnist", "fashion-mnist", "cifar10", "cifar100"}
     assert small | {"tiny-imagenet", "imagenette", "imagenet", "folder"} == set(sr.list_data())
-
-
-def test_folders_of_images_become_splits(tmp_path):
-    data = sr.load_data(f"folder:{write_tree(tmp_path, ('train', 'val', 'test'))}")
-    assert (data.classes, data.input_shape) == (("cat", "dog"), (1, 6, 6))
-    assert [len(s) for s in (data.train, data.val, data.test)] == [20, 20, 20]
-    images, labels = everything(data.test)
-    assert labels.tolist() == [0] * 10 + [1] * 10
-    assert float(images[3, 0, 0, 0]) == pytest.approx(63 / 255)
-    assert data.mean == pytest.approx((float(everything(data.train)[0].mean()),), abs=1e-6)
-
-
-@pytest.mark.parametrize("second", ["val", "test"])
-def test_a_tenth_of_train_validates_where_there_is_no_third_split(tmp_path, second):
-    data = sr.load_data(f"folder:{write_tree(tmp_path, ('train', second))}")
-    assert [len(s) for s in (data.train, data.val, data.test)] == [18, 2, 20]
-    assert sorted(everything(data.val)[1].tolist()) == [0, 1]
-    train, val = (set(everything(split)[0][:, 0, 0, 0].tolist()) for split in (data.train, data.val))
-    assert not train & val
-
-
-def test_colour_images_have_three_channels_in_order(tmp_path):
-    data = sr.load_data(f"folder:{write_tree(tmp_path, mode='RGB')}")
-    assert data.input_shape == (3, 6, 6)
-    assert everything(data.test)[0][0, :, 0, 0].tolist() == pytest.approx([60 / 255, 0, 1])
-
-
-def test_sixteen_bit_images_keep_their_grey_levels(tmp_path):
-    write_tree(tmp_path)
-    levels = np.linspace(0, 65535, 36).astype(np.uint16).reshape(6, 6)
-    for split in ("train", "test"):
-        for name in ("cat", "dog"):
-            for index in range(10):
-                Image.fromarray(levels).save(tmp_path / split / name / f"{index}.png")
-    image = everything(sr.load_data(f"folder:{tmp_path}").test)[0][0, 0]
-    assert float((image - torch.from_numpy(levels / 65535)).abs().max()) < 0.01
-
-
-def test_folder_data_trains_and_scores(tmp_path):
-    data = sr.load_data(f"folder:{write_tree(tmp_path, ('train', 'val', 'test'))}")
-    model = sr.create_model("conv2", data)
-    history = sr.train(model, data, epochs=2, batch_size=8, recipe="digits")
-    assert history.data == f"folder:{tmp_path.name}"
-    run = sr.evaluate(model, data, ["accuracy"], limit=10)
-    assert (run.data.n, run.data.num_classes, run.data.input_shape) == (10, 2, (1, 6, 6))
-
-
-def test_wrong_folders_are_refused_with_what_was_expected(tmp_path):
-    missing = tmp_path / "nowhere"
-    with pytest.raises(DataError, match="nowhere is not a folder; expected .*train/CLASS/IMAGE"):
-        sr.load_data(f"folder:{missing}")
-    with pytest.raises(DataError, match="has no split; expected train/ and val/ or test/"):
-        sr.load_data(f"folder:{tmp_path}")
-    write_tree(tmp_path / "one", ("train",))
-    with pytest.raises(DataError, match="one has train; expected train/ and val/ or test/"):
-        sr.load_data(f"folder:{tmp_path / 'one'}")
-    write_tree(tmp_path / "two", ("val", "test"))
-    with pytest.raises(DataError, match="two has val, test; expected train/"):
-        sr.load_data(f"folder:{tmp_path / 'two'}")
-
-
-def test_other_classes_in_another_split_are_refused(tmp_path):
-    write_tree(tmp_path, ("train",))
-    write_tree(tmp_path, ("test",), classes=("cat", "fox"))
-    with pytest.raises(DataError, match="test has other classes than .*train"):
-        sr.load_data(f"folder:{tmp_path}")
-
-
-def test_images_of_different_size_are_refused(tmp_path):
-    write_tree(tmp_path)
-    write_image(tmp_path / "train" / "dog" / "4.png", size=(7, 6))
-    with pytest.raises(
-        DataError, match=r"4.png: images differ in size \(expected 6x6, got 7x6\); resize them"
-    ):
-        sr.load_data(f"folder:{tmp_path}")
-
-
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_an_empty_class_or_split_is_refused(tmp_path, split):
-    write_tree(tmp_path)
-    for file in (tmp_path / split / "dog").iterdir():
-        file.unlink()
-    with pytest.raises(DataError, match=f"{split}.*dog"):
-        sr.load_data(f"folder:{tmp_path}")
-    for folder in (tmp_path / split).iterdir():
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
-    with pytest.raises(DataError, match=f"{split}.*[Cc]ouldn't find any class folder"):
-        sr.load_data(f"folder:{tmp_path}")
-
-
-def test_a_damaged_image_is_refused_by_name(tmp_path):
-    write_tree(tmp_path)
-    (tmp_path / "train" / "dog" / "4.png").write_bytes(b"not a picture")
-    with pytest.raises(DataError, match=r"4\.png"):
-        sr.load_data(f"folder:{tmp_path}")
 
 
 @pytest.fixture

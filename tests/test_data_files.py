@@ -234,7 +234,7 @@ def test_training_crops_at_random_and_validates_on_the_whole_image(tmp_path, mon
     monkeypatch.setattr(ImageFiles, "slice", spy)
     network = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(12, 3))
     sr.train(network, data, recipe=RECIPE.model_copy(update={"random_resized_crop": True}))
-    assert crops == [(4, True), (4, True), (3, True), (1, False)]
+    assert crops[1:] == [(4, True), (4, True), (3, True), (1, False)]  # after the trial
 
 
 def test_random_crops_of_what_is_not_in_files_are_refused(make_network, problem):

@@ -147,7 +147,7 @@ def test_all_that_is_missing_is_named_at_once(tmp_path):
 def test_a_missing_class_folder_is_named(tmp_path):
     folder = write_tiny_imagenet(tmp_path)
     shutil.rmtree(folder / "train" / WNIDS[1])
-    assert f"{folder / 'train'}: Found no valid file for the classes {WNIDS[1]}" in one_line(
+    assert f"{folder / 'train'} has no image of class {WNIDS[1]}; put images into" in one_line(
         "tiny-imagenet", tmp_path
     )
 
@@ -312,7 +312,7 @@ def test_other_classes_in_the_validation_split_are_refused(tmp_path):
 def test_an_empty_class_is_named(tmp_path):
     folder = write_class_folders(tmp_path / "imagenet", train=1, val=1)
     next((folder / "train" / WNIDS[2]).iterdir()).unlink()
-    assert f"Found no valid file for the classes {WNIDS[2]}" in one_line("imagenet", tmp_path)
+    assert f"has no image of class {WNIDS[2]}; put images into" in one_line("imagenet", tmp_path)
 
 
 def test_an_error_about_many_classes_stays_short(tmp_path):
@@ -361,3 +361,40 @@ def test_data_can_have_other_constants_for_the_normalisation_layer():
     model = sr.create_model("mlp5", other)
     images = torch.rand(2, 1, 8, 8)
     assert torch.allclose(model.normalize(images), (images - 0.5) / 0.25)
+
+
+@pytest.mark.parametrize("name", ["imagenet", "imagenette", "tiny-imagenet"])
+def test_an_image_size_makes_the_shorter_side_and_the_middle_that_size(tmp_path, name):
+    """The same pixels as torchvision's, constants and classes as without it."""
+    if name == "tiny-imagenet":
+        write_tiny_imagenet(tmp_path)
+    else:
+        write_class_folders(tmp_path / SETS[name][0], train=2, size=(50, 37))
+    plain, data = sr.load_data(name, tmp_path), sr.load_data(name, tmp_path, image_size=24)
+    assert (data.input_shape, data.image_size, plain.image_size) == ((3, 24, 24), 24, None)
+    assert (data.mean, data.std, data.classes, data.recipe) == (
+        plain.mean,
+        plain.std,
+        plain.classes,
+        plain.recipe,
+    )
+    assert data.test.files == plain.test.files
+    transform = v2.Compose([v2.Resize(24), v2.CenterCrop(24)])
+    for split in (data.test, data.train):
+        images, _ = everything(split)
+        whole = getattr(split, "dataset", split)
+        indices = getattr(split, "indices", range(len(split)))
+        files = [whole.files[index] for index in indices]
+        expected = [TF.to_tensor(transform(default_loader(file))) for file in files]
+        assert torch.equal(images, torch.stack(expected))
+
+
+@pytest.mark.parametrize("name", ["imagenet", "imagenette"])
+def test_hidden_folders_and_files_are_no_classes_and_no_images(tmp_path, name):
+    folder = write_class_folders(tmp_path / SETS[name][0], train=2, val=1)
+    plain = sr.load_data(name, tmp_path)
+    for split in ("train", "val"):
+        write_jpeg(folder / split / ".ipynb_checkpoints" / "0.JPEG")
+        (folder / split / WNIDS[0] / "._0.JPEG").write_bytes(b"resource fork")
+    data = sr.load_data(name, tmp_path)
+    assert (data.classes, data.test.files) == (plain.classes, plain.test.files)

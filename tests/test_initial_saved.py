@@ -11,9 +11,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 import sparserobust as sr
+from sparserobust.drawn import drawn_by_us
 from sparserobust.errors import RecordError
 from sparserobust.storage.modelfile import read_model
-from sparserobust.subject import drawn_by_us
 from sparserobust.uses import prunable_slots
 
 

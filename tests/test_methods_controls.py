@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import sparserobust as sr
+from sparserobust.drawn import drawn_by_us
 from sparserobust.models.initial import draw_weights
 from sparserobust.storage.modelfile import read_model
-from sparserobust.subject import drawn_by_us
 from sparserobust.uses import effective_weights, prunable_slots
 
 CHOSEN = [

@@ -500,7 +500,7 @@ UNSUPPORTED = {
     "aten.index.Tensor with the input in another place": lambda x: torch.ones(3)[x.long().clamp(0, 2)],
     "aten.slice_scatter|aten.as_strided": lambda x: x.as_strided((1, 2, 2, 2), (32, 16, 8, 2)),
     "cannot be traced": lambda x: x if x.sum() > 0 else -x,
-    "logits as one tensor, got Wrapped": lambda x: type("Wrapped", (), {"flatten": lambda s, _: s})(),
+    "must return logits .* got Wrapped": lambda x: type("Wrapped", (), {"flatten": lambda s, _: s})(),
 }
 
 

@@ -53,7 +53,7 @@ def test_a_wrong_name_gets_the_nearest_one():
     ):
         build("torchvision:resnet5")
     with pytest.raises(
-        ModelError, match="unknown model 'nothing'.* torchvision:NAME is any of torchvision's"
+        ModelError, match="unknown model 'nothing'.* torchvision:NAME and timm:NAME are any of theirs"
     ):
         build("nothing")
 

@@ -367,7 +367,7 @@ def test_weights_that_are_not_finite_are_refused(make_network, problem):
 
 def test_training_without_training_examples_is_refused(make_network, problem):
     data = sr.Data("x", None, None, TensorDataset(*problem(8)), (0.0,), (1.0,), ("a", "b"), (1, 8, 8))
-    with pytest.raises(ConfigError, match="training needs training examples; this data has none"):
+    with pytest.raises(ConfigError, match="training needs training examples, and x has none"):
         sr.train(make_network("conv"), data)
     with pytest.raises(ConfigError, match="there is no training example"):
         sr.train(make_network("conv"), (torch.rand(0, 1, 8, 8), torch.zeros(0)), recipe=recipe())

@@ -99,6 +99,27 @@ def _warnings(run: Run, behind: Sequence[str]) -> Noted:
     yield from ((warning, "") for warning in run.subject.warnings)
 
 
+def notes(group: Group) -> list[Concern]:
+    """How the networks were made, where that is no reason for doubt."""
+    return _gathered(group, _notes)
+
+
+def _notes(run: Run) -> Noted:
+    """What its images are normalised by where it was not trained here, and how its weights were read."""
+    own = run.subject.normalization
+    if own is not None and run.subject.training in ("unknown", "elsewhere"):
+        yield remark("normalized", mean=list(own.mean), std=list(own.std)), ""
+    yield from ((note, "") for note in run.subject.notes)
+
+
+def other_constants(group: Group) -> list[Concern]:
+    """That networks which no method made and somebody trained may want other images, or have other classes."""
+    theirs = all(
+        run.subject.method is None and run.subject.training in ("unknown", "elsewhere") for run in group.runs
+    )
+    return [Concern(remark("other-constants-or-classes"))] if theirs else []
+
+
 def short_training(group: Group) -> list[Concern]:
     """That it has learnt little, and that it was not trained as long as the dense network beside it."""
     beside = {id(run): dense for run, dense in zip(group.runs, group.references, strict=False)}

@@ -100,7 +100,11 @@ def judge(group: Group, lineup: Lineup) -> Trust:
         *concerns.short_training(group),
         *concerns.left_out(group),
     ]
-    asides = (*concerns.of_checks(evidence.values(), doubting=False), *concerns.other_sparsity(group))
+    asides = (
+        *concerns.of_checks(evidence.values(), doubting=False),
+        *concerns.other_sparsity(group),
+        *concerns.notes(group),
+    )
     made = [run for run in group.runs if is_made(run)]
     whole = _of_the_whole(group, made)
     if whole is not None:
@@ -131,7 +135,8 @@ def _of_the_whole(group: Group, made: list[Run]) -> tuple[State, list[Concern]] 
     if all(untrained(run) for run in made):
         return "untrained", [Concern(remark("untrained"))]
     if all(collapsed(run) for run in made):
-        return "collapsed", [Concern(remark("collapsed", majority=group.first.data.majority_share))]
+        found = remark("collapsed", majority=group.first.data.majority_share)
+        return "collapsed", [Concern(found), *concerns.other_constants(group)]
     if all(diverged(run) for run in made):
         return "diverged", []
     return None

@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.errors import ModelError
-from sparserobust.logits import as_logits
 
 AttackLoss = Callable[[Tensor, Tensor], Tensor]
 """(logits (n, classes), labels (n,)) -> one number per example."""
@@ -33,7 +33,7 @@ class Oracle:
     """
 
     def __init__(self, model: nn.Module, passes: Counter[str] | None = None) -> None:
-        self.model = model
+        self.model = Adapter.of(model)
         self.passes: Counter[str] = Counter() if passes is None else passes
 
     def logits(self, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n classes"]:
@@ -43,7 +43,7 @@ class Oracle:
             ModelError: one is NaN or infinite.
         """
         with torch.no_grad():
-            logits = as_logits(self.model(images), images)
+            logits: Tensor = self.model(images)
         self.passes["forward"] += len(images)
         check_logits(logits, "images of an attack")
         return logits
@@ -63,7 +63,7 @@ class Oracle:
         """
         images = images.detach().requires_grad_(True)
         with torch.enable_grad():
-            logits = as_logits(self.model(images), images)
+            logits = self.model(images)
             values = objective(logits, labels)
         self.passes["forward"] += len(images)
         self.passes["backward"] += len(images)

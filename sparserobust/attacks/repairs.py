@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.attacks.draws import normal, streams
 from sparserobust.attacks.losses import OfEachExample, clean_gaps, cross_entropy, margin
 from sparserobust.attacks.oracle import AttackLoss, Oracle
+from sparserobust.weights.copying import deep_copy
 
 TEMPERATURES = {"0.001": (1e-3, False), "0.1": (0.1, False), "1/margin": (1.0, True), "5/margin": (5.0, True)}
 """Name -> (what the logits are multiplied by, whether in units of each example's clean margin)."""
@@ -42,18 +43,18 @@ def _at_temperature(logits: Tensor, labels: Tensor, scale: Tensor) -> Tensor:
     return cross_entropy(logits * scale.unsqueeze(1), labels)
 
 
-def in_float64(model: nn.Module, images: Float[Tensor, "n c h w"]) -> nn.Module | None:
+def in_float64(model: nn.Module, images: Float[Tensor, "n c h w"]) -> Adapter | None:
     """A copy of the model that computes in double precision; None where it does not.
 
     A module that holds its network where `double` does not find it (in a closure) stays in single precision.
     """
-    double = copy.deepcopy(model).double().eval().requires_grad_(False)
+    double = Adapter.of(deep_copy(model, model)).double().eval().requires_grad_(False)
     try:
         with torch.no_grad():
-            logits = double(images[:1].double())
+            computed_in = double.computes_in(images[:1].double())
     except RuntimeError:
         return None
-    return double if getattr(logits, "dtype", None) == torch.float64 else None
+    return double if computed_in == torch.float64 else None
 
 
 DIRECTIONS = 4

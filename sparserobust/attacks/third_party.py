@@ -10,11 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.attacks.budget import Norm, project
 from sparserobust.attacks.oracle import NOT_DIFFERENTIABLE, check_gradient
 from sparserobust.device import repeatable
 from sparserobust.errors import ModelError
-from sparserobust.logits import as_logits
 from sparserobust.seeds import derived_seed
 
 
@@ -22,17 +22,17 @@ class Lent(nn.Module):
     """A model in the hands of another library: its passes are counted and its modes stay as they are.
 
     The model is no submodule, so that `eval()`, `train()` and `to()` do not reach it; a parameter of its own
-    says where it is. Images of another dtype than the model's are converted, and so are the logits back.
+    says where it is. Images of another type than those at hand are converted, and so are the logits back.
 
     Args:
         model: in evaluation mode, its parameters not asking for gradients.
-        like: images of the model's dtype, on its device.
+        like: images, on the model's device.
         passes: where "forward" and "backward" are counted, one for each example.
     """
 
     def __init__(self, model: nn.Module, like: Tensor, passes: Counter[str] | None = None) -> None:
         super().__init__()
-        self._model = (model,)
+        self._model = (Adapter.of(model),)
         self._passes: Counter[str] = Counter() if passes is None else passes
         self.here = nn.Parameter(torch.zeros((), dtype=like.dtype, device=like.device), requires_grad=False)
         self.eval()
@@ -45,7 +45,7 @@ class Lent(nn.Module):
         """
         if images.requires_grad and torch.is_grad_enabled():
             images.register_hook(check_gradient)  # type: ignore[no-untyped-call]
-        logits = as_logits(self._model[0](images.to(self.here.dtype)), images)
+        logits: Tensor = self._model[0](images.to(self.here.dtype)).to(images.dtype)
         self._passes["forward"] += len(images)
         if logits.requires_grad:
             count = len(images)

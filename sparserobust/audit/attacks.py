@@ -19,7 +19,6 @@ from sparserobust.attacks.pgd import pgd
 from sparserobust.attacks.repairs import repaired_losses
 from sparserobust.attacks.square import square
 from sparserobust.audit.evidence import REPAIRED
-from sparserobust.device import dtype_of
 from sparserobust.scoring.batch import Batch
 
 DDN_STEPS = 100
@@ -97,9 +96,13 @@ class AuditAttacks:
         if self.settings.attack == "pgd":
             return self._at_each_eps(self._pgd(oracle, (loss,)))
         batch = self.batch
-        _, _, gradient = oracle.gradient(batch.images.to(dtype_of(oracle.model)), batch.labels, loss)
+        _, _, gradient = oracle.gradient(self._typed(oracle, batch.images), batch.labels, loss)
         step = gradient.to(batch.images)
         return self._at_each_eps(lambda which, eps: fgsm_step(batch.images[which], step[which], eps))
+
+    def _typed(self, oracle: Oracle, images: Float[Tensor, "n c h w"]) -> Float[Tensor, "n c h w"]:
+        """The images in float64 for the model that is to be attacked in it."""
+        return images.double() if oracle.model is self.double else images
 
     def _pgd(
         self, oracle: Oracle, losses: Sequence[str | AttackLoss], *, times: int = 1, restarts: int = 1
@@ -108,7 +111,7 @@ class AuditAttacks:
             images, labels = self.batch.images[which], self.batch.labels[which]
             found = pgd(
                 oracle,
-                images.to(dtype_of(oracle.model)),
+                self._typed(oracle, images),
                 labels,
                 norm="linf",
                 eps=eps,

@@ -10,17 +10,16 @@ from typing import Any
 
 import click
 
-from sparserobust.cli.list import ANY_OF_TORCHVISION, PLUGINS, catalogue
+from sparserobust.cli.list import OF_LIBRARIES, PLUGINS, catalogue
+from sparserobust.data_names import data_place
 from sparserobust.docstrings import documented_attributes
 from sparserobust.errors import ConfigError, did_you_mean
 from sparserobust.experiment.grammar import Variant
-from sparserobust.experiment.names import TORCHVISION, may_be_recorded
-from sparserobust.registry import Registry, data, data_place, evaluators
+from sparserobust.experiment.names import may_be_recorded
+from sparserobust.registry import Registry, data, evaluators, library_of
 
 INDENT = " " * 6
-ABOUT_TORCHVISION = (
-    "torchvision's network of that name, drawn by our initialisations, without trained weights"
-)
+ABOUT_LIBRARY = "{}'s network of that name, drawn by our initialisations, without trained weights"
 
 
 @click.command()
@@ -47,8 +46,8 @@ def describe(name: str) -> int:
 def _plugin(plugins: Registry, name: str) -> None:
     """A plugin, with its distribution where that is not ours."""
     click.echo(f"{name} ({plugins.one})\n")
-    if name == ANY_OF_TORCHVISION:
-        click.echo(ABOUT_TORCHVISION)
+    if name in OF_LIBRARIES:
+        click.echo(ABOUT_LIBRARY.format(library_of(name)))
         return
     if name in plugins.third_party():
         click.echo(f"from {plugins.origin(name)}\n")
@@ -60,15 +59,15 @@ def _plugin(plugins: Registry, name: str) -> None:
 
 
 def _named_otherwise(name: str) -> bool:
-    """Describes what is not listed like this: torchvision's networks, a data set with its place, a recorded name."""
+    """Describes what is not listed like this: other libraries' networks, a data set with its place, a recorded name."""
     if (bare := data_place(name)[0]) in data.names():
         _plugin(data, bare)
         return True
-    if name.startswith(TORCHVISION):
+    if library_of(name):
         from sparserobust.models.create import is_model
 
         if is_model(name):
-            click.echo(f"{name} (model)\n\n{ABOUT_TORCHVISION}")
+            click.echo(f"{name} (model)\n\n{ABOUT_LIBRARY.format(library_of(name))}")
             return True
     if may_be_recorded(name, evaluators.names()):
         from sparserobust.experiment.recorded import spelled_out

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sparserobust.experiment import Event
     from sparserobust.records import Run
 
-NUMBERS = ("epochs", "lr", "limit", "batch_size", "threads")
+NUMBERS = ("image_size", "epochs", "lr", "limit", "batch_size", "threads")
 """Keys that hold one number."""
 
 
@@ -30,10 +30,24 @@ NUMBERS = ("epochs", "lr", "limit", "batch_size", "threads")
     type=click.Path(path_type=Path),
     help="TOML file with all of these, or a folder that holds one; options go before it",
 )
-@click.option("--data", help="data set, see `list data`  [digits]")
+@click.option("--data", help="data set, see `list data`; or your own, package.module:callable  [digits]")
 @click.option("--data-root", help="folder of named data sets  [data]")
-@click.option("--model", help="architecture, see `list models`  [conv2]")
-@click.option("--weights", help="weights of your own network")
+@click.option("--image-size", help="resize images in files to this side and cut the middle square out")
+@click.option(
+    "--model", help="architecture, see `list models`, or package.module:callable of your own  [conv2]"
+)
+@click.option(
+    "--weights", help="checkpoint with the weights of the model, its keys those of the network itself"
+)
+@click.option("--weights-key", help="which weights of that file, where it holds several, e.g. ema")
+@click.option(
+    "--normalize",
+    help="constants that a named architecture normalises images by: data, imagenet, half, none, model or "
+    "MEAN/STD such as 0.49,0.48,0.45/0.25,0.24,0.26  [data; model for torchvision: and timm: with weights]",
+)
+@click.option(
+    "--output", help="where your own network's logits lie: a key, attribute or place, e.g. logits or 0"
+)
 @click.option("--initialisation", help="of the initial weights, e.g. orthogonal  [the recipe's]")
 @click.option(
     "--methods",
@@ -93,8 +107,9 @@ def evaluate(
     """Make and train models, score them and write a comparison report.
 
     Without TARGETS, `--model` is trained dense and by every method. A TARGET is a saved model
-    (`runs/x/snip-0.95-0/model.sparse`, or its folder), which is scored as it is, or your own network
-    (`package.module:callable`), which is scored with its `--weights`, or trained when `--methods` are named.
+    (`runs/x/snip-0.95-0/model.sparse`, or its folder), which is scored as it is, or a network: your own
+    (`package.module:callable`) or another library's (`torchvision:resnet18`, `timm:NAME`), which is scored with its
+    `--weights`, or trained when `--methods` are named.
     To score a saved model of your own network, name the network and then the file.
 
     One method can stand in several variants: `--methods "random[allocation=epl],random[allocation=epl,offset=dct]"`.
@@ -153,11 +168,11 @@ def evaluate(
 
 
 def _of_targets(targets: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
-    """The keys that TARGETS stand for: saved models are named by a path, networks as package.module:callable."""
+    """The keys that TARGETS stand for: saved models are named by a path, networks have a colon."""
     saved = [target for target in targets if target.endswith(".sparse") or ":" not in target]
     networks = [target for target in targets if target not in saved]
     if len(networks) > 1:
-        raise ConfigError("name one network of your own at a time; several TARGETS must be saved models")
+        raise ConfigError("name one network at a time; several TARGETS must be saved models")
     if targets and "model" in given:
         raise ConfigError("give either TARGETS or --model, not both")
     return ({"saved": saved} if saved else {}) | ({"model": networks[0]} if networks else {})

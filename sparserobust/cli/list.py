@@ -9,10 +9,11 @@ from sparserobust.errors import PluginError
 from sparserobust.toml_files import TomlFiles, presets, recipes
 
 PLUGINS = (registry.methods, registry.evaluators, registry.models, registry.data, registry.sections)
-ANY_OF_TORCHVISION = "torchvision:NAME"
-TORCHVISION_IN_LIST = (
-    "any classifier of torchvision, for instance torchvision:resnet50, without trained weights"
-)
+OF_LIBRARIES = {
+    f"{library}:NAME": f"any classifier of {library}, for instance {library}:{one}, without trained weights"
+    for library, one in registry.LIBRARIES.items()
+}
+"""Networks of other libraries, which only those can list."""
 
 
 @click.command("list")
@@ -41,7 +42,7 @@ def list_(kind: str | None) -> int:
 def catalogue() -> dict[str, dict[str, str | PluginError]]:
     """Group -> name -> a line about it, or why it cannot be loaded."""
     groups = {plugins.many: plugins.about_all() for plugins in PLUGINS}
-    groups["models"][ANY_OF_TORCHVISION] = TORCHVISION_IN_LIST
+    groups["models"] |= OF_LIBRARIES
     groups["recipes"] = _first_lines(recipes, "source")
     groups["presets"] = _first_lines(presets, "about")
     return {group: lines for group, lines in groups.items() if lines}

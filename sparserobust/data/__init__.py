@@ -1,7 +1,15 @@
 """Data sets by name, and every other form of data a user may bring."""
 
 from sparserobust.data.batches import batches, image_shape
-from sparserobust.data.bundle import AnyData, AnySet, Data, ImageTensors, as_dataset, images_in_range
+from sparserobust.data.bundle import (
+    AnyData,
+    AnySet,
+    Data,
+    ImageTensors,
+    as_dataset,
+    images_in_range,
+    training_examples,
+)
 from sparserobust.data.load import list_data, load_data
 from sparserobust.data.subset import stratified_subset
 
@@ -17,4 +25,5 @@ __all__ = [
     "list_data",
     "load_data",
     "stratified_subset",
+    "training_examples",
 ]

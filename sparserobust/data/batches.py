@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from sparserobust.data.bundle import AnyData, Data, ImageTensors, as_dataset, images_in_range, whole_labels
 from sparserobust.data.image_files import ImageFiles
-from sparserobust.errors import ConfigError
+from sparserobust.data.reading import Labelled, collate, image_tensor, label_tensor, pair, served
+from sparserobust.errors import ConfigError, ShapeError
 from sparserobust.weights.isolation import random_states_kept
 
 
@@ -20,7 +22,7 @@ def batches(
     batch_size: int,
     device: torch.device,
     *,
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype = torch.float32,
     shuffle: torch.Generator | None = None,
     drop_single: bool = False,
     crop: torch.Generator | None = None,
@@ -31,7 +33,7 @@ def batches(
         dataset: a DataLoader brings its own batches and order.
         batch_size: examples per batch; the last one may be smaller.
         device: where they go.
-        dtype: of the images, that of the network; as they are when None.
+        dtype: of the images.
         shuffle: draws a new order; in order when None.
         drop_single: leaves out a last batch of one example, which BatchNorm cannot train on.
         crop: draws a random part of every image file, `ImageFiles.slice` says which.
@@ -41,11 +43,15 @@ def batches(
         ShapeError: images of another shape or range.
     """
     for images, labels in _raw(dataset, batch_size, shuffle, crop):
+        if labels.dim() == 0:
+            raise ShapeError(
+                "data must be served in batches, got single examples; give the DataLoader a batch_size"
+            )
         if len(labels) == 0 or (drop_single and len(labels) == 1):
             continue
         images_in_range(images)
         whole_labels(labels, len(images))
-        yield images.to(device, dtype or images.dtype), labels.to(device, torch.int64)
+        yield images.to(device, dtype), labels.to(device, torch.int64)
 
 
 def _raw(
@@ -67,14 +73,23 @@ def _raw(
         for part in torch.split(order, batch_size):
             yield whole.slice(part, crop) if isinstance(whole, ImageFiles) else whole.slice(part)
     elif isinstance(dataset, DataLoader):
-        for batch in dataset:
-            yield batch[0], torch.as_tensor(batch[1])
+        yield from loaded(dataset)
     else:
-        loader = DataLoader(
-            dataset, batch_size, shuffle=shuffle is not None, generator=shuffle or torch.Generator()
-        )
-        for batch in loader:
-            yield batch[0], torch.as_tensor(batch[1])
+        order_of = shuffle or torch.Generator()
+        try:
+            loader = DataLoader(
+                dataset, batch_size, shuffle=shuffle is not None, generator=order_of, collate_fn=collate
+            )
+        except ValueError as error:  # of an iterable data set, which has an order of its own
+            raise ConfigError(f"{type(dataset).__name__} cannot be served in a new order: {error}") from None
+        yield from served(loader, dataset)
+
+
+def loaded(loader: DataLoader[Any]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The batches of a DataLoader, whatever it collates them to."""
+    for batch in served(loader, loader.dataset):
+        images, labels = pair(batch)
+        yield image_tensor(images), label_tensor(labels)
 
 
 def image_shape(data: AnyData) -> tuple[int, ...] | None:
@@ -101,10 +116,21 @@ def sliceable(
 
 def labels_of(dataset: Dataset[Any] | DataLoader[Any]) -> Tensor:
     """All labels, in order; goes through the whole data set when nothing in it has them at hand."""
-    whole, indices = sliceable(dataset)
-    if whole is not None:
-        return whole.labels[indices]
+    if (known := known_labels(dataset)) is not None:
+        return known
     targets = getattr(dataset, "targets", None)
     if targets is not None:
-        return torch.as_tensor(targets, dtype=torch.int64)
+        with suppress(ShapeError, TypeError):  # of another kind than the labels
+            labels = label_tensor(targets)
+            if labels.ndim == 1:
+                return labels.to(torch.int64)
     return torch.cat([labels for _, labels in _raw(dataset, 512, None)])
+
+
+def known_labels(dataset: Dataset[Any] | DataLoader[Any]) -> Tensor | None:
+    """All labels, in order, where our own part of a data set has them; else None."""
+    if isinstance(dataset, ImageTensors | ImageFiles | Labelled):
+        return dataset.labels
+    if isinstance(dataset, Subset) and (whole := known_labels(dataset.dataset)) is not None:
+        return whole[torch.as_tensor(dataset.indices, dtype=torch.int64)]
+    return None

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from sparserobust.data.reading import Indexed
 from sparserobust.errors import ConfigError, ShapeError
 from sparserobust.one_line import OneLine, shown
+
+PLAIN = (str, bytes, Sequence, Mapping, Tensor, np.ndarray)
+"""What has items and a length but is no data set."""
 
 AnyDataset: TypeAlias = "Dataset[Any]"
 AnySet: TypeAlias = "Dataset[Any] | DataLoader[Any]"
 AnyData: TypeAlias = "Data | tuple[Tensor, Tensor] | Dataset[Any] | DataLoader[Any]"
-"""Wherever data is taken: a `Data`, (images, labels) tensors, a Dataset or a DataLoader."""
+"""Wherever data is taken: a `Data`, (images, labels) tensors, a Dataset or a DataLoader.
+
+A Dataset may serve (image, label), longer tuples that begin with them, or dicts with image (or images, img,
+pixel_values) and label (or labels, target, fine_label); images as tensors, arrays or PIL images, labels as numbers of
+any kind. It need not derive from torch's, as Hugging Face's do not.
+"""
 
 
 @dataclass(frozen=True, repr=False)
@@ -32,6 +42,10 @@ class Data(OneLine):
         bounds: of every pixel.
         title: the name as it is usually written; the name itself where none is given.
         recipe: how networks are trained on it where no other recipe is named; None for the general one.
+        image_size: side of the square that every image was made, its shorter side resized to that and the middle cut
+            out; None where nothing was asked for.
+        without_train: why there are no training examples, for the message where some are needed.
+        open_ended: whether the classes are counted from whole numbers as labels, so that a network may have more.
     """
 
     name: str
@@ -45,6 +59,9 @@ class Data(OneLine):
     bounds: tuple[float, float] = (0.0, 1.0)
     title: str = ""
     recipe: str | None = None
+    image_size: int | None = None
+    without_train: str = ""
+    open_ended: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", self.title or self.name)
@@ -126,9 +143,30 @@ def as_dataset(data: AnyData, split: str) -> AnyDataset | DataLoader[Any] | None
         return ImageTensors(data[0], data[1])
     if isinstance(data, Dataset | DataLoader):
         return data
+    other: object = data
+    if hasattr(other, "__getitem__") and hasattr(other, "__len__") and not isinstance(other, (*PLAIN, type)):
+        return Indexed(other)
     raise ConfigError(
         f"data must be a Data, (images, labels) tensors, a Dataset or a DataLoader, got {_what_came(data)}"
     )
+
+
+def training_examples(data: AnyData, what: str) -> AnyDataset | DataLoader[Any]:
+    """The training examples.
+
+    Args:
+        data: any form.
+        what: needs them, for the message.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    examples = as_dataset(data, "train")
+    if examples is None:
+        assert isinstance(data, Data)
+        why = f": {data.without_train}" if data.without_train else ""
+        raise ConfigError(f"{what} needs training examples, and {data.name} has none{why}")
+    return examples
 
 
 def _what_came(data: object) -> str:

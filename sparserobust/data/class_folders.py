@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-from torch.utils.data import Subset
-
-from sparserobust.data.image_files import ImageFiles
-from sparserobust.data.subset import stratified_indices
 from sparserobust.errors import DataError
 
-SPLIT_SEED = 0
+LITTER = ("__MACOSX", "__pycache__", "@eaDir")
+"""Folders that archives, Python and network storage leave behind."""
 
 
 def class_folders(
@@ -28,22 +24,50 @@ def class_folders(
     Raises:
         DataError: no class folder, or one without an image.
     """
-    from torchvision.datasets.folder import IMG_EXTENSIONS, find_classes, make_dataset
+    names = tuple(path.name for path in folders_in(folder)) if classes is None else tuple(classes)
+    if not names:
+        raise DataError(f"{folder} has no class folder; expected one sub-folder of images for each class")
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found[name] = images_under(folder / name)
+        if not found[name]:
+            raise DataError(
+                f"{folder} has no image of class {name}; put images into {folder / name}, or remove it"
+            )
+    order = sorted(range(len(names)), key=lambda label: names[label])
+    files = [file for label in order for file in found[names[label]]]
+    return files, [label for label in order for _ in found[names[label]]], names
 
+
+def folders_in(folder: Path) -> list[Path]:
+    """The sub-folders, sorted by name; hidden ones and those that programs leave behind are not seen.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
     try:
-        names = tuple(classes) if classes is not None else tuple(find_classes(str(folder))[0])
-        samples = make_dataset(str(folder), {name: i for i, name in enumerate(names)}, IMG_EXTENSIONS)
-    except FileNotFoundError as error:
-        raise DataError(f"{folder}: {textwrap.shorten(str(error), 300, placeholder=' ...')}") from None
-    return [file for file, _ in samples], [label for _, label in samples], names
+        return sorted(path for path in folder.iterdir() if is_seen(path.name) and path.is_dir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read ({error.strerror})") from None
 
 
-def hold_out(train: ImageFiles, size: int) -> tuple[Subset[ImageFiles], Subset[ImageFiles]]:
-    """(rest, held out): a stratified split of `size` examples and everything else, always the same."""
-    held = stratified_indices(train.labels, size, SPLIT_SEED)
-    rest = torch.ones(len(train), dtype=torch.bool)
-    rest[held] = False
-    return Subset(train, rest.nonzero().flatten().tolist()), Subset(train, held.tolist())
+def images_under(folder: Path) -> list[str]:
+    """Paths of the images in a folder and in its sub-folders, sorted; what is hidden or no image is not seen."""
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    found = []
+    for root, folders, names in os.walk(folder, followlinks=True):
+        here = Path(root).resolve()  # a link to a folder that it lies in would be followed for ever
+        around = {here, *here.parents}
+        folders[:] = [name for name in folders if is_seen(name) and Path(root, name).resolve() not in around]
+        own = [name for name in names if is_seen(name) and name.lower().endswith(IMG_EXTENSIONS)]
+        found.append((root, sorted(own)))
+    return [str(Path(root, name)) for root, own in sorted(found) for name in own]
+
+
+def is_seen(name: str) -> bool:
+    """Whether a file or folder is the user's own: .git, ._1.png, __MACOSX and the like are not."""
+    return not name.startswith(".") and name not in LITTER
 
 
 def require(title: str, folder: Path, names: Sequence[str], remedy: str) -> None:

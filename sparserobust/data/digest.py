@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader
 
-from sparserobust.data.batches import sliceable
+from sparserobust.data.batches import known_labels, sliceable
 from sparserobust.data.bundle import AnySet
-from sparserobust.data.image_files import ImageFiles
+from sparserobust.data.image_files import ImageFiles, MiddleSquare
 
 LOOKED_AT = 1024
 """Image files of which the size counts too."""
@@ -19,7 +19,8 @@ LOOKED_AT = 1024
 def digest_of(split: AnySet | None) -> str:
     """sha256 of the examples in memory, or of the names, labels and some sizes of image files; "" without a split.
 
-    Of a data set of another class only the class and the number of examples count: what it serves may be drawn anew.
+    Of a data set of another class only the class, the number of examples and labels that are at hand count: what it
+    serves may be drawn anew.
     """
     if split is None:
         return ""
@@ -29,6 +30,8 @@ def digest_of(split: AnySet | None) -> str:
     whole, indices = sliceable(split)
     if whole is None:
         digest.update(str(_length(split)).encode())
+        if (labels := known_labels(split)) is not None:
+            digest.update(labels.cpu().numpy().tobytes())
         return digest.hexdigest()
     digest.update(indices.numpy().tobytes() + whole.labels.cpu().numpy().tobytes())
     if isinstance(whole, ImageFiles):
@@ -36,6 +39,8 @@ def digest_of(split: AnySet | None) -> str:
         digest.update("|".join(f"{file.parent.name}/{file.name}" for file in files).encode())
         step = max(1, len(files) // LOOKED_AT)
         digest.update(str([file.stat().st_size for file in files[::step]]).encode())
+        if isinstance(whole.sizing, MiddleSquare):
+            digest.update(repr(whole.sizing).encode())
     else:
         images = whole.images.detach().cpu().contiguous()
         digest.update(f"{tuple(images.shape)}{images.dtype}".encode())

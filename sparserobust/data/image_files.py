@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,17 @@ Sizing: TypeAlias = "Callable[[Image.Image], Image.Image]"
 THREADS = 8  # at most: PIL lets go of the interpreter lock while it decodes and resizes
 ATTEMPTS = 10  # at a crop that fits, as torchvision's RandomResizedCrop
 AREA, RATIO = (0.08, 1.0), (3 / 4, 4 / 3)
+
+
+@dataclass(frozen=True)
+class MiddleSquare:
+    """Makes an image side x side: its shorter side is resized to `side`, and the middle is cut out."""
+
+    side: int
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        """The middle of the image, at that size."""
+        return centre_crop(image, self.side, self.side)
 
 
 class ImageFiles(Dataset[Any]):
@@ -75,7 +87,7 @@ class ImageFiles(Dataset[Any]):
         if crop is not None:
             # all numbers that a crop can need, so that neither threads nor sizes change what the next one draws
             draws = torch.rand(len(chosen), ATTEMPTS, 4, generator=crop, dtype=torch.float64).tolist()
-        with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        with _threads() as pool:
             images = [self._image(pixels) for pixels in pool.map(self._pixels, chosen, draws)]
         return torch.stack(images), self.labels[indices]
 
@@ -84,11 +96,24 @@ class ImageFiles(Dataset[Any]):
         pixels = read_image(self.files[index], self.sizing if draws is None else self._random_part(draws))
         height, width = pixels.shape[1:]
         if (height, width) != self.shape[1:]:
-            raise DataError(
-                f"{self.files[index]}: images differ in size (expected {self.shape[2]}x{self.shape[1]}, "
-                f"got {width}x{height}); resize them to one size first"
-            )
+            raise self._other_size(index, height, width)
         return pixels
+
+    def require_readable(self) -> None:
+        """Raises DataError for the first file that is no image, or of another size where none is made.
+
+        Only the beginning of each file is read: one that is damaged further on is found when it is decoded.
+        """
+        with _threads() as pool:
+            for index, size in enumerate(pool.map(size_of, self.files)):
+                if self.sizing is None and size != self.shape[1:]:
+                    raise self._other_size(index, *size)
+
+    def _other_size(self, index: int, height: int, width: int) -> DataError:
+        return DataError(
+            f"{self.files[index]}: images differ in size (expected {self.shape[2]}x{self.shape[1]}, "
+            f"got {width}x{height}); resize them, or let it be done: --image-size N, image_size=N"
+        )
 
     def _random_part(self, draws: Sequence[Sequence[float]]) -> Sizing:
         def part(image: Image.Image) -> Image.Image:
@@ -98,12 +123,14 @@ class ImageFiles(Dataset[Any]):
         return part
 
     def _image(self, pixels: NDArray[Any]) -> Tensor:
-        image = torch.from_numpy(pixels)
-        if image.dtype == torch.uint8:
-            image = image.float() / 255
+        image = as_float(pixels)
         if len(image) == self.shape[0]:
             return image
         return image.expand(3, -1, -1) if self.shape[0] == 3 else image.mean(dim=0, keepdim=True)
+
+
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1))
 
 
 def read_image(file: str, sizing: Sizing | None = None) -> NDArray[Any]:
@@ -115,15 +142,55 @@ def read_image(file: str, sizing: Sizing | None = None) -> NDArray[Any]:
     try:
         with Image.open(file) as image:
             image.load()
-            deep = image.mode.startswith("I")
-            decoded = image if deep else image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+            decoded = in_three_modes(image)
+        return pixels_of(decoded if sizing is None else sizing(decoded))
     except Exception as error:  # PIL raises whatever its decoders raise on a damaged file
-        why = (str(error) or type(error).__name__).splitlines()[0]
-        raise DataError(f"{file} is not a readable image ({why}); remove or replace it") from None
-    pixels = np.asarray(decoded if sizing is None else sizing(decoded))
-    if deep:
+        raise _unreadable(file, error) from None
+
+
+def size_of(file: str) -> tuple[int, int]:
+    """(height, width) of an image, which is not decoded for it.
+
+    Raises:
+        DataError: it is none.
+    """
+    try:
+        with Image.open(file) as image:
+            return image.height, image.width
+    except Exception as error:
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(file: str, error: Exception) -> DataError:
+    why = (str(error) or type(error).__name__).splitlines()[0]
+    return DataError(f"{file} is not a readable image ({why}); remove or replace it")
+
+
+def in_three_modes(image: Image.Image) -> Image.Image:
+    """The image as 16-bit grey where it is that, else as 8-bit grey or RGB; CMYK, palettes and alpha become RGB."""
+    if image.mode.startswith("I"):
+        return image
+    if image.mode == "F":
+        raise ValueError(
+            "its pixels are floating-point numbers, of no known range; save it with 8 or 16 bits"
+        )
+    return image.convert("L" if image.mode in ("1", "L", "LA") else "RGB")
+
+
+def pixels_of(image: Image.Image) -> NDArray[Any]:
+    """(c, h, w) of an image in one of the three modes: uint8, or float32 in [0, 1] for 16-bit grey."""
+    pixels = np.asarray(image)
+    if image.mode.startswith("I"):
+        if pixels.size and not 0 <= int(pixels.min()) <= int(pixels.max()) <= 65535:
+            raise ValueError("its pixels are not of 16 bits; save it with 8 or 16 bits")
         return pixels.astype(np.float32)[None] / np.float32(65535)
     return np.array(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1), order="C")
+
+
+def as_float(pixels: NDArray[Any]) -> Tensor:
+    """Pixels as a float tensor in [0, 1]."""
+    image = torch.from_numpy(pixels)
+    return image.float() / 255 if image.dtype == torch.uint8 else image
 
 
 def resized(image: Image.Image, height: int, width: int) -> Image.Image:

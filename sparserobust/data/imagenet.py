@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from sparserobust.data.bundle import Data
-from sparserobust.data.class_folders import class_folders, hold_out, require
-from sparserobust.data.image_files import ImageFiles, Sizing, centre_crop, resized
+from sparserobust.data.class_folders import class_folders, require
+from sparserobust.data.image_files import ImageFiles, MiddleSquare, Sizing, centre_crop, resized
+from sparserobust.data.subset import hold_out
 from sparserobust.errors import DataError
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -29,12 +30,13 @@ NAMES = {
 }
 
 
-def load_imagenet(root: Path) -> Data:
+def load_imagenet(root: Path, *, image_size: int | None = None) -> Data:
     """ImageNet: 224x224, from the class folders of imagenet/train and imagenet/val in --data-root.
 
     The shorter side is resized to 256 and the middle 224x224 are taken, in training too unless the recipe
-    crops at random. The official validation images are the test split; 50,000 training images (a tenth where
-    there are fewer than 500,000), stratified and always the same, are the validation split.
+    crops at random; with an `image_size` N both sizes are N. The official validation images are the test split;
+    50,000 training images (a tenth where there are fewer than 500,000), stratified and always the same, are the
+    validation split.
 
     Raises:
         DataError: files are missing, or the two splits have other classes.
@@ -53,14 +55,15 @@ def load_imagenet(root: Path) -> Data:
             "as torchvision.datasets.ImageNet does"
         )
     sizing = partial(centre_crop, shorter=256, side=224)
-    data = _from_class_folders("imagenet", folder, 224, sizing)
+    data = _from_class_folders("imagenet", folder, 224, sizing, image_size)
     return replace(data, title="ImageNet", recipe="starfire-imagenet")
 
 
-def load_imagenette(root: Path) -> Data:
+def load_imagenette(root: Path, *, image_size: int | None = None) -> Data:
     """Imagenette: ten classes of ImageNet, 128x128, from imagenette2/, -320/ or -160/ in --data-root.
 
-    Resized without keeping the aspect, as SNIP-it does. Of several versions the largest is taken; where there
+    Resized without keeping the aspect, as SNIP-it does; with an `image_size` N the shorter side is resized to N and
+    the middle NxN are taken. Of several versions the largest is taken; where there
     is none, torchvision downloads the one whose shorter side is 320, SNIP-it's. SNIP-it used the first
     Imagenette, whose split was another (13k images to train, 500 to test).
 
@@ -71,7 +74,8 @@ def load_imagenette(root: Path) -> Data:
     present = [root / name for name in IMAGENETTE if (root / name).is_dir()]
     folder = present[0] if present else _downloaded(root)
     require("Imagenette", folder, ("train", "val"), "remove the folder and unpack the archive again")
-    data = _from_class_folders("imagenette", folder, 128, partial(resized, height=128, width=128))
+    sizing = partial(resized, height=128, width=128)
+    data = _from_class_folders("imagenette", folder, 128, sizing, image_size)
     return replace(data, title="Imagenette", recipe="snip-it-imagenette")
 
 
@@ -88,8 +92,10 @@ def _downloaded(root: Path) -> Path:
     return root / "imagenette2-320"
 
 
-def _from_class_folders(name: str, folder: Path, side: int, sizing: Sizing) -> Data:
+def _from_class_folders(name: str, folder: Path, side: int, sizing: Sizing, image_size: int | None) -> Data:
     """train/ without what is held out for validation, and val/ as the test split."""
+    if image_size is not None:
+        side, sizing = image_size, MiddleSquare(image_size)
     shape = (3, side, side)
     files, labels, classes = class_folders(folder / "train")
     held, held_labels, others = class_folders(folder / "val")
@@ -100,7 +106,7 @@ def _from_class_folders(name: str, folder: Path, side: int, sizing: Sizing) -> D
             "both need the same sub-folders"
         )
     train = ImageFiles(files, labels, shape, sizing)
-    rest, val = hold_out(train, min(HELD_OUT, max(1, len(train) // 10)))
+    rest, val = hold_out(train, train.labels, min(HELD_OUT, max(1, len(train) // 10)))
     test = ImageFiles(held, held_labels, shape, sizing)
     names = tuple(NAMES.get(c, c) for c in classes)
     return Data(name, rest, val, test, MEAN, STD, names, shape)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from sparserobust.data.bundle import Data
-from sparserobust.data.class_folders import class_folders, hold_out, require
-from sparserobust.data.image_files import ImageFiles
+from sparserobust.data.class_folders import class_folders, require
+from sparserobust.data.image_files import ImageFiles, MiddleSquare
+from sparserobust.data.subset import hold_out
 from sparserobust.errors import DataError
 
 TITLE = "Tiny ImageNet"
@@ -16,7 +17,7 @@ SHAPE = (3, 64, 64)
 MEAN, STD = (0.4802, 0.4481, 0.3975), (0.2770, 0.2691, 0.2821)
 
 
-def load_tiny_imagenet(root: Path) -> Data:
+def load_tiny_imagenet(root: Path, *, image_size: int | None = None) -> Data:
     """Tiny ImageNet: 200 classes of 64x64 images, from tiny-imagenet-200/ in --data-root.
 
     The official test images have no labels, so the official validation images are the test split, as in the
@@ -37,16 +38,19 @@ def load_tiny_imagenet(root: Path) -> Data:
     wnids = tuple(_text(folder / "wnids.txt").split())
     if not wnids:
         raise DataError(f"{folder / 'wnids.txt'} is empty; expected one class in each line")
+    shape = SHAPE if image_size is None else (3, image_size, image_size)
+    sizing = None if image_size is None else MiddleSquare(image_size)
     files, labels, _ = class_folders(folder / "train", wnids)
-    rest, val = hold_out(ImageFiles(files, labels, SHAPE), max(1, len(files) // 10))
-    test = _official_validation(folder / "val", wnids)
+    train = ImageFiles(files, labels, shape, sizing)
+    rest, val = hold_out(train, train.labels, max(1, len(files) // 10))
+    test = ImageFiles(*_official_validation(folder / "val", wnids), shape, sizing)
     classes = _names(folder / "words.txt", wnids)
     recipe = "freezenet-tiny-imagenet"
-    return Data("tiny-imagenet", rest, val, test, MEAN, STD, classes, SHAPE, title=TITLE, recipe=recipe)
+    return Data("tiny-imagenet", rest, val, test, MEAN, STD, classes, shape, title=TITLE, recipe=recipe)
 
 
-def _official_validation(folder: Path, wnids: tuple[str, ...]) -> ImageFiles:
-    """All images of val/images in the order of their names, with the labels of val_annotations.txt."""
+def _official_validation(folder: Path, wnids: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    """(files, labels): all images of val/images in the order of their names, with the labels of val_annotations.txt."""
     annotations = folder / "val_annotations.txt"
     labels: dict[str, int] = {}
     for number, line in enumerate(_text(annotations).splitlines(), start=1):
@@ -67,7 +71,7 @@ def _official_validation(folder: Path, wnids: tuple[str, ...]) -> ImageFiles:
     if gone or not names:
         first = gone[0] if gone else "every one"
         raise DataError(f"{folder / 'images'} misses {len(gone) or 'all'} annotated images ({first} ...)")
-    return ImageFiles([str(folder / "images" / name) for name in names], [labels[n] for n in names], SHAPE)
+    return [str(folder / "images" / name) for name in names], [labels[n] for n in names]
 
 
 def _names(file: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:

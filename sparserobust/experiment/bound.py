@@ -12,6 +12,7 @@ from sparserobust.apply import build_method, sparsify
 from sparserobust.data import Data
 from sparserobust.errors import ConfigError
 from sparserobust.experiment.grammar import Assigned, Variant, written
+from sparserobust.experiment.spec import Experiment
 from sparserobust.methods.base import Method, PruneDuringTraining
 from sparserobust.training import Recipe, check_trainable, load_recipe
 
@@ -87,13 +88,21 @@ def _built(variant: Variant, params: dict[str, Any]) -> Method:
 
 
 def check_schedule(
-    bound: Bound, model: nn.Module, data: Data, sparsity: float, recipe: Recipe, exclude: Sequence[str]
+    bound: Bound, model: nn.Module, data: Data, sparsity: float, recipe: Recipe, experiment: Experiment
 ) -> None:
     """Raises ConfigError where a method cannot prune in a training as long as this, before any is begun."""
     if not isinstance(bound.method, PruneDuringTraining):
         return
     try:
-        subject = sparsify(model, bound.variant.name, sparsity, data, exclude=exclude, **bound.params)
+        subject = sparsify(
+            model,
+            bound.variant.name,
+            sparsity,
+            data,
+            exclude=experiment.exclude,
+            output=experiment.output,
+            **bound.params,
+        )
         check_trainable(subject, data, recipe=recipe)
     except ConfigError as error:
         raise ConfigError(f"{bound.variant}: {error}") from None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sparserobust.data_names import data_place, is_own_data
 from sparserobust.errors import ConfigError
-from sparserobust.registry import data_place
 
 
 def require_possible(given: Mapping[str, Any], *, own_network: bool) -> None:
@@ -28,18 +28,33 @@ def _problems(given: Mapping[str, Any], *, own_network: bool) -> Iterator[str]:
         yield f"a saved model brings its network; leave out model {model!r}"
     if saved and given["exclude"]:
         yield "exclude leaves weights dense in new networks, and a saved model is scored as it is; give one of them"
-    if given["weights"] is not None and (saved or not own_network):
-        yield "weights go with a network of your own (model package.module:callable) and no saved model"
-    if given["initialisation"] is not None and (saved or own_network):
-        yield "initialisation draws the weights of an architecture; saved models and your own networks bring theirs"
-    if not methods and (saved or own_network):
+    weights = given["weights"] is not None
+    if weights and saved:
+        yield "a saved model brings its weights; leave out weights"
+    if weights and model is None:
+        yield "weights are of a network: name its model (an architecture, torchvision:NAME or package.module:callable)"
+    if given["weights_key"] is not None and not weights:
+        yield "weights_key says which weights of a file are taken; name the file as weights"
+    if given["output"] is not None and not own_network:
+        yield "output says where the logits of a network of your own lie (model package.module:callable); leave it out"
+    if given["initialisation"] is not None and (saved or own_network or weights):
+        yield (
+            "initialisation draws the weights of an architecture; saved models, weights files and your own networks "
+            "bring theirs"
+        )
+    if given["normalize"] is not None and own_network:
+        yield "normalize is for named architectures; put it into the first layer of your own network"
+    if given["normalize"] is not None and saved:
+        yield "a saved model brings its normalisation; leave out normalize"
+    if not methods and (saved or own_network or weights):
         yield from _of_training(given)
-    if not (methods or saved or own_network):
+    if not (methods or saved or own_network or weights):
         yield "methods is empty; `sparserobust list methods` shows all, and dense alone is one too"
     if given["evaluators"] == ():
         yield "evaluators is empty; `sparserobust list evaluators` shows all"
     if given["data_root"] is not None and data_place(given["data"])[1]:
-        yield f"data {given['data']!r} names its folder; leave out data_root {given['data_root']!r}"
+        why = "is your own and has no folder" if is_own_data(given["data"]) else "names its folder"
+        yield f"data {given['data']!r} {why}; leave out data_root {given['data_root']!r}"
     for key in ("epochs", "lr"):
         if given[key] is not None and key in given["settings"].get("recipe", {}):
             yield f"{key} is given twice, as recipe.{key} too"

@@ -98,7 +98,7 @@ def untrained_networks(prepared: Prepared, group: Sequence[Planned]) -> list[Sub
     model = prepared.network(seed)
 
     def made(targets: list[float]) -> list[Subject]:
-        return sparsify(
+        subjects = sparsify(
             model,
             bound.variant.name,
             targets,
@@ -106,8 +106,12 @@ def untrained_networks(prepared: Prepared, group: Sequence[Planned]) -> list[Sub
             seed=seed,
             device=prepared.device,
             exclude=prepared.experiment.exclude,
+            output=prepared.experiment.output,
             **bound.params,
         )
+        for subject in subjects:
+            subject.notes = prepared.notes
+        return subjects
 
     sparsities = [planned.sparsity for planned in group]
     if bound.method.scores_once and len(group) > 1:

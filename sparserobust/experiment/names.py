@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
-from sparserobust.errors import ConfigError
+from sparserobust.data_names import require_data
+from sparserobust.errors import ConfigError, ModelError, did_you_mean
 from sparserobust.experiment.grammar import Variant, names_of
-from sparserobust.registry import data, data_place, evaluators, methods, models
+from sparserobust.registry import LIBRARIES, evaluators, library_of, methods, models
 from sparserobust.toml_files import presets, recipes
-
-TORCHVISION = "torchvision:"
-"""What stands before the name of any of its networks."""
 
 
 def is_own(model: str) -> bool:
     """Whether a model is `package.module:callable`, a network of one's own."""
-    return ":" in model and not model.startswith(TORCHVISION)
+    return ":" in model and not library_of(model)
 
 
 def check_names(
@@ -29,8 +28,8 @@ def check_names(
 ) -> None:
     """Raises for the first name that nothing has, as its use would.
 
-    What only an import can tell is left to it: a network of torchvision or of one's own, and names such as `pgd-l2`,
-    which an evaluator has with other settings.
+    What only an import can tell is left to it: a network of another library or of one's own, and names such as
+    `pgd-l2`, which an evaluator has with other settings.
 
     Raises:
         PluginError: a method or evaluator that is not there, or anything that is defined twice.
@@ -51,7 +50,17 @@ def check_names(
         recipes.text(recipe)
     if model is not None and ":" not in model:
         models.require(model)
-    data.require(data_place(data_name)[0])
+    if model is not None and is_own(model):
+        _require_no_library_meant(model)
+    require_data(data_name)
+
+
+def _require_no_library_meant(model: str) -> None:
+    """Raises ModelError for a module that is not there and is called almost like a library of networks."""
+    module, _, name = model.partition(":")
+    if "." not in module and did_you_mean(module, LIBRARIES) and find_spec(module) is None:
+        hint = did_you_mean(model, [f"{library}:{name}" for library in LIBRARIES])
+        raise ModelError(f"there is no module {module!r}{hint}")
 
 
 def may_be_recorded(name: str, known: Sequence[str]) -> bool:

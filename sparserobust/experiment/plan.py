@@ -12,19 +12,20 @@ from typing import Literal, TypeAlias
 
 from sparserobust.data import AnySet
 from sparserobust.data.digest import digest_of
+from sparserobust.data.own import code_of_own
+from sparserobust.data_names import is_own_data
 from sparserobust.errors import OtherVersion, RecordError, SparseRobustError
 from sparserobust.experiment.bound import Bound
-from sparserobust.experiment.held import holds
+from sparserobust.experiment.held import holds, same_network
 from sparserobust.experiment.places import folder_stem, network_folder, numbered, safe
 from sparserobust.experiment.prepared import Prepared
 from sparserobust.one_line import OneLine
-from sparserobust.records import load_run
+from sparserobust.records import SubjectRecord, load_run
 from sparserobust.records.files import RUN_FILE
 from sparserobust.source_code import code_digest
 from sparserobust.storage.modelfile import MODEL_FILE, read_header
 from sparserobust.subject import Subject
 from sparserobust.weights.fingerprint import fingerprint
-from sparserobust.weights.plan import sha256_of
 
 SOMEBODY = "not made by an experiment"
 """In place of what a network was made from: it is another program's, an earlier version's, a script's."""
@@ -83,6 +84,8 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
     if prepared.finished:
         return _finished(prepared, out)
     train, val = _digests(prepared.data.train, prepared.data.val)
+    name = prepared.experiment.data
+    own = [{"data": code_of_own(name)}] if is_own_data(name) else []
     taken: set[Path] = set()
     plan: list[Planned] = []
     for seed in prepared.experiment.seeds:
@@ -90,9 +93,11 @@ def plan_networks(prepared: Prepared, out: Path) -> list[Planned]:
         for bound in prepared.methods:
             recipe = prepared.recipe_of(bound)
             how = {key: value for key, value in recipe.settings().items() if key not in ("name", "source")}
-            drawn = [network, seed, train, val, how]
+            drawn = [network, seed, train, val, how, *own]
             if prepared.experiment.exclude:
                 drawn.append({"exclude": sorted(prepared.experiment.exclude)})
+            if prepared.experiment.output is not None:
+                drawn.append({"output": prepared.experiment.output})
             for sparsity in [0.0] if bound.dense else prepared.experiment.sparsities:
                 made_from = _made_from(bound, sparsity, drawn)
                 stem = folder_stem(bound.variant.name, bound.variant.params)
@@ -124,10 +129,9 @@ def _finished(prepared: Prepared, out: Path) -> list[Planned]:
     dense: dict[int | None, Path] = {}
     plan: list[Planned] = []
     for subject in sorted(prepared.finished, key=lambda subject: subject.method != "dense"):
-        weights = sha256_of(subject.model.state_dict())
-        wanted = out / _folder_of(subject)
+        wanted, record = out / _folder_of(subject), subject.record()
         free = (p for p in numbered(wanted) if p not in taken)
-        place = next(p for p in free if _record_may_be_of(p, weights, subject.exclude))
+        place = next(p for p in free if _record_may_be_of(p, record))
         taken.add(place)
         is_dense = subject.method == "dense"
         plan.append(
@@ -207,13 +211,12 @@ def _owner(folder: Path) -> str:
     return "" if begun is None else begun.name.removeprefix("training-").removesuffix(".checkpoint")
 
 
-def _record_may_be_of(folder: Path, weights_sha256: str, exclude: tuple[str, ...]) -> bool:
+def _record_may_be_of(folder: Path, subject: SubjectRecord) -> bool:
     """Whether the record of a finished network can be in this folder: it is there, or that of no other is."""
     if (folder / MODEL_FILE).is_file():
         return False
     try:
-        found = load_run(folder).subject
-        return (found.weights_sha256, found.exclude) == (weights_sha256, exclude)
+        return same_network(load_run(folder).subject, subject)
     except SparseRobustError:
         return True
 

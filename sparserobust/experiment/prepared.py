@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import nn
 
-from sparserobust.data import Data, load_data
+from sparserobust.data import Data, load_data, training_examples
 from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError
 from sparserobust.experiment.bound import Bound, bound_methods, check_methods, check_schedule
 from sparserobust.experiment.evaluators import evaluators_of
-from sparserobust.experiment.networks import fresh_network, try_one_image
+from sparserobust.experiment.networks import drawn_weights, fresh_network, normalized
 from sparserobust.experiment.runtime import threads_set
 from sparserobust.experiment.spec import Experiment
 from sparserobust.one_line import OneLine
+from sparserobust.records import Remark, remark
 from sparserobust.restore import load_subject
 from sparserobust.scoring import Evaluator
 from sparserobust.scoring.run import sha256_of_examples
+from sparserobust.scoring.trial import tried
 from sparserobust.subject import Subject
 from sparserobust.toml_files import OWN
 from sparserobust.training import Recipe, load_recipe, recipe_for
@@ -35,11 +38,12 @@ class Prepared(OneLine):
         experiment: that is carried out.
         device: where to compute.
         evaluators: that score every network.
-        data: normalised as the recipe says.
+        data: normalised as the experiment says, else as the recipe does.
         recipe: of all networks; None where each method has its own.
         methods: the dense reference first; none where only finished networks are scored.
         finished: saved models and a network of one's own that is scored as it is.
         parameters: of the first network.
+        notes: how the weights of the file were read.
     """
 
     experiment: Experiment
@@ -50,14 +54,14 @@ class Prepared(OneLine):
     methods: list[Bound]
     finished: list[Subject]
     parameters: int
-    _examples: dict[torch.dtype, str] = field(default_factory=dict)
+    notes: tuple[Remark, ...] = ()
 
     def _shown(self) -> Iterator[str]:
         yield from (repr(self.experiment), str(self.device), f"parameters={self.parameters}")
 
     def network(self, seed: int) -> nn.Module:
         """The network of a seed, before a method is bound to it."""
-        return fresh_network(self.experiment, self.data, self.recipe, seed)
+        return fresh_network(self.experiment, self.data, self.recipe, seed)[0]
 
     def recipe_of(self, bound: Bound) -> Recipe:
         """How the networks of a method are trained, for this data."""
@@ -67,12 +71,10 @@ class Prepared(OneLine):
         """Torch's threads as the experiment says, for as long as its steps are taken; afterwards as before."""
         return threads_set(self.experiment.threads, self.parameters, self.device.type)
 
-    def examples_sha256(self, dtype: torch.dtype) -> str:
-        """`DataRecord.sha256` of the examples to be scored on, in the type that a network takes."""
-        if dtype not in self._examples:
-            limit, seed = self.experiment.limit, self.experiment.seeds[0]
-            self._examples[dtype] = sha256_of_examples(self.data, dtype, limit=limit, seed=seed)
-        return self._examples[dtype]
+    @cached_property
+    def examples_sha256(self) -> str:
+        """`DataRecord.sha256` of the examples to be scored on."""
+        return sha256_of_examples(self.data, limit=self.experiment.limit, seed=self.experiment.seeds[0])
 
 
 def prepare(experiment: Experiment) -> Prepared:
@@ -89,38 +91,56 @@ def prepare(experiment: Experiment) -> Prepared:
     evaluators = evaluators_of(experiment)
     named = experiment.method_variants
     check_methods(named, experiment.settings)
-    data = load_data(experiment.data, experiment.data_root)
+    data = load_data(experiment.data, experiment.data_root, image_size=experiment.image_size)
     recipe = _shared_recipe(experiment, data)
     methods: list[Bound] = []
     if experiment.trains_architecture or named:
         methods = bound_methods(named, experiment.settings, recipe)
         for bound in methods:
             recipe_of(experiment, recipe, bound)
-        if data.train is None:
-            raise ConfigError(
-                f"data {experiment.data!r} has no training examples to train networks on; name saved models"
-            )
+        training_examples(data, "training networks")
     if recipe is not None:
         data = recipe.normalize(data)
-
-    def network(seed: int) -> nn.Module:
-        return fresh_network(experiment, data, recipe, seed)
-
-    own = experiment.own_network is not None
-    first = experiment.seeds[0]
-    finished = [load_subject(path, model=network(first) if own else None) for path in experiment.saved]
-    model = finished[0].model if finished else network(first)
-    try_one_image(model, data, experiment.model_name)
+    data = normalized(experiment, data)
+    own, first = experiment.own_network is not None, experiment.seeds[0]
+    notes: tuple[Remark, ...] = ()
+    finished = [
+        load_subject(path, model=fresh_network(experiment, data, recipe, first)[0] if own else None)
+        for path in experiment.saved
+    ]
+    if finished:
+        model = finished[0].model
+    else:
+        model, notes = fresh_network(experiment, data, recipe, first)
+        tried(model, data, name=experiment.model_name, output=experiment.output)
+    for subject in finished:
+        tried(subject, data, name=experiment.model_name)
     if methods and experiment.exclude:
         prunable(model, data.input_shape, exclude=experiment.exclude)  # refuses names that are not there
     for bound in methods:
         own_recipe = recipe_of(experiment, recipe, bound)
-        check_schedule(bound, model, data, min(experiment.sparsities), own_recipe, experiment.exclude)
+        check_schedule(bound, model, data, min(experiment.sparsities), own_recipe, experiment)
     if not methods and not finished:
-        shape, exclude = data.input_shape, experiment.exclude
-        finished = [Subject.of(model, lambda: shape, name=experiment.model_name, exclude=exclude)]
+        finished = [_as_it_is(experiment, model, data, notes)]
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Prepared(experiment, device, evaluators, data, recipe, methods, finished, parameters)
+    return Prepared(experiment, device, evaluators, data, recipe, methods, finished, parameters, notes)
+
+
+def _as_it_is(experiment: Experiment, model: nn.Module, data: Data, notes: tuple[Remark, ...]) -> Subject:
+    """The network of the experiment as a subject that no method made."""
+    subject = Subject.of(
+        model,
+        lambda: data.input_shape,
+        name=experiment.model_name,
+        exclude=experiment.exclude,
+        output=experiment.output,
+    )
+    subject.notes = notes
+    if experiment.own_network is not None and experiment.weights is None:
+        drawn, subject.drawn = drawn_weights(experiment.own_network, model, experiment.seeds[0])
+        if drawn and not subject.drawn:
+            subject.warnings = (*subject.warnings, remark("partly-drawn", weights=list(drawn)))
+    return subject
 
 
 def recipe_of(experiment: Experiment, recipe: Recipe | None, bound: Bound) -> Recipe:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparserobust.device import dtype_of
 from sparserobust.errors import ConfigError, SparseRobustError
-from sparserobust.experiment.held import holds
+from sparserobust.experiment.held import holds, same_network
 from sparserobust.experiment.plan import Planned
 from sparserobust.experiment.prepared import Prepared
 from sparserobust.records import Outcome, Run, load_run
@@ -161,10 +160,9 @@ def _comparable(prepared: Prepared, folder: Path, subject: Subject, dense: Run |
         and run.environment.batch_size == (experiment.batch_size or DEFAULT_BATCH_SIZE)
         and run.seed == experiment.seeds[0]
         and (dense is None or run.dense == dense.id)
-        and run.subject.weights_sha256 == subject.record().weights_sha256
-        and run.subject.exclude == subject.exclude
+        and same_network(run.subject, subject.record())
     )
-    return run if same and run.data.sha256 == prepared.examples_sha256(dtype_of(subject.model)) else None
+    return run if same and run.data.sha256 == prepared.examples_sha256 else None
 
 
 def _missing(found: Run, subject: Subject, wanted: Sequence[Evaluator]) -> list[Evaluator]:

@@ -17,6 +17,7 @@ from sparserobust.experiment import tables, values
 from sparserobust.experiment.combinations import require_possible
 from sparserobust.experiment.grammar import Variant, variant
 from sparserobust.experiment.names import check_names, is_own
+from sparserobust.experiment.normalize import spelled
 from sparserobust.experiment.text import read_toml, toml_text
 from sparserobust.one_line import OneLine
 from sparserobust.registry import evaluators, methods
@@ -44,14 +45,20 @@ class Experiment(OneLine):
     twice counts once; two names for one thing are refused.
 
     Attributes:
-        data: name of a data set, `NAME:PATH` for one that is in PATH.
+        data: name of a data set, `NAME:PATH` for one that is in PATH, or `package.module:callable` for your own.
         data_root: folder that named data sets are kept in, "data" by default.
+        image_size: side of the square that images in files are made; as the data set has them by default.
         model: architecture, or `package.module:callable` that makes a network of your own; conv2 by default.
-        weights: file with the weights of a network of your own.
+        weights: file with the weights of the model: methods start from them, and without any it is scored as it is.
+        weights_key: which weights in that file, where it holds several: a key or the prefix of their names.
+        output: where the logits lie in what a network of your own returns: a place in a tuple, a key or an attribute.
+        normalize: what images are normalised by in a named architecture: "data" (its own constants, or the recipe's),
+            "imagenet", "half" (0.5), "none", "model" (what the published weights of a network of torchvision or timm
+            were trained with) or "MEAN/STD"; "data" by default, "model" for such a network with weights.
         saved: saved models, or the folders of runs; they are scored as they are, and no other is made.
         initialisation: of the weights of an architecture; the recipe's by default.
         methods: `NAME` or `NAME[param=value,...]`; those of the demonstration by default. The dense reference is
-            always made, once for each seed. Without any, a network of your own is scored as it is.
+            always made, once for each seed. Without any, a network of your own or with weights is scored as it is.
         sparsities: fractions of prunable weights not kept, in [0, 1).
         exclude: weights that stay dense in every network, so that no sparsity is about them: names of parameters or of
             the modules that they are in, or patterns such as "blocks.0.*".
@@ -75,8 +82,12 @@ class Experiment(OneLine):
 
     data: str = "digits"
     data_root: str | None = None
+    image_size: int | None = None
     model: str | None = None
     weights: str | None = None
+    weights_key: str | None = None
+    output: str | None = None
+    normalize: str | None = None
     saved: tuple[str, ...] = ()
     initialisation: str | None = None
     methods: tuple[str, ...] = DEMONSTRATION
@@ -109,8 +120,12 @@ class Experiment(OneLine):
             *,
             data: str = ...,
             data_root: AnyPath | None = ...,
+            image_size: int | None = ...,
             model: str | None = ...,
             weights: AnyPath | None = ...,
+            weights_key: str | None = ...,
+            output: int | str | None = ...,
+            normalize: str | Sequence[object] | None = ...,
             saved: AnyPath | Sequence[AnyPath] = ...,
             initialisation: str | None = ...,
             methods: str | Sequence[str] | None = ...,
@@ -137,8 +152,19 @@ class Experiment(OneLine):
 
     def _make_plain(self) -> None:
         put = partial(object.__setattr__, self)
-        for key in ("data", "data_root", "model", "weights", "initialisation", "device"):
+        put("output", str(self.output) if isinstance(self.output, int) else self.output)
+        for key in (
+            "data",
+            "data_root",
+            "model",
+            "weights",
+            "weights_key",
+            "output",
+            "initialisation",
+            "device",
+        ):
             put(key, values.text(key, getattr(self, key)))
+        put("normalize", spelled("normalize", self.normalize))
         put("data", self.data or "digits")
         put("device", self.device or "auto")
         put("saved", _paths(self.saved))
@@ -160,7 +186,7 @@ class Experiment(OneLine):
             put("evaluators", tuple(str(variant(each, "evaluators")) for each in measured))
         put("preset", tables.table("preset", self.preset, presets))
         put("settings", tables.settings("settings", self.settings))
-        for key in ("limit", "batch_size", "threads"):
+        for key in ("image_size", "limit", "batch_size", "threads"):
             put(key, values.whole(key, getattr(self, key), least=1))
         if not named and not self.trains_architecture:
             put("methods", ())
@@ -176,8 +202,8 @@ class Experiment(OneLine):
 
     @property
     def trains_architecture(self) -> bool:
-        """Whether networks of a named architecture are made, so that there must be methods."""
-        return not self.saved and self.own_network is None
+        """Whether networks of a named architecture are drawn, so that there must be methods."""
+        return not self.saved and self.own_network is None and self.weights is None
 
     @property
     def model_name(self) -> str:

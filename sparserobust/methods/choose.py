@@ -7,22 +7,48 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from sparserobust.data import AnyData, as_dataset, image_shape
+from sparserobust.data import AnyData, image_shape, training_examples
 from sparserobust.data.examples import ScoringExamples
 from sparserobust.data.subset import without_loader
-from sparserobust.device import dtype_of, repeatable_kernels, resolve_device
-from sparserobust.errors import ConfigError, ModelError, PluginError
+from sparserobust.device import repeatable_kernels, resolve_device, working_dtype
+from sparserobust.errors import ConfigError, ModelError, PluginError, said_by
 from sparserobust.methods.base import ChosenMasks, Method
 from sparserobust.models.network import Network
 from sparserobust.origin import origin_of
+from sparserobust.outputs import OutputOf
 from sparserobust.seeds import generator
 from sparserobust.sparsity.scoring_model import ScoringModel
 from sparserobust.subject import Subject
 from sparserobust.uses import ModelWeights, weights_of
 from sparserobust.weights.isolation import random_states_kept
 from sparserobust.weights.offset import dct_offset_of
-from sparserobust.weights.plan import check_finite, model_copy, require_module
+from sparserobust.weights.plan import model_copy
 from sparserobust.weights.slots import Slot, slots_of
+from sparserobust.weights.usable import require_trainable, usable
+
+
+def plain_network(model: object) -> nn.Module:
+    """The network that a method can be bound to, out of the wrappers that `usable` knows.
+
+    Raises:
+        ModelError: it cannot be used, is a Subject, quantised or complex.
+    """
+    if isinstance(model, Subject):
+        raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
+    network = usable(model)
+    require_trainable(network)
+    for name, module in network.named_modules():
+        own = None if isinstance(module, torch.jit.ScriptModule) else vars(module).get("forward")
+        if (
+            own is not None
+            and "_orig_mod" not in module._modules
+            and getattr(own, "__self__", None) is not module
+        ):
+            raise ModelError(
+                f"the forward of {name or type(network).__name__} was replaced on the instance, and a copy would run "
+                "the original's; write it as a method of a class"
+            )
+    return network
 
 
 def choose_masks(
@@ -35,6 +61,7 @@ def choose_masks(
     *,
     input_shape: tuple[int, ...] | None = None,
     exclude: str | Sequence[str] = (),
+    output: OutputOf = None,
 ) -> tuple[ModelWeights, list[ChosenMasks]]:
     """(which weights of a plain network can be sparse, what a method keeps of them at each sparsity).
 
@@ -46,10 +73,6 @@ def choose_masks(
         ModelError: nothing in it can be sparse, or it is not plain. The others are those of `sparsify`.
         PluginError: the masks are not those of this network.
     """
-    if isinstance(model, Subject):
-        raise ModelError("sparsify takes a plain network, got a Subject; give it the dense network again")
-    require_module(model)
-    check_finite(model)
     shape = input_shape or _shape_of(model, data)
     copied = model_copy(model)  # as the subject will be one: what a copy reads from the original has no mask
     weights = weights_of(copied, shape, exclude=exclude)
@@ -68,8 +91,16 @@ def choose_masks(
         )
     with random_states_kept(), repeatable_kernels(model), torch.enable_grad():
         target = resolve_device(device)
-        scoring = _scoring_model(model, list(slots), method, data, shape, seed, target)
-        chosen = [method.choose(scoring, target, generator(seed, "select")) for target in targets]
+        scoring = _scoring_model(model, list(slots), method, data, shape, seed, target, output)
+        try:
+            chosen = [method.choose(scoring, target, generator(seed, "select")) for target in targets]
+        except RuntimeError as error:
+            if len(types := {str(p.dtype).removeprefix("torch.") for p in model.parameters()}) == 1:
+                raise
+            raise ModelError(
+                f"{type(model).__name__} has parameters of several types ({', '.join(sorted(types))}), and scores are "
+                f"taken in one: {said_by(error)}; make it model.float()"
+            ) from error
     for one in chosen:
         _check_masks(method, one, slots, target)
     return weights, chosen
@@ -110,18 +141,21 @@ def _scoring_model(
     shape: tuple[int, ...] | None,
     seed: int,
     device: torch.device,
+    output: OutputOf,
 ) -> ScoringModel:
     """The copy that the method scores on, with its examples or the shape of an image."""
-    settings, split = method.scoring(), None if data is None else as_dataset(data, "train")
-    examples = None
+    settings, examples = method.scoring(), None
     settings.setdefault("input_shape", shape)
     if method.samples is not None:
-        if split is None:
+        if data is None:
             raise ConfigError(f"{method.name} scores weights on training examples; give data=")
-        examples = ScoringExamples(without_loader(split), method.samples, seed, device, dtype_of(model))
-    scoring = ScoringModel(model, names, device, generator(seed, "score"), examples=examples, **settings)
-    if method.needs == "shape" and isinstance(scoring.network, Network):
-        scoring.network.normalize = nn.Identity()  # type: ignore[assignment]  # the input is ready-made
+        split = training_examples(data, method.name)
+        examples = ScoringExamples(without_loader(split), method.samples, seed, device, working_dtype(model))
+    scoring = ScoringModel(
+        model, names, device, generator(seed, "score"), examples=examples, output=output, **settings
+    )
+    if method.needs == "shape" and isinstance(scoring.network.network, Network):
+        scoring.network.network.normalize = nn.Identity()  # type: ignore[assignment]  # the input is ready-made
     return scoring
 
 

@@ -11,12 +11,12 @@ from torch import nn
 
 from sparserobust.arguments import plain_numbers, seed_number, whole_number
 from sparserobust.errors import ConfigError
-from sparserobust.models.from_torchvision import PREFIX, torchvision_names, torchvision_network
 from sparserobust.models.layers import layers_of
+from sparserobust.models.libraries import bare_name, is_in_library, library_network
 from sparserobust.models.network import Network, initialisation_of, title_of
 from sparserobust.models.redraw import redraw
 from sparserobust.origin import ModelOrigin
-from sparserobust.registry import models
+from sparserobust.registry import library_of, models
 
 
 class ImageFacts(Protocol):
@@ -33,18 +33,18 @@ class ImageFacts(Protocol):
 
 
 def list_models() -> list[str]:
-    """Names that `create_model` takes, besides torchvision:NAME for any network of torchvision."""
+    """Names that `create_model` takes, besides torchvision:NAME and timm:NAME for any network of theirs."""
     return models.names()
 
 
 def is_model(name: str) -> bool:
-    """Whether `create_model` takes that name; torchvision is imported for a name of its own only."""
-    return name in models.names() or (str(name).startswith(PREFIX) and name in torchvision_names())
+    """Whether `create_model` takes that name; a library of networks is imported for a name of its own only."""
+    return name in models.names() or is_in_library(name)
 
 
 def own_initialisation(name: str) -> str | None:
     """The initialisation that a network needs; None where any will do."""
-    return None if str(name).startswith(PREFIX) else initialisation_of(models.load(name))
+    return None if library_of(name) else initialisation_of(models.load(name))
 
 
 def create_model(
@@ -61,7 +61,7 @@ def create_model(
     """A network with freshly drawn weights, on the CPU, in training mode, returning logits.
 
     Args:
-        name: one of `list_models()`, or torchvision:NAME for torchvision's network of that name.
+        name: one of `list_models()`, or torchvision:NAME or timm:NAME for that library's network of that name.
         data: gives input shape, number of classes, mean and standard deviation for the normalisation layer.
         input_shape: (c, h, w), instead of or over that of `data`; without `data` nothing is normalised.
         num_classes: likewise.
@@ -73,7 +73,8 @@ def create_model(
             start at 0. Without it the one that the network states (a Fixup network's is "fixup"), else "xavier-normal".
 
     Raises:
-        ModelError: unknown name, or an initialisation that is not for this network.
+        ModelError: unknown name, one of a library that is not installed, or an initialisation that is not for this
+            network.
         PluginError: a network of another package that cannot be loaded, fails, or is no torch module.
         ConfigError: shape or classes are missing, the seed is out of range, or an unknown initialisation.
         ShapeError: the architecture cannot take images of this size.
@@ -88,7 +89,7 @@ def create_model(
     with torch.random.fork_rng(devices=[]):  # torch's own initialisation would move the global stream
         torch.default_generator.manual_seed(seed)  # draws what is not prunable, such as a class token
         model = Network(build(shape, classes), means, stds)
-    title = title_of(build, name.removeprefix(PREFIX))
+    title = title_of(build, bare_name(name))
     model.origin = ModelOrigin(name, shape, classes, means, stds, seed, "", title=title)
     redraw(model, initialisation or initialisation_of(build) or "xavier-normal", seed)
     _zero_biases(model)
@@ -97,12 +98,7 @@ def create_model(
 
 def _builder(name: str) -> Callable[..., nn.Module]:
     """The function that builds the network's body from (input shape, classes)."""
-    if not str(name).startswith(PREFIX):
-        return models.function(name, nn.Module)
-    known = torchvision_names()
-    if name not in known:
-        raise models.unknown(name, known)
-    return partial(torchvision_network, name)
+    return partial(library_network, name) if library_of(name) else models.function(name, nn.Module)
 
 
 def _shape_and_classes(

@@ -10,15 +10,22 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from sparserobust.adapter import Adapter
 from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
 from sparserobust.kernels import plain_kernels
+from sparserobust.outputs import OutputOf
 from sparserobust.uses import prunable
 from sparserobust.uses.image import image_of
 from sparserobust.uses.replica import compute_again
 from sparserobust.weights.isolation import random_states_kept
 from sparserobust.weights.plan import model_copy
 from sparserobust.weights.slots import identity, slots_of
+
+TRACED_BY_JIT = {
+    torch.ops.aten._convolution.default: lambda *args: torch.ops.aten.convolution.default(*args[:9])
+}
+"""How `torch.jit.trace` writes a convolution, with switches of cuDNN; and the convolution."""
 
 
 class UnsupportedOperation(ModelError):
@@ -64,7 +71,7 @@ class PathGraph:
 
 
 def trace(
-    model: nn.Module | PathGraph, input_shape: tuple[int, ...], names: Iterable[str] | None = None
+    model: nn.Module | Adapter | PathGraph, input_shape: tuple[int, ...], names: Iterable[str] | None = None
 ) -> PathGraph:
     """The operations that `model` runs in evaluation mode on one image; a traced model is returned as it is.
 
@@ -74,20 +81,21 @@ def trace(
     states stay untouched.
 
     Args:
-        model: maps images (n, c, h, w) to logits.
+        model: takes images (n, c, h, w); what it returns is read as its adapter says, where it has one.
         input_shape: (c, h, w).
         names: of its weights that can be sparse, where they are known already.
 
     Raises:
-        UnsupportedOperation: the network cannot be traced, or returns something else than one tensor.
+        UnsupportedOperation: the network cannot be traced, or returns no logits.
     """
     if isinstance(model, PathGraph):
         return model
+    model, output = (model.network, model.output) if isinstance(model, Adapter) else (model, None)
     names = prunable(model, input_shape) if names is None else tuple(names)
     slots_of(model, names)  # a wrong name is an error of its own
     with torch.inference_mode(False), torch.no_grad(), random_states_kept(), plain_kernels(onednn=False):
         try:
-            return _traced(model, tuple(input_shape), names)
+            return _traced(model, tuple(input_shape), names, output)
         except Exception as error:  # whatever a third-party model raises
             reason = " ".join(str(error).split())[:300]
             raise UnsupportedOperation(
@@ -96,19 +104,17 @@ def trace(
             ) from error
 
 
-def _traced(model: nn.Module, shape: tuple[int, ...], names: tuple[str, ...]) -> PathGraph:
+def _traced(model: nn.Module, shape: tuple[int, ...], names: tuple[str, ...], output: OutputOf) -> PathGraph:
     replica = model_copy(model).to("cpu").eval()
+    adapter = Adapter(replica, output)
 
     def logits(images: Tensor) -> Tensor:
         compute_again(replica)
-        output = replica(images)
-        if not isinstance(output, Tensor):
-            raise TypeError(f"it must return logits as one tensor, got {type(output).__name__}")
-        return output
+        return adapter.outputs(images)
 
     weights = {name: slot.values.detach() for name, slot in slots_of(replica, names).items()}
     image = image_of(shape, dtype_of(model))
-    module, read = _with_constants_as_inputs(make_fx(logits)(image))
+    module, read = _with_constants_as_inputs(make_fx(logits, TRACED_BY_JIT)(image))
     named = {identity(tensor): name for name, tensor in reversed(weights.items())}  # of tied ones the first
     parameters = {identity(parameter) for parameter in replica.parameters()}
     constants = tuple(

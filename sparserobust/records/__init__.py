@@ -20,6 +20,7 @@ from sparserobust.records.score import DIFFERENCE, FRACTION, Score, ScoreSpec
 from sparserobust.records.subject import (
     ChangedParameter,
     LayerRecord,
+    Normalization,
     OutsideParameter,
     PartRecord,
     SubjectRecord,
@@ -46,6 +47,7 @@ __all__ = [
     "History",
     "LayerRecord",
     "Norm",
+    "Normalization",
     "Outcome",
     "OutsideParameter",
     "PartRecord",

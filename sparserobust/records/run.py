@@ -28,7 +28,9 @@ KIND: Literal["sparserobust run"] = "sparserobust run"
 class DataRecord(Record):
     """The examples that were evaluated. `subset` is the sha256 of their indices, None for the whole split.
 
-    `title` is the data set's name as it is usually written, `majority_share` the share of the commonest class.
+    `title` is the data set's name as it is usually written, `majority_share` the share of the commonest class,
+    `image_size` the side that the shorter side of every image was resized to before the middle square was cut out,
+    None where none was asked for.
     """
 
     name: str
@@ -42,6 +44,13 @@ class DataRecord(Record):
     limit: int | None = None
     subset: str | None = None
     train_n: int | None = None
+    image_size: int | None = Field(default=None, ge=1)
+
+    @model_serializer(mode="wrap")
+    def _without_unknowns(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there was an image size keep their bytes."""
+        raw: dict[str, Any] = dump(self)
+        return raw if self.image_size is not None else {k: v for k, v in raw.items() if k != "image_size"}
 
 
 class Environment(Record):

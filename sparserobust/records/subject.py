@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, JsonValue, model_validator
+from pydantic import Field, JsonValue, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from sparserobust.one_line import shown
 from sparserobust.records.base import Record
@@ -78,6 +78,17 @@ class ChangedParameter(Record):
     words: str | None = None
 
 
+class Normalization(Record):
+    """What the first layer of a network normalises images by, for every channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+LATER = ("dtype", "output", "output_found", "normalization", "notes")
+"""Fields of a subject that are left out of its text where they say what is usual."""
+
+
 class SubjectRecord(Record):
     """A model under evaluation and what is known of it.
 
@@ -85,11 +96,16 @@ class SubjectRecord(Record):
         label: its name in one line of plain text; `label_given`: whether the user gave it.
         model: architecture or import path; `model_title`: its name for a reader.
         parameters: trainable ones, buffers left out, all of the dense model.
+        normalization: of the images, in the network's first layer; None where it is not known.
         method: "dense", "snip" ..., None for a model that no method made; `method_title`: as its paper writes it.
         params: of the method, all of them; `changed`: those that are not at their default.
         offset: what stands where the mask is False: "zero", "frozen" or "dct".
         positions: "stored", or "seeded" when the support can be drawn again from the seed.
         target_sparsity: what was asked for; `sparsity` is the realised one, 1 - kept / prunable.
+        dtype: what the network computes in: "float32", "float16", "bfloat16" or "float64". Images and budgets are
+            float32 whatever it is.
+        output: where the user said that the logits lie in what the network returns; `output_found`: where they were
+            found without that. None where the network returns them alone.
         exclude: what the user wanted to stay dense: names of parameters or modules, or patterns for them.
         outside: share of all weights that stand outside the mask, so that every sparsity is about the others: those
             that the user excluded, that are an embedding too, or that no mask can reach. Parameters that are no weights
@@ -100,6 +116,7 @@ class SubjectRecord(Record):
         decay_towards: where weight decay pulls the effective weights: "zero" or "offset".
         training: "none" (its weights are those that were drawn), "recorded" (there is a history), "elsewhere"
             (somebody trained it, and there is no history) or "unknown".
+        warnings: what speaks against relying on its numbers; `notes`: what else there is to know of how it was made.
         initial_sha256: of the weights the mask was found on; `weights_sha256`: of the weights evaluated, ""
             where there are none; `file_sha256`: of the saved model's file, None where it was not saved.
         not_made: why there is no such network: its method could not choose, or an error. Sparsity and kept
@@ -111,6 +128,7 @@ class SubjectRecord(Record):
     model: str
     model_title: str = ""
     parameters: int = Field(ge=0)
+    normalization: Normalization | None = None
     method: str | None = None
     method_title: str = ""
     method_source: str = ""
@@ -122,6 +140,9 @@ class SubjectRecord(Record):
     sparsity: float = Field(ge=0, le=1)
     kept: int = Field(ge=0)
     prunable: int = Field(ge=0)
+    dtype: str = "float32"
+    output: str | None = None
+    output_found: str | None = None
     exclude: tuple[str, ...] = ()
     outside: float | None = Field(default=None, ge=0, le=1)
     outside_parameters: tuple[OutsideParameter, ...] | None = None
@@ -133,10 +154,19 @@ class SubjectRecord(Record):
     training: Literal["none", "recorded", "elsewhere", "unknown"] = "unknown"
     layers: tuple[LayerRecord, ...] = ()
     warnings: tuple[AnyRemark, ...] = ()
+    notes: tuple[AnyRemark, ...] = ()
     initial_sha256: str | None = None
     weights_sha256: str
     file_sha256: str | None = None
     not_made: AnyRemark | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Records from before there were these fields keep their bytes."""
+        raw: dict[str, Any] = dump(self)
+        known = type(self).model_fields
+        usual = [key for key in LATER if getattr(self, key) == known[key].default]
+        return {key: value for key, value in raw.items() if key not in usual}
 
     def _shown(self) -> Iterator[str]:
         yield f"{shown(self.label)}"

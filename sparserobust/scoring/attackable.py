@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 import torch
 
@@ -24,18 +25,36 @@ def require_attackable(batch: Batch, passes: Counter[str]) -> None:
             or it returns probabilities.
     Source: Croce and Hein 2020, arXiv:2003.01690, the checks of the published code.
     """
-    logits = batch.logits
-    again = Oracle(batch.model, passes).logits(batch.images[:PROBED])
+    logits, oracle = batch.logits, Oracle(batch.model, passes)
+    again = oracle.logits(batch.images[:PROBED])
     if (moved := _moved(again, logits[:PROBED])) > RANDOM:
-        if (whole := _moved(Oracle(batch.model, passes).logits(batch.images), logits)) > RANDOM:
-            raise ModelError(
-                f"the model is random in evaluation mode: two passes over the same images differ (by {whole:.2g} of "
-                "the logits' norm); make it deterministic, e.g. switch its dropout off"
-            )
+        require_same_answer(oracle.logits, batch.images, logits)
         raise ModelError(
             f"the model mixes the images of a batch: an image has other logits beside other images (by {moved:.2g} "
             "of their norm); let each stand for itself, e.g. BatchNorm with its running statistics"
         )
+    require_no_probabilities(logits)
+
+
+def require_same_answer(
+    answer: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, logits: torch.Tensor
+) -> None:
+    """Raises ModelError when a second pass over the same images gives other logits.
+
+    Args:
+        answer: the model's logits for images.
+        images: all of a batch.
+        logits: that the first pass over it gave.
+    """
+    if (moved := _moved(answer(images), logits)) > RANDOM:
+        raise ModelError(
+            f"the model is random in evaluation mode: two passes over the same images differ (by {moved:.2g} of "
+            "the logits' norm); make it deterministic, e.g. switch its dropout off"
+        )
+
+
+def require_no_probabilities(logits: torch.Tensor) -> None:
+    """Raises ModelError when what the model returned is in [0, 1] and sums up to 1 for every image."""
     sums = logits.double().sum(dim=1)
     if float(logits.min()) >= 0 and float((sums - 1).abs().max()) <= 1e-5:
         raise ModelError(

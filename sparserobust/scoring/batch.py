@@ -10,8 +10,9 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.attacks.oracle import Oracle, check_logits, input_gradient
-from sparserobust.logits import as_logits, require_labels_of
+from sparserobust.logits import require_labels_of
 from sparserobust.weights.isolation import Guard
 
 GRADIENTS = ("loss_gradient", "logit_gradient", "margin_gradient")
@@ -22,7 +23,8 @@ class Batch:
     """Images, labels and what the model makes of them.
 
     Attributes:
-        model: in evaluation mode, its parameters not asking for gradients.
+        model: takes images and returns logits of their type; in evaluation mode, its parameters not asking for
+            gradients.
         images: float (n, c, h, w) in [0, 1].
         labels: int64 (n,).
         passes: counts example-passes by kind; shared ones by everybody, extra ones by who asks.
@@ -37,7 +39,7 @@ class Batch:
         passes: Counter[str],
         guard: Guard | None = None,
     ) -> None:
-        self.model = model
+        self.model = Adapter.of(model)
         self.guard = guard
         self.images = images
         self.labels = labels
@@ -55,7 +57,7 @@ class Batch:
             self.guard.restore()  # whoever asks first must not have changed what all others see
         images = self.images.detach().clone().requires_grad_(True)
         with torch.enable_grad():
-            logits = as_logits(self.model(images), images)
+            logits = self.model(images)
         self.passes["forward"] += len(self)
         check_logits(logits, "images")
         require_labels_of(logits, self.labels)

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from sparserobust.adapter import Adapter
 from sparserobust.paths import PathGraph
 from sparserobust.records import Outcome, Remark, Run, remark, said
 from sparserobust.scoring.batch import Batch
@@ -40,7 +40,8 @@ class Context:
     """What an evaluator may know before the first batch.
 
     Attributes:
-        subject: the model with its masks, offset, parent and history.
+        subject: the network with its masks, offset, parent and history; `model`: takes images and returns logits of
+            their type, whatever the network takes and returns.
         input_shape: (c, h, w) of the images.
         device: where the model and all batches are.
         train: training examples, None where there are none.
@@ -61,6 +62,7 @@ class Context:
     """
 
     subject: Subject
+    model: Adapter
     input_shape: tuple[int, ...]
     device: torch.device
     train: Dataset[Any] | DataLoader[Any] | None
@@ -71,7 +73,7 @@ class Context:
     uses: Callable[[], Uses]
     graph: Callable[[], PathGraph]
     passes: Counter[str] = field(default_factory=Counter)
-    dense_model: nn.Module | None = None
+    dense_model: Adapter | None = None
     cache: Cache | None = None
     fingerprint: str = ""
     dense_fingerprint: str = ""

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from sparserobust.adapter import Adapter
 from sparserobust.arguments import seed_number, whole_number
 from sparserobust.data import AnyData, AnySet, Data, as_dataset, batches, image_shape, stratified_subset
-from sparserobust.device import device_of, dtype_of, repeatable_kernels, resolve_device
+from sparserobust.device import device_of, repeatable_kernels, resolve_device
 from sparserobust.errors import ConfigError, DataError
 from sparserobust.paths import trace
 from sparserobust.records import Outcome, Run
@@ -72,6 +73,7 @@ class Measured:
     data_sha256: str
     subset: str | None
     batch_size: int
+    output_found: str | None
 
 
 def measure(
@@ -93,11 +95,12 @@ def measure(
     target = resolve_device(options.device)
     given = options.dense_model
     reference = given.model if isinstance(given, Subject) else given
-    if reference is subject.model:
-        reference = None
-    networks = [subject.model] if reference is None else [subject.model, reference]
-    with _examined(networks, target) as guard, repeatable_kernels(*networks):
-        return _Pass(subject, reference, data, guard, replace(options, device=target)).measure(evaluators)
+    own, others = subject.adapter(), []
+    if given is not None and reference is not subject.model:
+        others = [given.adapter() if isinstance(given, Subject) else Adapter(given, subject.output)]
+    with _examined([own, *others], target) as guard, repeatable_kernels(own, *others):
+        options = replace(options, device=target)
+        return _Pass(subject, own, next(iter(others), None), data, guard, options).measure(evaluators)
 
 
 @contextmanager
@@ -117,16 +120,23 @@ class _Pass:
     """One pass over the test split of some data."""
 
     def __init__(
-        self, subject: Subject, reference: nn.Module | None, data: AnyData, guard: Guard, options: RunOptions
+        self,
+        subject: Subject,
+        model: Adapter,
+        reference: Adapter | None,
+        data: AnyData,
+        guard: Guard,
+        options: RunOptions,
     ) -> None:
         self.subject = subject
+        self.model = model
         self.options = options
         self.device = resolve_device(options.device)
         self.guard = guard
         self.facts = _Facts()
         self.passes: Counter[str] = Counter()
         self.split, self.subset = stratified_subset(as_dataset(data, "test"), options.limit, options.seed)
-        stream = batches(self.split, options.size, self.device, dtype=dtype_of(subject.model))
+        stream = batches(self.split, options.size, self.device)
         first = next(stream, None)
         if first is None:
             raise DataError("there is no example to evaluate; the data set is empty")
@@ -134,12 +144,13 @@ class _Pass:
         self.known = self._known(reference, tuple(first[0].shape[1:]), _train(data))
 
     def _known(
-        self, reference: nn.Module | None, shape: tuple[int, ...], train: AnySet | None
+        self, reference: Adapter | None, shape: tuple[int, ...], train: AnySet | None
     ) -> dict[str, Any]:
         """What every evaluator's context holds."""
         options, model, cached = self.options, self.subject.model, self.options.cache is not None
         return {
             "subject": self.subject,
+            "model": self.model,
             "input_shape": shape,
             "device": self.device,
             "train": train,
@@ -149,12 +160,12 @@ class _Pass:
             "guard": self.guard,
             "uses": functools.cache(functools.partial(trace_uses, model, shape, by_torch=True)),
             "graph": functools.cache(
-                functools.partial(trace, model, shape, list(self.subject.weights.slots))
+                functools.partial(trace, self.model, shape, list(self.subject.weights.slots))
             ),
             "dense_model": reference,
             "cache": options.cache,
             "fingerprint": fingerprint(model) if cached else "",
-            "dense_fingerprint": fingerprint(reference) if cached and reference is not None else "",
+            "dense_fingerprint": fingerprint(reference.network) if cached and reference is not None else "",
         }
 
     def measure(self, evaluators: Sequence[EvaluatorBase]) -> Measured:
@@ -171,7 +182,7 @@ class _Pass:
         )
         for images, labels in bar:
             self.facts.add(images, labels)
-            batch = Batch(self.subject.model, images, labels, self.passes, self.guard)
+            batch = Batch(self.model, images, labels, self.passes, self.guard)
             for run in runs:
                 if run.evaluator.sees_data:
                     bar.set_postfix_str(run.evaluator.label)
@@ -193,14 +204,15 @@ class _Pass:
             data_sha256=facts.digest.hexdigest(),
             subset=self.subset,
             batch_size=getattr(self.split, "batch_size", None) or self.options.size,
+            output_found=next(iter(self.model.places), None),
         )
 
 
-def sha256_of_examples(data: AnyData, dtype: torch.dtype, *, limit: int | None, seed: int) -> str:
-    """`DataRecord.sha256` of the examples that `measure` would go through, for a network of this type."""
+def sha256_of_examples(data: AnyData, *, limit: int | None, seed: int) -> str:
+    """`DataRecord.sha256` of the examples that `measure` would go through."""
     facts = _Facts()
     split, _ = stratified_subset(as_dataset(data, "test"), limit, seed)
-    for images, labels in batches(split, DEFAULT_BATCH_SIZE, torch.device("cpu"), dtype=dtype):
+    for images, labels in batches(split, DEFAULT_BATCH_SIZE, torch.device("cpu")):
         facts.add(images, labels)
     return str(facts.digest.hexdigest())
 

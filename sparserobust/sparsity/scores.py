@@ -124,9 +124,9 @@ def _second_derivatives(model: ScoringModel) -> Iterator[None]:
         missing = re.search(r"derivative for (?:aten::)?(\w+?)(?:_backward)? is not implemented", str(error))
         if missing is None:
             raise
+        name = type(model.network.network).__name__
         raise ModelError(
-            f"GraSP needs second derivatives, and torch has none for {missing[1]} in {type(model.network).__name__}; "
-            "choose another method"
+            f"GraSP needs second derivatives, and torch has none for {missing[1]} in {name}; choose another method"
         ) from None
 
 

@@ -9,8 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sparserobust.errors import ConfigError
-from sparserobust.logits import as_logits, require_labels_of
+from sparserobust.adapter import Adapter
+from sparserobust.device import is_half
+from sparserobust.errors import ConfigError, ModelError
+from sparserobust.logits import require_labels_of
+from sparserobust.outputs import OutputOf
 from sparserobust.sparsity.allocation import kept_count
 from sparserobust.weights.plan import plain_copy
 from sparserobust.weights.slots import slots_of
@@ -47,9 +50,11 @@ class ScoringModel:
             is applied to logits, which several published codes do.
         batchnorm: "running": normalise with the running statistics; "batch": with those of each batch.
         temperature: logits are divided by it before the loss.
+        output: where the logits lie in what the model returns.
 
     Attributes:
-        network: the copy, which computes with dense * mask.
+        network: takes images and returns logits; the copy in it computes with dense * mask, in float32 where the model
+            does so in half precision.
         dense: name -> weight before any mask.
         candidates: name -> weight that a score multiplies: the dense one where a pruned weight may come back,
             else the present one, which is zero where it was pruned.
@@ -68,9 +73,13 @@ class ScoringModel:
         loss: Loss = "cross-entropy",
         batchnorm: BatchNorm = "running",
         temperature: float = 1.0,
+        output: OutputOf = None,
     ) -> None:
         names = list(names)
-        self.network = plain_copy(model, names).to(device).eval()
+        plain = plain_copy(model, names).to(device).eval()
+        if is_half(plain):
+            plain.float()  # products of two small numbers would be 0
+        self.network = Adapter(plain, output)
         self.generator = generator
         self.input_shape = input_shape
         self.loss = loss
@@ -80,7 +89,7 @@ class ScoringModel:
         self.first: dict[str, Tensor] | None = None
         self.first_dtype: torch.dtype | None = None
         self._examples = examples
-        self._slots = slots_of(self.network, names)
+        self._slots = slots_of(plain, names)
         self._dense = torch.cat([slot.values.detach().reshape(-1) for slot in self._slots.values()])
         self._flat: Tensor = self._dense
         self._bind()
@@ -176,14 +185,17 @@ class ScoringModel:
         """Layers whose weights are all zero at this point: no signal and no gradient passes them."""
         return [name for name, weight in zip(self.dense, self.weights, strict=True) if not bool(weight.any())]
 
-    def loss_of(self, returned: object, labels: Tensor) -> Tensor:
+    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of what the network returned, summed over the examples.
 
         Raises:
-            ShapeError: it is no logits, or a label is none of the model's classes.
+            ShapeError: a label is none of the model's classes.
         """
-        logits = as_logits(returned, self._dense.new_empty(len(labels)))
         require_labels_of(logits, labels)
+        if not logits.requires_grad:
+            raise ModelError(
+                "no gradient reaches the weights, and scores are taken of it: does forward run under torch.no_grad?"
+            )
         logits = logits / self.temperature
         if self.loss == "raw-logits":
             return nn.functional.nll_loss(logits, labels, reduction="sum")

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from sparserobust.errors import DegenerateScores
-from sparserobust.logits import one_tensor
 from sparserobust.sparsity.scoring_model import ScoringModel, flat
 
 SAFE = {torch.float32: (1e-18, 1e30), torch.float64: (1e-255, 1e295)}
@@ -79,7 +78,7 @@ def _pass(model: ScoringModel, exponent: int) -> tuple[dict[str, Tensor], float]
     """(scores, sum of the absolute outputs) with the input scaled by 2 ** exponent."""
     weights = model.weights
     with _scaled(model, exponent) as ones:
-        outputs = one_tensor(model.network(ones), ones)
+        outputs = model.network.outputs(ones)
         scale = torch.full_like(outputs, 2.0**exponent)
         gradients = torch.autograd.grad(outputs, weights, scale, allow_unused=True)
     # running means may make some outputs negative
@@ -91,7 +90,7 @@ def _is_homogeneous(model: ScoringModel, exponent: int, total: float) -> bool:
     """Whether an input of another scale changes the outputs by the same factor and nothing else."""
     step = 1 if exponent < 0 else -1
     with _scaled(model, exponent + step) as ones:
-        again = float(one_tensor(model.network(ones), ones).abs().sum())
+        again = float(model.network.outputs(ones).abs().sum())
     return math.isclose(again, total * 2.0**step, rel_tol=1e-6)
 
 

@@ -94,5 +94,7 @@ def _read(path: str | os.PathLike[str], *, tensors: bool) -> tuple[dict[str, Any
             names = opened.keys() if tensors else ()
             found = {name: opened.get_tensor(name) for name in names}
     except (SafetensorError, KeyError, ValueError) as error:
-        raise RecordError(f"{file} is not a readable saved model ({error})") from None
+        raise RecordError(
+            f"{file} is not a readable saved model ({error}); weights of a network are named by --weights"
+        ) from None
     return header, found

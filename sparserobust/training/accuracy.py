@@ -7,9 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.data import AnySet, batches
-from sparserobust.device import dtype_of
-from sparserobust.logits import as_logits
 
 BATCH = 512
 
@@ -18,17 +17,15 @@ Attack = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 @torch.no_grad()
-def accuracy_of(
-    model: nn.Module, dataset: AnySet, device: torch.device, attack: Attack | None = None
-) -> float:
+def accuracy_of(model: Adapter, dataset: AnySet, device: torch.device, attack: Attack | None = None) -> float:
     """Share classified correctly in evaluation mode; under an attack, those that also stay so."""
     model.eval()
     hits = total = 0
-    for images, labels in batches(dataset, BATCH, device, dtype=dtype_of(model)):
-        right = as_logits(model(images), images).argmax(dim=1) == labels
+    for images, labels in batches(dataset, BATCH, device):
+        right = model(images).argmax(dim=1) == labels
         if attack is not None:
             moved = attack(model, images, labels)
-            right &= as_logits(model(moved), images).argmax(dim=1) == labels
+            right &= model(moved).argmax(dim=1) == labels
         hits += int(right.sum())
         total += len(labels)
     return hits / total

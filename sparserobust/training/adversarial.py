@@ -21,10 +21,11 @@ import torch.nn.functional as F  # noqa: N812
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from sparserobust.adapter import Adapter
 from sparserobust.attacks.budget import project, steepest
 from sparserobust.device import repeatable_kernels
 from sparserobust.errors import ModelError
-from sparserobust.logits import as_logits, require_labels_of, training_loss, with_auxiliary
+from sparserobust.logits import require_labels_of, training_loss
 from sparserobust.seeds import generator
 from sparserobust.training.accuracy import Attack
 from sparserobust.training.recipe import Recipe
@@ -61,18 +62,19 @@ class Objective:
             labels: of the images.
             epoch: counted from 0, for the warm-up.
         """
+        model = Adapter.of(model)
         if self.plan is None:
-            logits, auxiliary = with_auxiliary(model(images), images)
+            logits, auxiliary = model.with_auxiliary(images)
             return logits, training_loss(logits, auxiliary, labels)
         plan = self.plan.in_epoch(epoch)
         model.eval()
         if isinstance(plan, PGDTraining):
             moved = pgd_images(model, images, labels, plan, self.generator)
-            logits, auxiliary = with_auxiliary(model.train()(moved), images)
+            logits, auxiliary = model.train().with_auxiliary(moved)
             return logits, training_loss(logits, auxiliary, labels)
         moved = trades_images(model, images, plan, self.generator)
-        clean, auxiliary = with_auxiliary(model.train()(images), images)
-        logits, _ = with_auxiliary(model(moved), images)
+        clean, auxiliary = model.train().with_auxiliary(images)
+        logits, _ = model.with_auxiliary(moved)
         loss = training_loss(clean, auxiliary, labels)
         return logits, loss + plan.beta * divergence(clean, logits) / len(labels)
 
@@ -115,8 +117,9 @@ def trades_images(
 
     Source: Zhang et al. 2019, arXiv:1901.08573, Algorithm 1. The starting noise is clipped to the budget.
     """
+    model = Adapter.of(model)
     with torch.no_grad():
-        clean = as_logits(model(images), images)
+        clean = model(images)
     start = images + TRADES_NOISE * torch.randn(images.shape, generator=stream).to(images)
     return ascend(model, images, start, partial(divergence, clean), plan)
 
@@ -143,12 +146,12 @@ def ascend(
     Raises:
         ModelError: no gradient reaches the images.
     """
-    moved = project(images, start, plan.norm, plan.eps)
+    model, moved = Adapter.of(model), project(images, start, plan.norm, plan.eps)
     for _ in range(plan.steps):
         moved.requires_grad_(True)
         gradient = None
         with torch.enable_grad(), repeatable_kernels(model):
-            value = gain(as_logits(model(moved), moved))
+            value = gain(model(moved))
             if value.requires_grad:
                 (gradient,) = torch.autograd.grad(value, moved, allow_unused=True)
         if gradient is None:

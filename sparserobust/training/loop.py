@@ -10,16 +10,20 @@ import torch
 from torch import nn
 
 from sparserobust.arguments import seed_number
-from sparserobust.data import AnyData, AnySet, Data, as_dataset, image_shape
+from sparserobust.data import AnyData, Data, image_shape, training_examples
 from sparserobust.device import device_of, repeatable, resolve_device
 from sparserobust.errors import ConfigError
+from sparserobust.outputs import OutputOf
 from sparserobust.records import History
+from sparserobust.scoring.trial import require_fitting
 from sparserobust.subject import Subject
 from sparserobust.training.checkpoint import identity
+from sparserobust.training.precision import single_precision
 from sparserobust.training.pruner_for import pruner_for_recipe
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.recipe_files import AnyRecipe, recipe_for
 from sparserobust.training.session import Session
+from sparserobust.weights.usable import require_trainable, require_unfrozen, usable
 
 
 def train(
@@ -32,6 +36,7 @@ def train(
     device: str | torch.device = "auto",
     batch_size: int | None = None,
     lr: float | None = None,
+    output: OutputOf = None,
     checkpoint: str | os.PathLike[str] | None = None,
     keep_checkpoint: bool = False,
     progress: bool = False,
@@ -47,6 +52,8 @@ def train(
     for bit (on CUDA as far as its kernels are deterministic). A loss that is not finite ends the training: status
     "diverged", with the best weights so far.
 
+    A network in half precision is trained on float32 weights, which are rounded to its own type at the end.
+
     The loss is the mean cross-entropy. A network that returns auxiliary logits while it trains, as GoogLeNet and
     Inception do, adds 0.3 times that of each (Szegedy et al. 2014, sec. 5); see `sparserobust.logits`.
 
@@ -60,6 +67,7 @@ def train(
         device: where to train; the model comes back to where it was.
         batch_size: instead of the recipe's.
         lr: the learning rate, instead of the recipe's.
+        output: where the logits lie in what a bare module returns, as in `sparsify`.
         checkpoint: a file that is written after every epoch and deleted at the end. Where it is there already, the
             training goes on from it, to the same weights as without the interruption; give it the subject as it
             was made, because an interruption leaves the one it stopped with the best weights so far.
@@ -69,11 +77,16 @@ def train(
     Raises:
         ConfigError: no training data, a setting that cannot be, or a checkpoint of another training.
     """
-    subject = Subject.of(subject, partial(image_shape, data), train_zero_layers=True)
+    network = subject if isinstance(subject, Subject) else usable(subject)
+    found = require_fitting(network, data, split="train", output=output)
+    subject = Subject.of(network, partial(image_shape, data), output=output, train_zero_layers=True)
+    subject.output_found = subject.output_found or found
     seed = seed_number(seed)
     plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
+    train_set = training_examples(data, "training")
+    require_trainable(subject.model)
+    require_unfrozen(subject.model)
     subject.made_from = None  # what is trained here is no longer what it says
-    train_set = _training_examples(data)
     val_set = data.val if isinstance(data, Data) else None
     target = resolve_device(device)
     home = device_of(subject.model)
@@ -83,8 +96,9 @@ def train(
         raise ConfigError(f"checkpoint must be a file, {file} is a folder; name a file in it")
     subject.model.to(target)
     try:
-        with repeatable(seed, target):
-            session = Session(subject, plan, train_set, val_set, target, seed, file)
+        start = identity(subject, plan, seed, train_set, val_set)
+        with repeatable(seed, target), single_precision(subject.model):
+            session = Session(subject, plan, train_set, val_set, target, seed, file, start)
             try:
                 session.run(progress)
             finally:
@@ -112,7 +126,7 @@ def started_from(
     """`History.started_from` as `train` with the same arguments would record it: tells a finished training by it."""
     plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
     val_set = data.val if isinstance(data, Data) else None
-    return identity(subject, plan, seed_number(seed), _training_examples(data), val_set)
+    return identity(subject, plan, seed_number(seed), training_examples(data, "training"), val_set)
 
 
 def check_trainable(
@@ -126,7 +140,7 @@ def check_trainable(
 ) -> None:
     """Raises ConfigError where the subject's method cannot do its work in such a training, which is not begun."""
     plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
-    examples = _training_examples(data)
+    examples = training_examples(data, "training")
     pruner_for_recipe(subject, plan.build_optimizer(list(subject.model.parameters())), plan, examples, seed=0)
 
 
@@ -135,10 +149,3 @@ def _plan(subject: Subject, data: AnyData, recipe: AnyRecipe | None, **changed: 
     plan = recipe_for(recipe, data, subject.recipe)
     plan = plan.changed(**{name: value for name, value in changed.items() if value is not None})
     return plan.for_data(data.name if isinstance(data, Data) else None)
-
-
-def _training_examples(data: AnyData) -> AnySet:
-    examples = as_dataset(data, "train")
-    if examples is None:
-        raise ConfigError("training needs training examples; this data has none")
-    return examples

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 
 from sparserobust.data import AnySet
 from sparserobust.data.examples import ScoringExamples
-from sparserobust.device import device_of, dtype_of
+from sparserobust.device import device_of, working_dtype
 from sparserobust.errors import ConfigError, PluginError
 from sparserobust.pruner import NoPruning, Pruner, TrainingState
 from sparserobust.seeds import generator
@@ -49,7 +49,7 @@ def pruner_for(
     if subject.score_samples is not None and examples is not None:
         model = subject.model
         training.examples = ScoringExamples(
-            examples, subject.score_samples, seed, device_of(model), dtype_of(model)
+            examples, subject.score_samples, seed, device_of(model), working_dtype(model)
         )
     pruner = subject.pruning(training)
     if not isinstance(pruner, Pruner) or getattr(pruner, "training", None) is not training:

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from sparserobust.data import AnySet, batches
-from sparserobust.device import dtype_of
-from sparserobust.errors import ConfigError
+from sparserobust.device import working_dtype
+from sparserobust.errors import ConfigError, ModelError
 from sparserobust.records import EpochRecord, History
 from sparserobust.seeds import generator, random_states, resume_random_states
 from sparserobust.storage.tree import moved
@@ -22,7 +21,7 @@ from sparserobust.training.accuracy import Attack, accuracy_of
 from sparserobust.training.adversarial import Objective
 from sparserobust.training.attached import Attached
 from sparserobust.training.augment import Augmentation
-from sparserobust.training.checkpoint import identity, read_checkpoint, write_checkpoint
+from sparserobust.training.checkpoint import read_checkpoint, write_checkpoint
 from sparserobust.training.chosen import Chosen
 from sparserobust.training.epoch import EpochSums, is_finite
 from sparserobust.training.pruner_for import needs_two, pruner_for_recipe
@@ -42,6 +41,7 @@ class Session:
         device: torch.device,
         seed: int,
         file: Path | None,
+        started_from: str,
     ) -> None:
         self.subject = subject
         self.recipe = recipe
@@ -50,14 +50,15 @@ class Session:
         self.device = device
         self.seed = seed
         self.file = file
-        # at once: a method may hook into the model, which is part of what it does
-        self.started_from = identity(subject, recipe, seed, train_set, val_set)
+        self.started_from = started_from
         self.augment = Augmentation(recipe, seed)
         self.objective = Objective(recipe, seed)
         self.order = generator(seed, "training order")
+        self.model = subject.adapter()
         model = subject.model
         self.needs_two = needs_two(model)
-        self.optimizer = recipe.build_optimizer([p for p in model.parameters() if p.requires_grad])
+        trained = [p for p in model.parameters() if p.requires_grad]
+        self.optimizer = recipe.build_optimizer(trained)
         self.attached = Attached(pruner_for_recipe(subject, self.optimizer, recipe, train_set, seed), subject)
         self.examples = 0
         self.epochs: list[EpochRecord] = []
@@ -105,7 +106,7 @@ class Session:
     def _epoch_and_record(self, number: int) -> float | None:
         """One epoch; returns what it is judged by."""
         start = time.perf_counter()
-        epoch = self._epoch(self.subject.model)
+        epoch = self._epoch()
         self.attached.end_epoch()
         if not (epoch.is_finite() and is_finite(self.subject.model)):
             self.diverged = True
@@ -128,15 +129,15 @@ class Session:
             self.chosen.consider(number, judged, self.subject.weights)
         return judged
 
-    def _epoch(self, model: nn.Module) -> EpochSums:
-        model.train()
+    def _epoch(self) -> EpochSums:
+        model = self.model.train()
         epoch, attached, weights = EpochSums(), self.attached, self.subject.weights
         training, prunable = attached.training, self.subject.prunable
         for images, labels in batches(
             self.train_set,
             self.recipe.batch_size,
             self.device,
-            dtype=dtype_of(model),
+            dtype=working_dtype(self.subject.model),
             shuffle=self.order,
             drop_single=self.needs_two,
             crop=self.augment.crop,
@@ -144,6 +145,11 @@ class Session:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.recipe.learning_rate(training.schedule_step, training.schedule_epoch)
             logits, loss = self.objective(model, self.augment(images), labels, len(self.epochs))
+            if not loss.requires_grad:
+                raise ModelError(
+                    f"{type(self.subject.model).__name__} cannot be trained: no gradient reaches its parameters; does "
+                    "forward run under torch.no_grad?"
+                )
             self.optimizer.zero_grad(set_to_none=True)
             (loss + attached.penalty()).backward()  # type: ignore[no-untyped-call]
             unmasked, kept = weights.l1_of_gradients()
@@ -173,7 +179,7 @@ class Session:
     def _val_accuracy(self, attack: Attack | None = None) -> float | None:
         if self.val_set is None:
             return None
-        return accuracy_of(self.subject.model, self.val_set, self.device, attack)
+        return accuracy_of(self.model, self.val_set, self.device, attack)
 
     def _state(self) -> dict[str, Any]:
         """What a killed training goes on from after this epoch."""

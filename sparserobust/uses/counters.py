@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
 from sparserobust.kernels import plain_kernels
+from sparserobust.outputs import tensors_of
 from sparserobust.uses.image import image_of
 from sparserobust.uses.replica import replica_of
 from sparserobust.weights.isolation import random_states_kept
@@ -53,7 +54,7 @@ def fvcore_counts(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[Count
 
         replica, _ = replica_of(model)
         with random_states_kept(), plain_kernels():
-            analysis = FlopCountAnalysis(replica, image_of(input_shape, dtype_of(model)))
+            analysis = FlopCountAnalysis(_Tensors(replica), image_of(input_shape, dtype_of(model)))
             analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
             analysis.tracer_warnings("none")
             analysis.set_op_handle(**{f"aten::{name}": handle for name, handle in _HANDLES.items()})
@@ -61,6 +62,17 @@ def fvcore_counts(model: nn.Module, input_shape: tuple[int, ...]) -> tuple[Count
             counts = Counter({name: int(count) for name, count in analysis.by_operator().items()})
             logging.getLogger("fvcore").setLevel(level)
             return counts, Counter(analysis.unsupported_ops())
+
+
+class _Tensors(nn.Module):
+    """A network that returns the tensors in what it returns, which is all that `torch.jit.trace` takes."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
+        return tuple(tensors_of(self.network(images)))
 
 
 def torch_counter() -> FlopCounterMode:

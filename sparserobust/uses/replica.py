@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter, OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from typing import TypeVar
@@ -14,6 +13,7 @@ from torch.nn.utils.prune import BasePruningMethod
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from sparserobust.weights.copying import deep_copy
 from sparserobust.weights.slots import identity
 
 Known = TypeVar("Known")
@@ -86,7 +86,7 @@ def replica_of(model: nn.Module) -> tuple[nn.Module, dict[str, nn.Parameter]]:
     for member in members:
         if type(member) in (dict, OrderedDict) and not member:
             memo[id(member)] = type(member)()  # of the many that a module has for hooks; deepcopy is slower
-    replica = copy.deepcopy(model, memo).eval()
+    replica = deep_copy(model, model, memo).eval()
     return replica, dict(replica.named_parameters())  # a scripted module has copied its own
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from sparserobust.device import dtype_of
 from sparserobust.errors import ModelError
 from sparserobust.kernels import plain_kernels
+from sparserobust.outputs import tensors_of
 from sparserobust.uses.counters import torch_counter, torch_counts
 from sparserobust.uses.image import image_of
 from sparserobust.uses.replica import compute_again, replica_of
@@ -148,7 +148,7 @@ def _traced(model: nn.Module, shape: tuple[int, ...], counter: FlopCounterMode |
                 raise
         else:
             break
-    outputs = [tensor for tensor in tree_leaves(output) if isinstance(tensor, Tensor)]
+    outputs = list(tensors_of(output))
     for tensor in outputs:
         tracer.joined(tensor)
     if parameters and outputs and not any(tracer.facts_of(tensor).data for tensor in outputs):

@@ -10,6 +10,7 @@ from torch import nn
 from sparserobust.source_code import code_digest
 from sparserobust.weights.description import Description
 from sparserobust.weights.plan import bytes_of
+from sparserobust.weights.usable import state_of
 
 
 def fingerprint(model: nn.Module) -> str:
@@ -21,7 +22,10 @@ def fingerprint(model: nn.Module) -> str:
     described, facts = _described(model)
     digest = hashlib.sha256(json.dumps(facts).encode())
     digest.update(code_digest(*described.code).encode())
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+    own = [*model.named_parameters(), *model.named_buffers()]
+    known = {name for name, _ in own}
+    packed = [(name, tensor) for name, tensor in state_of(model).items() if name not in known]
+    for name, tensor in [*own, *packed]:
         digest.update(f"{name}{tuple(tensor.shape)}{tensor.dtype}".encode())
         digest.update(bytes_of(tensor))
     return digest.hexdigest()

@@ -117,6 +117,18 @@ def isolated(model: nn.Module) -> Iterator[Guard]:
 
 
 @contextmanager
+def in_evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Inside, every module is in evaluation mode, as reading some weights in training mode changes a model."""
+    modes = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+@contextmanager
 def examined(model: nn.Module) -> Iterator[Guard]:
     """In evaluation mode, no parameter asking for gradients; yields a guard of that; all as before afterwards."""
     with isolated(model) as before:

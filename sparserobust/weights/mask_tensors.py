@@ -33,7 +33,7 @@ class MaskTensors:
             values: the weights, for their type.
             frozen: the weights at the start of training where the offset is frozen.
         """
-        fixed = None if frozen is None else torch.where(mask, 0, frozen)
+        fixed = None if frozen is None else torch.where(mask, 0, frozen).to(values.dtype)
         return cls(mask, mask._version, not bool(mask.all()), mask.to(values.dtype), fixed)
 
     def are_of(self, mask: Tensor, values: Tensor) -> bool:

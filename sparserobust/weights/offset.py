@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 from torch.nn.utils import parametrize
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from sparserobust.errors import ModelError
 from sparserobust.weights.recurrent import read_parametrized
@@ -73,6 +74,16 @@ def add_dct_offset(slot: Slot, *, trainable_alpha: bool = True, initial_alpha: f
         raise ModelError(
             "a DCT offset is defined for conv and linear layers, got a transposed convolution; exclude the layer, "
             "or choose another offset"
+        )
+    if isinstance(slot.module, torch.jit.ScriptModule):
+        raise ModelError(
+            "a DCT offset changes how a layer computes its weight, and a scripted network is fixed; give the network "
+            "as it was before torch.jit, or choose another offset"
+        )
+    if any(isinstance(hook, SpectralNorm) for hook in slot.module._forward_pre_hooks.values()):
+        raise ModelError(
+            f"{slot.attribute} is computed by torch.nn.utils.spectral_norm, under which a DCT offset cannot be saved; "
+            "make it a plain weight first (remove_spectral_norm), or choose another offset"
         )
     weight = slot.effective.detach()
     offset = DCTOffset(weight, trainable_alpha=trainable_alpha, initial_alpha=initial_alpha)

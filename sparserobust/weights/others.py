@@ -21,6 +21,8 @@ def others_of(model: nn.Module, slots: Slots) -> dict[str, Tensor]:
     masked = {f"{name}_{part}" for name, slot in slots.items() if slot.is_masked for part in ("orig", "mask")}
     others: dict[str, Tensor] = {}
     for key, tensor in model.state_dict(keep_vars=True).items():
+        if not isinstance(tensor, Tensor):  # what a quantised layer packs
+            continue
         if identity(tensor) not in seen and key not in masked:
             seen.add(identity(tensor))
             others[key] = tensor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sparserobust.errors import ModelError
 from sparserobust.one_line import OneLine
+from sparserobust.weights.copying import deep_copy
 from sparserobust.weights.recurrent import read_plain
 from sparserobust.weights.slots import identity, slots_of
 
@@ -54,7 +53,7 @@ def model_copy(model: nn.Module) -> nn.Module:
     """
     computed = [v for module in model.modules() for v in vars(module).values() if isinstance(v, Tensor)]
     memo = {id(tensor): tensor.detach().clone() for tensor in computed if not tensor.is_leaf}
-    copied = copy.deepcopy(model, memo)
+    copied = deep_copy(model, model, memo)
     first: dict[Hashable, tuple[str, Tensor]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
         twin, same = first.setdefault(identity(parameter), (name, parameter))
@@ -102,24 +101,3 @@ def sha256_of(tensors: Mapping[str, Tensor]) -> str:
 def bytes_of(tensor: Tensor) -> bytes:
     """The content of a tensor, the same on every device."""
     return tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
-
-
-def require_module(model: object) -> None:
-    """Raises ModelError unless the model is a torch module."""
-    if not isinstance(model, nn.Module):
-        hint = f"; create_model({model!r}, data) makes one" if isinstance(model, str) else ""
-        got = repr(model) if isinstance(model, str | type) else type(model).__name__
-        raise ModelError(f"the model must be a torch.nn.Module, got {got}{hint}")
-
-
-def check_finite(model: nn.Module, *, what: str | None = None) -> None:
-    """Raises ModelError when a parameter or buffer is NaN or infinite."""
-    for name, tensor in model.state_dict().items():
-        if not tensor.is_floating_point() or bool(torch.isfinite(tensor.sum())):
-            continue  # the sum tells at a tenth of the cost
-        if not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise ModelError(
-                f"{what or type(model).__name__}: {name} has {bad} entries that are NaN or infinite; "
-                "expected finite weights, train again or name another file"
-            )

@@ -137,6 +137,28 @@ def test_a_network_of_ones_own_is_scored_with_its_weights(network, suffix):
     assert recorded.outcomes["storage"].score("dense_bytes").value == 4 * (64 * 20 + 20 + 200 + 10)
 
 
+def test_a_checkpoint_with_an_optimizer_and_a_prefix_is_scored_as_its_weights_are(network):
+    checkpoint = {"epoch": 3, "optimizer": {"state": {}, "param_groups": []}}
+    checkpoint["model"] = {f"module.{name}": value for name, value in weights().items()}
+    torch.save(checkpoint, network / "w.ckpt")
+    torch.save(weights(), network / "w.pt")
+    found = []
+    for name in ("w.ckpt", "w.pt"):
+        arguments = ["--weights", network / name, "--evaluators", "accuracy", "--out", network / name[2:]]
+        assert run("evaluate", "mine:build", *arguments) == 0
+        found.append(sr.load_run(network / name[2:] / "build").subject.weights_sha256)
+    assert found[0] == found[1]
+
+
+def test_weights_are_named_where_a_file_holds_several(network, capsys):
+    torch.save({"first": weights(), "second": {k: 2 * v for k, v in weights().items()}}, network / "w.pt")
+    command = ["evaluate", "mine:build", "--weights", "w.pt", "--evaluators", "accuracy", "--out", "out"]
+    assert run(*command) == 2
+    assert "name one by key= or --weights-key, for instance 'first'" in capsys.readouterr().err
+    assert run(*command, "--weights-key", "second") == 0
+    assert "from w.pt: the weights are those under 'second'" in capsys.readouterr().out
+
+
 def test_a_network_of_ones_own_is_sparsified_and_trained_by_named_methods(network):
     code = run(
         "evaluate", "mine:build", "--methods", "magnitude", "--sparsity", "0.5", "--epochs", "2",
@@ -247,7 +269,7 @@ def test_a_saved_model_with_changed_parameters_is_filed_under_them(comparison, t
 def test_a_network_that_does_not_take_the_images_is_refused_before_anything_is_trained(network, capsys):
     (network / "wide.py").write_text(NETWORK.replace("nn.Linear(64, 20)", "nn.Linear(100, 20)"))
     assert run("evaluate", "wide:build", "--methods", "snip", "--out", "out") == 2
-    assert "build does not take images of shape (1, 8, 8) (digits)" in capsys.readouterr().err
+    assert "build does not take images of shape (1, 8, 8) of digits" in capsys.readouterr().err
 
 
 def test_a_value_named_twice_is_made_once(tmp_path):

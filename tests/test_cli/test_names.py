@@ -68,6 +68,10 @@ def test_list_takes_less_than_half_a_second_of_cpu_and_no_torch():
             ["--evaluators", "accuracy,fsgm"],
             "unknown evaluator 'fsgm'; did you mean 'fgsm'? `sparserobust list evaluators`",
         ),
+        (
+            ["--model", "torchvison:resnet18"],
+            "there is no module 'torchvison'; did you mean 'torchvision:resnet18'?",
+        ),
         (["--model", "lenet5-cafe"], "unknown model 'lenet5-cafe'; did you mean 'lenet5-caffe'?"),
         (["--data", "mnits"], "unknown data set 'mnits'; did you mean 'mnist'? `sparserobust list data`"),
         (["--data", "floder:somewhere"], "unknown data set 'floder'; did you mean 'folder'?"),
@@ -131,7 +135,7 @@ def test_a_name_that_only_an_evaluator_can_tell_is_left_to_it(name):
 def test_names_with_a_place_or_of_torchvision_are_left_to_their_use():
     check_names(
         data_name="mnist:/somewhere",
-        model="torchvision:resnet18",
+        model="timm:resnet18",
         named_methods=[variant("snip", "methods")],
     )
 

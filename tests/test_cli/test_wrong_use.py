@@ -75,7 +75,7 @@ def complaint(capsys, *arguments):
         (["--epochs", "-1"], "epochs must be at least 0, got -1"),
         (["--model", "lenet5-caffe"], "lenet5-caffe needs images of at least 16x16"),
         (["--data", "folder:nowhere"], "nowhere is not a folder"),
-        (["--weights", "w.pt"], "weights go with a network of your own"),
+        (["--weights", "w.pt"], "weights are of a network: name its model"),
         (["--epocs", "3"], "an experiment has no 'epocs'; did you mean 'epochs'?"),
         (["missing.sparse"], "missing.sparse is not there"),
         (["wrong_use_net:bild"], "wrong_use_net:bild cannot be built: AttributeError"),

@@ -11,6 +11,7 @@ import sparserobust as sr
 from evaluators import FGSM, PGD, AutoAttack, CarliniWagner, GradientMasking, MinimumNorm, Square
 from sparserobust.attacks.budget import distances
 from sparserobust.records import AuditFacts, remark
+from sparserobust.scoring.trial import TRIED
 
 GRADIENT_ATTACKS = {
     "fgsm": FGSM(eps=(0.1,)),
@@ -249,7 +250,7 @@ def test_a_cached_attack_costs_nothing_and_says_so(tmp_path):
     assert [outcome.cached for outcome in first.values()] == [0, 0, 0]
     second = run()
     assert [outcome.cached for outcome in second.values()] == [12, 12, 12]
-    assert sum(len(seen) for seen in spy.seen) == 12  # the shared pass alone
+    assert sum(len(seen) for seen in spy.seen) == 1 + 2 * TRIED + 12  # the trial and the shared pass alone
     for name, outcome in first.items():
         assert second[name].seconds == pytest.approx(outcome.seconds, abs=0.05)
         assert outcome.model_copy(update={"cached": 12, "seconds": 0}) == second[name].model_copy(

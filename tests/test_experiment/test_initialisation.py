@@ -37,7 +37,7 @@ def test_the_recipe_says_how_networks_are_initialised_and_an_option_overrides_it
 def test_a_fixup_network_keeps_its_own_initialisation_under_any_recipe(monkeypatch):
     experiment = sr.Experiment(model="fixup-resnet110")
     data = Data("cifar10", None, None, [], (0.5,) * 3, (0.25,) * 3, tuple("0123456789"), (3, 32, 32))
-    network = fresh_network(experiment, data, load_recipe("dctps"), 0)
+    network, _ = fresh_network(experiment, data, load_recipe("dctps"), 0)
     assert network.origin.initialisation == "fixup"
 
 

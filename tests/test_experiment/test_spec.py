@@ -23,7 +23,9 @@ DEEP.append(DEEP)
 FULL = {
     "data": "mnist",
     "data_root": "somewhere",
+    "image_size": 32,
     "model": "mlp5",
+    "normalize": "half",
     "initialisation": "orthogonal",
     "methods": ["snip", "random[allocation=epl,offset=frozen]", "synflow[input_shape=[1,8,8]]"],
     "sparsities": [0.9, 0.99],
@@ -50,9 +52,23 @@ def test_every_key_comes_back_from_its_text_and_is_in_a_full_one():
     assert again.to_toml() == text
     assert hash(again) == hash(experiment)
     given = {own.name for own in dataclasses.fields(Experiment)}
-    assert given - FULL.keys() == {"weights", "saved"}  # which go with a network of one's own
+    assert given - FULL.keys() == {"weights", "weights_key", "output", "saved"}  # of other networks
     for key in FULL:
         assert getattr(Experiment(**FULL), key) != getattr(Experiment(), key, None) or key == "device", key
+
+
+def test_keys_of_a_network_of_ones_own_come_back_from_their_text():
+    own = {"model": "nets:build", "weights": "w.pth", "weights_key": "ema", "output": "0"}
+    experiment = Experiment(**own)
+    again = Experiment(**tomllib.loads(experiment.to_toml()))
+    assert again == experiment == Experiment(**{**own, "output": 0})
+    assert {key: getattr(again, key) for key in own} == own
+    for missing, message in (
+        ({"model": "mlp5", "output": "0"}, "output says where the logits of a network of your own lie"),
+        ({"model": "nets:build", "weights_key": "ema"}, "name the file as weights"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Experiment(**missing)
 
 
 def test_a_text_with_commas_a_list_and_a_single_value_say_the_same():
@@ -271,7 +287,24 @@ def test_load_takes_a_file_or_its_folder_and_changes_go_before_it(tmp_path):
             ConfigError,
             "recipe says how networks are trained, and none is",
         ),
-        ({"weights": "w.pt"}, ConfigError, "weights go with a network of your own"),
+        ({"weights": "w.pt"}, ConfigError, "weights are of a network: name its model"),
+        ({"weights": "w.pt", "saved": "a.sparse"}, ConfigError, "a saved model brings its weights"),
+        (
+            {"weights": "w.pt", "model": "mlp5", "initialisation": "ones"},
+            ConfigError,
+            "initialisation draws the weights of an architecture; saved models, weights files",
+        ),
+        (
+            {"weights": "w.pt", "model": "torchvision:resnet18", "epochs": 3},
+            ConfigError,
+            "epochs says how networks are trained, and none is",
+        ),
+        (
+            {"model": "a.b:c", "normalize": "half"},
+            ConfigError,
+            "normalize is for named architectures; put it into the first layer of your own network",
+        ),
+        ({"saved": "a.sparse", "normalize": "half"}, ConfigError, "a saved model brings its normalisation"),
         (
             {"saved": "a.sparse", "methods": "snip"},
             ConfigError,

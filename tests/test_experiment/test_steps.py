@@ -351,7 +351,7 @@ def test_threads_are_the_experiments_and_afterwards_as_before(tmp_path):
 
 def test_what_was_prepared_is_let_go(tmp_path):
     prepared = prepare(Experiment(**SMALL))
-    prepared.examples_sha256(torch.float32)
+    assert prepared.examples_sha256
     gone = weakref.ref(prepared)
     del prepared
     gc.collect()
@@ -543,7 +543,7 @@ def test_a_network_of_ones_own_that_numpy_draws_goes_on(tmp_path, monkeypatch):
     [
         ("raise SystemExit(3)", "steps_bad:build cannot be built: SystemExit: 3"),
         ("raise Mute", "steps_bad:build cannot be built: Mute: "),
-        ("return Exits()", "build does not take images of shape (1, 8, 8) (digits): SystemExit: 5"),
+        ("return Exits()", "build does not take images of shape (1, 8, 8) of digits: SystemExit: 5"),
         ("return InTraining()", "dense, seed 0, cannot be made: ValueError: not in training"),
     ],
 )

@@ -19,6 +19,7 @@ from sparserobust.records import (
     EpochRecord,
     History,
     LayerRecord,
+    Normalization,
     Outcome,
     OutsideParameter,
     PartRecord,
@@ -94,7 +95,7 @@ def make_run() -> Run:
         label="snip[allocation=epl] 0.8", model="mlp5", model_title="MLP5", parameters=12, method="snip",
         method_title="SNIP", params={"allocation": "epl"},
         changed=(ChangedParameter(name="allocation", value="epl", words="EPL"),), target_sparsity=0.8, sparsity=0.8,
-        kept=2, prunable=10, exclude=("head",), outside=0.375,
+        kept=2, prunable=10, exclude=("head",), outside=0.375, normalization=Normalization(mean=(0.5,), std=(0.25,)),
         outside_parameters=(
             OutsideParameter(name="head.weight", numel=6, why="excluded", is_weight=True),
             OutsideParameter(name="positions", numel=20, why="add", is_weight=False),

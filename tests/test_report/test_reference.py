@@ -80,7 +80,7 @@ def test_the_terminal_says_diverged_and_not_ranked():
     assert "collapsed" in collapsed
     assert "+38" not in collapsed
     untrained = summary_table([UNFIT["untrained"][0], run("snip", 0.9, *attacked(190, 96))]).splitlines()
-    assert ("not trained" in untrained[2], "no reference" in untrained[2]) == (True, True)
+    assert ("untrained" in untrained[2], "no reference" in untrained[2]) == (True, True)
 
 
 def test_a_sparse_network_that_diverged_is_shown_and_not_ranked():

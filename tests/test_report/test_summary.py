@@ -151,8 +151,8 @@ def test_the_sparsity_of_a_row_is_the_mean_over_its_seeds():
 
 def test_an_untrained_network_has_no_robustness_and_is_explained():
     lines = summary_table([DENSE, run("snip", 0.9, *attacked(190, 130), training="none")]).splitlines()
-    assert " ".join(lines[3].split()).startswith("SNIP 0.9000 95.0 not trained - ")
-    assert "not trained = its weights are those that were drawn" in lines
+    assert " ".join(lines[3].split()).startswith("SNIP 0.9000 95.0 untrained - ")
+    assert "untrained = its weights are those that were drawn" in lines
     assert lines[-1] == "check 1 of 2 rows before relying on them (SNIP 0.9): the report says why"
     assert "+15" not in "".join(lines)
 

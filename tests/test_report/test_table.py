@@ -143,8 +143,8 @@ def test_a_radius_in_l2_is_called_so_where_it_leads(outcome):
 
 def test_a_network_that_nobody_trained_is_a_chip_and_no_rank():
     found = rows(DENSE, run("snip", 0.9, *attacked(190, 130), training="none"))["SNIP"]
-    assert (found.chip, found.primary.text, found.bold, found.word) == ("not trained", "—", False, "")
-    assert found.primary.reason == "not trained: robustness not meaningful"
+    assert (found.chip, found.primary.text, found.bold, found.word) == ("untrained", "—", False, "")
+    assert found.primary.reason == "untrained: robustness not meaningful"
     assert found.strip.tick is None
 
 

@@ -211,7 +211,7 @@ def test_untrained_and_undertrained_rows_are_loud_in_the_badge():
     runs.append(run("random", 0.9, *attacked(190, 100)))
     found = badge(analyse(runs))
     assert (found.text, found.level) == ("Trust: check", 1)
-    assert found.lines[:2] == ("2 of 3 rows without a red flag", "1 not trained")
+    assert found.lines[:2] == ("2 of 3 rows without a red flag", "1 untrained")
     assert badge(analyse(runs[:2])).text == "Trust: none"
 
 

@@ -187,7 +187,7 @@ def test_an_artefact_is_told_with_the_audits_sentence():
 
 def test_untrained_and_undertrained_rows_stand_by_their_names():
     rows = [run("snip", 0.9, *attacked(190, 130), training="none"), run("random", 0.9, *attacked(190, 60))]
-    assert "At 0.9 random is lower than dense; SNIP was not trained. " in paragraphs(DENSE, *rows)
+    assert "At 0.9 random is lower than dense; SNIP is untrained. " in paragraphs(DENSE, *rows)
 
 
 def test_the_verdict_tells_as_a_result_that_a_method_cannot_choose():

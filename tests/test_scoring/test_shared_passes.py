@@ -11,8 +11,12 @@ from torch import Tensor, nn
 import sparserobust as sr
 from evaluators import FGSM, Accuracy
 from sparserobust.scoring import Batch, RunOptions, measure
+from sparserobust.scoring.trial import TRIED
 
 from .doubles import evaluator_of, value
+
+TRIAL = 1 + 2 * TRIED
+"""Images that are run before anything is measured: one to see whether it fits, a few twice."""
 
 
 class Counted(nn.Module):
@@ -32,14 +36,14 @@ class Counted(nn.Module):
 
 @pytest.mark.parametrize("margin", [False, True])
 def test_accuracy_and_fgsm_share_one_forward_and_one_gradient(trained, problem, margin):
-    """Plus a forward per eps over the examples that were right, one more gradient for the margin, and eight images
-    run twice to see whether the model is random."""
+    """Plus a forward per eps over the examples that were right, one more gradient for the margin, eight images run
+    twice to see whether the model is random, and before all that the trial."""
     model, eps = Counted(trained), (0.05, 0.1, 0.2)
     run = sr.evaluate(model, problem(50), [Accuracy(), FGSM(eps=eps, margin=margin)], batch_size=20)
     correct = int(run.outcomes["accuracy"].per_example["correct"].sum())
     assert correct > 0
     own = correct * len(eps) * (2 if margin else 1) + 8
-    assert model.counts == {"forward": 50 + own, "backward": 100 if margin else 50}
+    assert model.counts == {"forward": TRIAL + 50 + own, "backward": 100 if margin else 50}
     assert run.passes == {"forward": 50, "loss_gradient": 50} | ({"margin_gradient": 50} if margin else {})
     assert run.outcomes["fgsm"].passes == {"forward": own}
     assert run.outcomes["accuracy"].passes == {}
@@ -47,10 +51,12 @@ def test_accuracy_and_fgsm_share_one_forward_and_one_gradient(trained, problem, 
 
 def test_nothing_is_computed_that_nobody_asks_for(trained, problem):
     model = Counted(trained)
-    sr.evaluate(model, problem(20), [evaluator_of("idle")])
+    sr.evaluate(model, problem(20), ["storage"])
     assert model.counts == {}
+    sr.evaluate(model, problem(20), [evaluator_of("idle")])
+    assert model.counts == {"forward": TRIAL}
     sr.evaluate(model, problem(20), ["accuracy"])
-    assert model.counts == {"forward": 20}
+    assert model.counts == {"forward": 2 * TRIAL + 20}
 
 
 def test_shared_gradients_are_those_of_autograd(trained, problem):

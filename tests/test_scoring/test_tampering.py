@@ -103,7 +103,7 @@ def test_nothing_that_an_attack_does_to_the_model_outlives_its_turn(
     keys, members = list(model.state_dict()), set(vars(model))
 
     def tamper(batch: Any) -> Any:
-        misdeed(batch.model)
+        misdeed(batch.model.network)
         yield 0.1, batch.images
 
     run = sr.evaluate(model, data, [attack_of(tamper), Accuracy(), FGSM()])

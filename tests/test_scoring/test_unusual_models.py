@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import sparserobust as sr
 from evaluators import FGSM, Accuracy
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, ShapeError
 
 from .doubles import WithWeights, grey, value
 
@@ -49,9 +49,12 @@ def test_logits_that_are_not_finite_are_never_scored_as_robust(problem, broken):
     """argmax of NaN is class 0: half of nothing would look robust."""
     model = WithWeights(lambda images: images.flatten(1)[:, :4] * 0 + broken)
     images, labels = problem(20)
-    run = sr.evaluate(model, (images, torch.zeros_like(labels)), [Accuracy(), FGSM()])
-    assert run.outcomes["accuracy"].status == "failed"
-    assert run.outcomes["fgsm"].status == "failed"
+    data = images, torch.zeros_like(labels)
+    for evaluator in (Accuracy(), FGSM()):
+        outcome = evaluator(model, data)
+        assert (outcome.status, outcome.scores) == ("failed", ())
+    with pytest.raises(ModelError, match="logits that are NaN or infinite for 4 of 4 images"):
+        sr.evaluate(model, data, [Accuracy(), FGSM()])
 
 
 def test_logits_that_are_finite_on_clean_images_only_are_never_scored_as_robust():
@@ -74,10 +77,12 @@ def test_logits_that_are_finite_on_clean_images_only_are_never_scored_as_robust(
     ],
 )
 def test_a_model_that_returns_no_logits_fails_the_evaluators_with_what_was_expected(problem, output, text):
-    run = sr.evaluate(WithWeights(output), problem(8), [Accuracy(), FGSM()])
-    for outcome in run.outcomes.values():
+    for evaluator in (Accuracy(), FGSM()):
+        outcome = evaluator(WithWeights(output), problem(8))
         assert outcome.status == "failed"
         assert re.search(text, str(outcome.reason))
+    with pytest.raises((ModelError, ShapeError), match="the model must return logits"):
+        sr.evaluate(WithWeights(output), problem(8), [Accuracy(), FGSM()])
 
 
 def test_a_model_with_weights_that_are_not_finite_is_refused(trained, problem):

@@ -122,7 +122,9 @@ def events_of(data, method: str, seed: int = 0) -> list[set[tuple[float, ...]]]:
     Watched.seen.clear()
     steps = 2 if method == "snip-it" else 4
     sr.sparsify(model, method, 0.8, data, seed=seed, score_samples=40, steps=steps)
-    return [{tuple(row) for row in images.tolist()} for images in Watched.seen[1:]]  # after the trace
+    return [
+        {tuple(row) for row in images.tolist()} for images in Watched.seen[2:]
+    ]  # after the trial and the trace
 
 
 @pytest.mark.parametrize("method", ["snip-it", "iter-snip", "force"])

@@ -13,7 +13,7 @@ from sparserobust.records import SCHEMA_VERSION, Run
 from sparserobust.report.sections.section import Section
 from sparserobust.report.text.names import row_title
 from sparserobust.report.text.numbers import count, listed, plural, setting_text
-from sparserobust.report.text.threat import data_name
+from sparserobust.report.text.threat import data_name, resized
 
 HEX = 16  # digits of a sha256 that are shown
 
@@ -126,7 +126,8 @@ def _seed(run: Run) -> str:
 
 def _images(run: Run) -> str:
     data = run.data
-    return f"{data_name(data)} {data.split}, {plural(data.n, 'image')}, sha256 {data.sha256[:HEX]}"
+    images = f"{plural(data.n, 'image')}{resized(data)}"
+    return f"{data_name(data)} {data.split}, {images}, sha256 {data.sha256[:HEX]}"
 
 
 def _subset(run: Run) -> str:

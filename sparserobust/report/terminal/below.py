@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable
 
-from sparserobust.analysis import audits
+from sparserobust.analysis import audits, concerns
 from sparserobust.analysis.findings import Findings
 from sparserobust.analysis.lineup import Lineup
 from sparserobust.analysis.made import could_not_choose, is_made
@@ -87,9 +87,19 @@ def _reason(outcome: Outcome) -> str:
 
 def below(found: Findings) -> list[str]:
     """Every line below the table and its legend."""
-    lines = [*_problems(found.lineup), *_audits(found.lineup), *_integrity(found.runs)]
-    lines = list(dict.fromkeys([*lines, *_doubts(found, lines)]))
+    lines = [*_notes(found.lineup), *_problems(found.lineup), *_audits(found.lineup), *_integrity(found.runs)]
+    lines = list(dict.fromkeys([*lines, *_guessing(found), *_doubts(found, lines)]))
     return [part for line in lines for part in wrapped(line)]
+
+
+def _notes(lineup: Lineup) -> list[str]:
+    """One line for each thing to know of how networks were made, with the rows where it is not true of all."""
+    rows: dict[str, list[str]] = {}
+    for group in lineup.groups:
+        for note in concerns.notes(group):
+            rows.setdefault(sentence(note.remark), []).append(row_title(group))
+    every = len(lineup.groups)
+    return [note if len(own) == every else f"{', '.join(own)}: {note}" for note, own in rows.items()]
 
 
 def _problems(lineup: Lineup) -> list[str]:
@@ -149,6 +159,17 @@ def _doubts(found: Findings, said: list[str]) -> list[str]:
     rows = plural(len(found.trust), "row")
     which = ", ".join(row_title(group) for group, _ in bad)
     return [*lines, f"check {len(bad)} of {rows} before relying on them ({which}): the report says why"]
+
+
+def _guessing(found: Findings) -> list[str]:
+    """What may be behind it that a network guesses here which others are said to have trained."""
+    groups, names = found.lineup.groups, attack_names(found.lineup)
+    return [
+        f"{row_title(groups[i])}: {concern_text(concern, names)}"
+        for i, trust in found.trust.items()
+        if trust.state == "collapsed" and concerns.other_constants(groups[i])
+        for concern in trust.concerns[1:]
+    ]
 
 
 def _first(trust: Trust, names: Names, said: list[str]) -> str:

@@ -42,7 +42,7 @@ _LEGEND = {
     _NO_MASK: "no mask = the method could not choose its weights, which is a result of it",
     _DIVERGED: "diverged = the loss of its training was not finite: nothing is claimed of it or by it",
     _INFINITE: "inf = no adversarial image was found for half of the images or more",
-    STATES["untrained"]: "not trained = its weights are those that were drawn",
+    STATES["untrained"]: "untrained = its weights are those that were drawn",
     RESULTS["not-ranked"]: (
         "not ranked = the network, or the dense one beside it, is untrained, collapsed, diverged or an artefact"
     ),

@@ -88,7 +88,7 @@ def _clause(
     if standing == "ns-after-holm":
         return [Span(f"{names} differ{'s' if one else ''} from dense, but n.s. after Holm’s correction")]
     if standing == "untrained":
-        return [Span(f"{names} {'was' if one else 'were'} not trained")]
+        return [Span(f"{names} {'is' if one else 'are'} untrained")]
     if standing == "undertrained":
         return [Span(f"{names} {verb} undertrained")]
     if standing == "collapsed":

@@ -63,11 +63,13 @@ class _Facts(string.Formatter):
             "percent": percent,
             "share": lambda value: f"{100 * value:g}",
             "points": lambda value: fixed(100 * value),
+            "numbers": lambda values: ", ".join(f"{value:.4g}" for value in values),
             "listed": lambda values: listed([str(value) for value in values]),
             "attack": lambda name: names.get(str(name), str(name)),
             "attacks": lambda every: listed([names.get(str(name), str(name)) for name in every]),
             "weight": lambda number: plural(number, "weight"),
             "epoch": lambda number: plural(number, "epoch"),
+            "tensor": lambda number: plural(number, "tensor"),
             "realised": realised,
             "target": target,
             "budget": budget_sign,
@@ -188,6 +190,18 @@ def _audited(facts: Facts, names: Names) -> str:
     return f"audit: {_inside(facts, names) or str(facts['state']).replace('-', ' ')}"
 
 
+def _first_of(template: str) -> Callable[[Facts, Names], str]:
+    """The template with the first of some names and how many more there are."""
+
+    def write(facts: Facts, names: Names) -> str:
+        first = [str(name) for name in facts["names"]]
+        more = facts["of"] - len(first)
+        shown = f"{', '.join(first)} and {count(more)} more" if more > 0 else listed(first)
+        return template.format(file=facts["file"], names=shown)
+
+    return write
+
+
 _WRITTEN: dict[str, Callable[[Facts, Names], str]] = {
     SAID: lambda facts, _: str(facts.get("text", "")),
     RAISED: lambda facts, _: f"{facts.get('error')}: {facts.get('message')}",
@@ -206,6 +220,15 @@ _WRITTEN: dict[str, Callable[[Facts, Names], str]] = {
     "audit-probes": _probes,
     "not-auditable": _not_auditable,
     "audited": _audited,
+    "weights-passed-over": _first_of("from {file}: objects of {names} beside the weights were passed over"),
+    "weights-not-taken": _first_of(
+        "from {file}: it also holds {names}, which would fit too (key= or --weights-key names what is taken)"
+    ),
+    "weights-tied": _first_of(
+        "from {file}: it lacks {names}, filled from what the network ties to the same memory"
+    ),
+    "weights-kept": _first_of("from {file}: it lacks {names}, which stay as the network has them"),
+    "weights-ignored": _first_of("from {file}: ignored {names}"),
 }
 """Sentences that depend on more than their facts' values."""
 

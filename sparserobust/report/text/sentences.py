@@ -75,6 +75,13 @@ SENTENCES: dict[str, str] = {
     "operator-without-rule": ("not measured: what {operators:listed} multiplies is not known"),
     "operators-not-counted": "what these operators multiply is not counted: {operators:listed}",
     "broadcast-not-counted": "{products:count} products by broadcasting are not counted as MACs",
+    "partly-drawn": (
+        "these weights are drawn by chance, while others are loaded: {weights:listed}; load them too (--weights FILE)"
+    ),
+    "log-probabilities": (
+        "the model returns log-probabilities, which saliency maps take for logits; return what goes into its "
+        "log-softmax"
+    ),
     "weights-not-run": "not used for the image that was traced, so outside every sparsity: {layers:listed}",
     "zeros-lost": "multiplied with fewer zeros than stored, because the weight is computed anew: {layers:listed}",
     "counters-differ": "{counter} counts otherwise: {operators:listed}",
@@ -88,6 +95,21 @@ SENTENCES: dict[str, str] = {
         "training ended after {epochs} of {of} epochs, before the method was done: it keeps {kept:count} weights, "
         "{wanted:count} were asked for"
     ),
+    # what was done to the weights of a file
+    "weights-in-key": "from {file}: the weights are those under {key!r}",
+    "weights-wrapped": "from {file}: {wrappers:listed} inside the names left out",
+    "weights-prefix": "from {file}: the prefix {prefix!r} of the names left out",
+    "weights-without-head": "from {file}: the prefix {prefix!r} of the network's names is not in the file",
+    "weights-masked": "from {file}: {pairs:weight} multiplied with the mask (weight_orig, weight_mask)",
+    "weights-normed": "from {file}: {pairs:weight} computed of length and direction (weight normalisation)",
+    "weights-were-sparse": "from {file}: {number:tensor} made dense, which were sparse",
+    "weights-converted": "from {file}: {number:tensor} converted from {there} to {here}",
+    "like-probabilities": (
+        "each number that it returns is between 0 and 1, as of a sigmoid, and counts as a logit; if it is one, return "
+        "what goes into the sigmoid"
+    ),
+    # how a network was made
+    "normalized": "images are normalised by mean {mean:numbers} and std {std:numbers}",
     # what a row comes to
     "untrained": "nobody trained this network: its weights are those that were drawn",
     "undertrained": (
@@ -96,6 +118,10 @@ SENTENCES: dict[str, str] = {
     ),
     "collapsed": (
         "collapsed: robustness not meaningful; predicts no better than always one class ({majority:percent} %)"
+    ),
+    "other-constants-or-classes": (
+        "if it was trained to more, its images may be normalised by other constants, or its classes may "
+        "stand in another order than the data's"
     ),
     "some-collapsed": "{collapsed} of {of} seeds collapsed; the mean mixes two kinds of network",
     "training-diverged": "training diverged: the loss was not finite",

@@ -37,11 +37,18 @@ def data_name(data: DataRecord) -> str:
     return data.title or data.name
 
 
+def resized(data: DataRecord) -> str:
+    """ ", resized and cropped to 64 × 64", "" where the images are as the data set has them."""
+    return (
+        "" if data.image_size is None else f", resized and cropped to {data.image_size} × {data.image_size}"
+    )
+
+
 def threat_model(lineup: Lineup) -> list[str]:
     """What was attacked, how strongly, on how many images, and what the intervals are over."""
     datas = {run.data.sha256: run.data for run in lineup.runs}
     data = next(iter(datas.values()))
-    images = f"{count(data.n)} {data.split} images of {data_name(data)}"
+    images = f"{count(data.n)} {data.split} images of {data_name(data)}{resized(data)}"
     if len(datas) == 1:
         images += ", the same for every network"
     else:
@@ -60,7 +67,7 @@ def threat_model(lineup: Lineup) -> list[str]:
         ]
         what = f"No attack was scored ({listed(sorted(tried))})." if tried else "No attack was run."
         sentences.append(f"{what} Evaluated on {images}.")
-    sentences += [_seeds(lineup), *_trained(lineup)]
+    sentences += [_seeds(lineup), *_called(lineup), *_trained(lineup)]
     return sentences
 
 
@@ -74,6 +81,34 @@ def _access(attacks: dict[str, Outcome], lineup: Lineup) -> str:
     aims = [text for targeted, text in ((False, "untargeted"), (True, "targeted")) if targeted in goals]
     text = ", ".join(part for part in (listed(boxes), listed(aims)) if part)
     return text[:1].upper() + text[1:]
+
+
+def _called(lineup: Lineup) -> list[str]:
+    """What networks compute in, where that is not float32, and where in their output the logits lie."""
+    made = [group for group in lineup.groups if group.made]
+    types: dict[str, list[str]] = {}
+    places: dict[str, list[str]] = {}
+    for group in made:
+        subject = group.first.subject
+        if subject.dtype != "float32":
+            types.setdefault(subject.dtype, []).append(row_title(group))
+        if place := subject.output or subject.output_found:
+            places.setdefault(place, []).append(row_title(group))
+
+    def who(names: list[str]) -> str:
+        return "every network" if len(names) == len(made) else _few(names)
+
+    lines = [
+        f"Computed in {dtype}, with images, budgets and logits in float32: {who(names)}."
+        for dtype, names in types.items()
+    ]
+    return [
+        *lines,
+        *(
+            f"Logits taken from “{place}” of what it returns: {who(names)}."
+            for place, names in places.items()
+        ),
+    ]
 
 
 def _trained(lineup: Lineup) -> list[str]:

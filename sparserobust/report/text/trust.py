@@ -15,7 +15,7 @@ STATES: dict[State, str] = {
     "no-red-flag": "no red flag",
     "check": "check",
     "undertrained": "undertrained",
-    "untrained": "not trained",
+    "untrained": "untrained",
     "collapsed": "collapsed",
     "diverged": "diverged",
     "artefact": "artefact",
