@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sparserobust.device import dtype_of
 from sparserobust.logits import as_logits, one_tensor, with_auxiliary
 from sparserobust.outputs import OutputOf, require_output, taken_from
 
@@ -63,7 +62,7 @@ class Adapter(nn.Module):
         """(logits, those of auxiliary heads) of a network in training mode, see `sparserobust.logits`."""
         returned = self._called(images)
         if self.output is None:
-            return with_auxiliary(returned, images)
+            return with_auxiliary(returned, images, self._fixed)
         return as_logits(taken_from(returned, len(images), self.output)[0], images), []
 
     def computes_in(self, images: Float[Tensor, "n c h w"]) -> torch.dtype | None:
@@ -72,17 +71,17 @@ class Adapter(nn.Module):
         return taken.dtype if isinstance(taken, Tensor) else None
 
     def _called(self, images: Tensor) -> object:
-        own = images.to(self._dtype(images), copy=True)  # a network may write into its images
-        returned: object = self.network(own)
+        takes = dtype_of(self.network, default=images.dtype)
+        returned: object = self.network(images.to(takes, copy=True))  # it may write into its images
         return returned
 
-    def _dtype(self, images: Tensor) -> torch.dtype:
-        """What the network takes; one without any numbers of its own takes what comes."""
-        tensors = chain(self.network.parameters(), self.network.buffers())
-        return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), images.dtype)
+    @property
+    def _fixed(self) -> OutputOf:
+        """Where the logits are known to lie."""
+        return self.output if self.output is not None or not self.places else self.places[0]
 
     def _taken(self, images: Tensor) -> object:
-        fixed = self.output if self.output is not None or not self.places else self.places[0]
+        fixed = self._fixed
         taken, place = taken_from(self._called(images), len(images), fixed)
         if fixed is None and place:
             self.places.append(place)

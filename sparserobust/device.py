@@ -40,10 +40,10 @@ def device_of(model: nn.Module) -> torch.device:
     return next((t.device for t in chain(model.parameters(), model.buffers())), torch.device("cpu"))
 
 
-def dtype_of(model: nn.Module) -> torch.dtype:
-    """The floating dtype of the model's first parameter or buffer; float32 for a model without any."""
+def dtype_of(model: nn.Module, default: torch.dtype = torch.float32) -> torch.dtype:
+    """The floating dtype of the model's first parameter or buffer; `default` for a model without any."""
     tensors = chain(model.parameters(), model.buffers())
-    return next((t.dtype for t in tensors if t.is_floating_point()), torch.float32)
+    return next((t.dtype for t in tensors if t.is_floating_point()), default)
 
 
 def is_half(model: nn.Module) -> bool:

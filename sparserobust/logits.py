@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sparserobust.arguments import require_known_labels
 from sparserobust.errors import ModelError, ShapeError
-from sparserobust.outputs import described, parts_of, taken_from
+from sparserobust.outputs import OutputOf, described, parts_of, taken_from
 
 AUXILIARY_WEIGHT = 0.3
 """What the loss of each auxiliary head counts in training (Szegedy et al. 2014, GoogLeNet, arXiv:1409.4842, sec. 5)."""
@@ -57,7 +57,7 @@ def one_tensor(returned: object, images: Tensor) -> Tensor:
     return returned.to(images.dtype)
 
 
-def with_auxiliary(returned: object, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+def with_auxiliary(returned: object, images: Tensor, place: OutputOf = None) -> tuple[Tensor, list[Tensor]]:
     """(logits, those of auxiliary heads) of a model in training mode.
 
     A tuple, list or mapping, as torchvision's GoogLeNet and Inception return while they train, holds the logits
@@ -66,7 +66,7 @@ def with_auxiliary(returned: object, images: Tensor) -> tuple[Tensor, list[Tenso
     Raises:
         As `as_logits`.
     """
-    logits, _ = taken_from(returned, len(images))
+    logits, _ = taken_from(returned, len(images), place)
     parts = [part for _, part in parts_of(returned) if part is not None]
     others = parts[1:] if parts and logits is parts[0] else []
     if hasattr(returned, "_fields") or not isinstance(

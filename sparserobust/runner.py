@@ -21,7 +21,7 @@ from sparserobust.device import resolve_device
 from sparserobust.errors import ConfigError, DegenerateScores, said_by
 from sparserobust.methods.base import Method
 from sparserobust.outputs import OutputOf
-from sparserobust.records import DataRecord, Environment, Outcome, Run, SubjectRecord, remark
+from sparserobust.records import DataRecord, Environment, Outcome, Remark, Run, SubjectRecord, remark
 from sparserobust.scoring import Evaluator, Measured, RunOptions, measure
 from sparserobust.scoring.attack.optimality import with_optimality
 from sparserobust.scoring.cache import Cache
@@ -86,12 +86,12 @@ def evaluate(
             probabilities, or other numbers each time.
     """
     named = default_evaluators() if evaluators is None else chosen(evaluators)
-    network, data = model if isinstance(model, Subject) else usable(model), repeatable(data)
-    warnings, found = (
-        tried(network, data, output=output) if any(own.sees_data for own in named) else ((), None)
-    )
-    subject, seed = Subject.of(network, partial(image_shape, data), output=output), seed_number(seed)
-    subject.output_found = subject.output_found or found
+    data = repeatable(data)
+    subject, seed = Subject.of(model, partial(image_shape, data), output=output), seed_number(seed)
+    warnings: tuple[Remark, ...] = ()
+    if any(own.sees_data for own in named):
+        warnings, found = tried(subject, data)
+        subject.output_found = subject.output_found or found
     if dense is not None and not isinstance(dense, Run):
         raise ConfigError(
             f"dense must be the run of the dense model, got {type(dense).__name__}; see dense_model"

@@ -38,7 +38,7 @@ from sparserobust.storage.stored import stored_tensors
 from sparserobust.uses import CannotTrace, ModelWeights, Thirds, weights_of
 from sparserobust.weights.attach import SparseWeights
 from sparserobust.weights.copying import deep_copy
-from sparserobust.weights.isolation import in_evaluation_mode
+from sparserobust.weights.isolation import modes_kept
 from sparserobust.weights.plan import (
     Plan,
     plain_copy,
@@ -171,7 +171,8 @@ class Subject(OneLine):
         model = usable(model)
         own, untraced = _traced(model, None if input_shape is None else input_shape(), exclude)
         masks = {}
-        with in_evaluation_mode(model):
+        with modes_kept(model):
+            model.eval()  # reading some weights in training mode changes them
             for key, slot in slots_of(model, own.prunable).items():
                 support = slot.effective.detach() != 0
                 masks[key] = ~support if train_zero_layers and not bool(support.any()) else support

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import torch
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from sparserobust.data.batches import known_labels
@@ -20,7 +17,7 @@ from sparserobust.data.subset import hold_out, without_loader
 from sparserobust.errors import ConfigError, DataError, SparseRobustError
 from sparserobust.own_code import found_by, made_by
 from sparserobust.source_code import code_digest
-from sparserobust.weights.isolation import random_states_kept
+from sparserobust.weights.isolation import random_states_seeded
 
 EXPECTED = "expected train, val and test, of which val or test must be there"
 
@@ -44,9 +41,7 @@ def load_own(target: str, image_size: int | None = None) -> Data:
         DataError: it cannot be imported, found or called, is no data, has no test split, or one class only.
     """
     arguments = {} if image_size is None else {"image_size": image_size}
-    with random_states_kept():
-        for seeded in (torch.manual_seed, np.random.seed, random.seed):
-            seeded(0)
+    with random_states_seeded(0):
         made = made_by(target, (Data, Dataset, DataLoader), DataError, **arguments)
         if isinstance(made, Data):
             return replace(made, name=target)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
-import numpy as np
 import torch
 from torch import nn
 
@@ -20,7 +17,7 @@ from sparserobust.models.own import build_network
 from sparserobust.records import Remark
 from sparserobust.training import Recipe
 from sparserobust.weight_files import load_weights
-from sparserobust.weights.isolation import random_states_kept
+from sparserobust.weights.isolation import random_states_seeded
 
 
 def fresh_network(
@@ -97,7 +94,5 @@ def drawn_weights(target: str, network: nn.Module, seed: int) -> tuple[tuple[str
 
 
 def _own_network(target: str, seed: int) -> nn.Module:
-    with random_states_kept():
-        for seeded in (torch.manual_seed, np.random.seed, random.seed):
-            seeded(seed)
+    with random_states_seeded(seed):
         return build_network(target)

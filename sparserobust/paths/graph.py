@@ -12,7 +12,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from sparserobust.adapter import Adapter
 from sparserobust.device import dtype_of
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, said_by
 from sparserobust.kernels import plain_kernels
 from sparserobust.outputs import OutputOf
 from sparserobust.uses import prunable
@@ -96,11 +96,10 @@ def trace(
     with torch.inference_mode(False), torch.no_grad(), random_states_kept(), plain_kernels(onednn=False):
         try:
             return _traced(model, tuple(input_shape), names, output)
-        except Exception as error:  # whatever a third-party model raises
-            reason = " ".join(str(error).split())[:300]
+        except (Exception, SystemExit) as error:  # whatever a third-party model raises
             raise UnsupportedOperation(
                 f"{type(model).__name__} cannot be traced on an image of shape {tuple(input_shape)}: "
-                f"{type(error).__name__}: {reason}"
+                f"{type(error).__name__}: {said_by(error)}"
             ) from error
 
 

@@ -126,24 +126,19 @@ class _Trial:
                 classes > self.data.num_classes and not self.data.open_ended
             ):
                 wanted, place = self.data.num_classes, self.found or self.model.output
+                width = self._outputs(self.images).shape[1]
                 raise ModelError(
-                    f"{self.name} must return logits ({n}, {wanted}) for {on}, got ({n}, {self._width(classes)}); "
+                    f"{self.name} must return logits ({n}, {wanted}) for {on}, got ({n}, {width}); "
                     f"give it {wanted} outputs, or data of {classes} classes"
                     + (f", or name another part than {place!r} of what it returns: output=" if place else "")
                 )
         elif self.examples is not None and sliceable(self.examples)[0] is not None:
             require_known_labels(int(labels_of(self.examples).max()), classes)
 
-    def _width(self, classes: int) -> int:
-        """How many numbers the network gave for an image: one where two classes were made of it."""
-        with torch.no_grad():
-            return classes if classes != 2 else self.model.outputs(self.images).shape[1]
-
     def remarks(self) -> tuple[Remark, ...]:
         if not len(self.images):
             return ()
-        with torch.no_grad():
-            raw = self.model.outputs(self.images)
+        raw = self._outputs(self.images)
         logits = as_logits(raw, self.images)
         check_logits(logits, "images")
         require_same_answer(self._logits, self.images, logits)
@@ -156,8 +151,7 @@ class _Trial:
     def _is_between_0_and_1(self) -> bool:
         """Whether a single output is so for many images, as a sigmoid's; logits have both signs."""
         assert self.examples is not None
-        with torch.no_grad():
-            outputs = self.model.outputs(self._first_images(self.examples, MANY))
+        outputs = self._outputs(self._first_images(self.examples, MANY))
         return bool(((outputs >= 0) & (outputs <= 1)).all())
 
     def _logits(self, images: Tensor) -> Tensor:
@@ -187,11 +181,13 @@ class _Trial:
     def _of_data(self) -> str:
         return f" of {self.data.name}" if isinstance(self.data, Data) else ""
 
-    def _answer(self, images: Tensor) -> Tensor:
-        """The logits: the one place where the network is called."""
+    def _outputs(self, images: Tensor) -> Tensor:
+        """What the network returns as logits, where one number is not made two: the one place where it is called."""
         with torch.no_grad():
-            logits: Tensor = self.model(images)
-        return logits
+            return self.model.outputs(images)
+
+    def _answer(self, images: Tensor) -> Tensor:
+        return as_logits(self._outputs(images), images)
 
     def _unfit_layer(self, image: Tensor) -> str:
         """Which conv or linear layer wants another input than it gets, "" where that is not it."""

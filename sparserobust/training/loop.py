@@ -23,7 +23,8 @@ from sparserobust.training.pruner_for import pruner_for_recipe
 from sparserobust.training.recipe import Recipe
 from sparserobust.training.recipe_files import AnyRecipe, recipe_for
 from sparserobust.training.session import Session
-from sparserobust.weights.usable import require_trainable, require_unfrozen, usable
+from sparserobust.weights.isolation import modes_kept
+from sparserobust.weights.usable import require_trainable, require_unfrozen
 
 
 def train(
@@ -77,9 +78,8 @@ def train(
     Raises:
         ConfigError: no training data, a setting that cannot be, or a checkpoint of another training.
     """
-    network = subject if isinstance(subject, Subject) else usable(subject)
-    found = require_fitting(network, data, split="train", output=output)
-    subject = Subject.of(network, partial(image_shape, data), output=output, train_zero_layers=True)
+    subject = Subject.of(subject, partial(image_shape, data), output=output, train_zero_layers=True)
+    found = require_fitting(subject, data, split="train")
     subject.output_found = subject.output_found or found
     seed = seed_number(seed)
     plan = _plan(subject, data, recipe, epochs=epochs, batch_size=batch_size, lr=lr)
@@ -90,14 +90,13 @@ def train(
     val_set = data.val if isinstance(data, Data) else None
     target = resolve_device(device)
     home = device_of(subject.model)
-    modes = {module: module.training for module in subject.model.modules()}
     file = None if checkpoint is None else Path(checkpoint)
     if file is not None and file.is_dir():
         raise ConfigError(f"checkpoint must be a file, {file} is a folder; name a file in it")
     subject.model.to(target)
     try:
         start = identity(subject, plan, seed, train_set, val_set)
-        with repeatable(seed, target), single_precision(subject.model):
+        with modes_kept(subject.model), repeatable(seed, target), single_precision(subject.model):
             session = Session(subject, plan, train_set, val_set, target, seed, file, start)
             try:
                 session.run(progress)
@@ -105,8 +104,6 @@ def train(
                 session.finish()
     finally:
         subject.model.to(home)
-        for module, training in modes.items():
-            module.training = training
     subject.history = session.history(data.name if isinstance(data, Data) else "tensors")
     if file is not None and not keep_checkpoint:
         file.unlink(missing_ok=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sparserobust.device import dtype_of
-from sparserobust.errors import ModelError
+from sparserobust.errors import ModelError, said_by
 from sparserobust.kernels import plain_kernels
 from sparserobust.outputs import tensors_of
 from sparserobust.uses.counters import torch_counter, torch_counts
@@ -121,11 +121,10 @@ def trace_uses(
             return _traced(model, input_shape, torch_counter() if by_torch else None)
     except CannotTrace:
         raise
-    except Exception as error:  # whatever a third-party model raises
-        reason = " ".join(str(error).split())[:300]
+    except (Exception, SystemExit) as error:  # whatever a third-party model raises
         raise CannotTrace(
             f"{type(model).__name__} does not run on an image of shape {tuple(input_shape)}: "
-            f"{type(error).__name__}: {reason}"
+            f"{type(error).__name__}: {said_by(error)}"
         ) from error
 
 

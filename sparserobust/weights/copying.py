@@ -43,9 +43,7 @@ def deep_copy(thing: Copied, model: nn.Module, known: dict[int, Any] | None = No
 def _copied(thing: Copied, model: nn.Module, memo: dict[int, Any]) -> Copied:
     if not any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
         return copy.deepcopy(thing, memo)
-    with (
-        torch.no_grad()
-    ):  # with gradients on, the parameters of the copy would be computed from those of the original
+    with torch.no_grad():  # else the parameters of the copy would be computed from those of the original
         copied = copy.deepcopy(thing, memo)
     for twin, parameter in zip(memo[id(model)].parameters(), model.parameters(), strict=True):
         twin.requires_grad_(parameter.requires_grad)
@@ -57,23 +55,22 @@ def _shared(model: nn.Module) -> dict[int, Any]:
     shared: dict[int, Any] = {}
     for module in model.modules():
         for value in vars(module).values():
-            if isinstance(value, Tensor | nn.Module) or _is_copyable(value):
-                continue
-            parts = (
-                value.values()
-                if isinstance(value, dict)
-                else value
-                if isinstance(value, list | tuple)
-                else ()
-            )
-            inside = [
-                part for part in parts if not isinstance(part, Tensor | nn.Module) and not _is_copyable(part)
-            ]
-            shared |= {id(each): each for each in (inside or [value])}
+            if not _is_copyable(value):
+                inside = [part for part in _parts(value) if not _is_copyable(part)]
+                shared |= {id(each): each for each in (inside or [value])}
     return shared
 
 
+def _parts(value: object) -> list[Any]:
+    """What lies in a container."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, list | tuple) else []
+
+
 def _is_copyable(value: object) -> bool:
+    if isinstance(value, Tensor | nn.Module):
+        return True  # which `deep_copy` sees to
     if isinstance(value, dict) and any(isinstance(part, nn.Module) for part in value.values()):
         return True  # submodules are looked at themselves
     try:

@@ -117,10 +117,9 @@ def isolated(model: nn.Module) -> Iterator[Guard]:
 
 
 @contextmanager
-def in_evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Inside, every module is in evaluation mode, as reading some weights in training mode changes a model."""
+def modes_kept(model: nn.Module) -> Iterator[None]:
+    """Every module is in the mode that it was in before."""
     modes = {module: module.training for module in model.modules()}
-    model.eval()
     try:
         yield
     finally:
@@ -137,6 +136,15 @@ def examined(model: nn.Module) -> Iterator[Guard]:
             parameter.requires_grad_(False)
             parameter.grad = None
         yield Guard(model, known=[before])
+
+
+@contextmanager
+def random_states_seeded(seed: int) -> Iterator[None]:
+    """As `random_states_kept`, and inside the streams of torch, numpy and Python begin at this seed."""
+    with random_states_kept():
+        for seeded in (torch.manual_seed, np.random.seed, random.seed):
+            seeded(seed)
+        yield
 
 
 @contextmanager

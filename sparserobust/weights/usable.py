@@ -11,6 +11,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 
 from sparserobust.errors import ModelError
 from sparserobust.outputs import tensors_of
+from sparserobust.weights.isolation import modes_kept
 
 
 def usable(model: object) -> nn.Module:
@@ -130,17 +131,14 @@ def _check_modes(network: nn.Module) -> None:
     """Raises ModelError for a network that cannot be in evaluation mode, as torch.export leaves it."""
     if "train" not in vars(network):
         return
-    modes = {module: module.training for module in network.modules()}
     try:
-        network.eval()
+        with modes_kept(network):
+            network.eval()
     except NotImplementedError:
         raise ModelError(
             f"{type(network).__name__} is what torch.export makes, which is fixed to one mode and often to one batch "
             "size; give the network that it was exported from"
         ) from None
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _problem(tensor: Tensor) -> str:

@@ -58,6 +58,15 @@ def test_the_place_of_the_logits_does_not_depend_on_the_size_of_a_batch(batch_si
     assert top1(model, batch_size=batch_size) == top1(plain())
 
 
+def test_nor_does_it_in_training():
+    data, trained = examples(), []
+    for model in (plain(), Returning(lambda z, x: (torch.ones(10, 6), z))):
+        subject = sr.sparsify(model, "magnitude", 0.5, data)
+        sr.train(subject, data, recipe="digits", epochs=2, batch_size=10)
+        trained.append(list(subject.effective_weights().values()))
+    assert all(torch.equal(one, other) for one, other in zip(*trained, strict=True))
+
+
 @pytest.mark.parametrize(
     "form",
     [
